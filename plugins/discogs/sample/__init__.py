@@ -1,0 +1,1 @@
+"""Generated dumps, and a mirror that serves a folder of dumps."""
