@@ -1,0 +1,19 @@
+"""What Airflow's plugin manager loads, and all that it loads.
+
+Airflow imports every module below ``plugins/`` under its bare name, where ``copy.py`` would
+stand in for the standard library's ``copy``; ``.airflowignore`` leaves it this file alone.
+Everything else is imported as ``discogs.…``, since ``plugins/`` is on ``sys.path``.
+"""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from discogs.timetables import MonthlyDumpTimetable
+
+
+class DiscogsPlugin(AirflowPlugin):
+    """Registers the timetable, without which a serialized DAG cannot be read back."""
+
+    name = "discogs"
+    timetables = [MonthlyDumpTimetable]  # noqa: RUF012 - the type that the parent class declares
