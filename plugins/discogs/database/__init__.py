@@ -1,0 +1,1 @@
+"""Rows to PostgreSQL: connections, migrations, COPY, staging, merge, checks."""

@@ -1,0 +1,199 @@
+"""Connections to the target database: how they are opened, locked, and explained."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from discogs.errors import (
+    DatabaseError,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    DiscogsError,
+    InvalidDsn,
+    LockBusy,
+)
+
+Connect = Callable[[], psycopg.Connection[TupleRow]]
+"""Opens a new connection, not in autocommit; who calls it closes it."""
+
+_CONNECT_SECONDS = "10"
+# The server looks this often whether the client of a running statement is still there: else
+# the statement of a killed task goes on, with its locks.
+_CHECK_INTERVAL = "10s"
+# Authentication and its like, as the server words them; a connection that fails has no SQLSTATE.
+_REFUSED = re.compile(
+    r"authentication failed|does not exist|pg_hba\.conf|no password supplied|not permitted to"
+    r"|permission denied|is not currently accepting|certificate|does not support SSL",
+    re.IGNORECASE,
+)
+
+
+def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Connect:
+    """A way to open connections to a database, with a schema as their search path.
+
+    :param dsn: a libpq URI or keyword string.
+    :param schema: need not exist yet.
+    :param application_name: shown in ``pg_stat_activity``.
+    :raises InvalidDsn: at once, when the DSN cannot be read. What it returns raises
+        :class:`DatabaseUnavailable` when the server does not answer and
+        :class:`DatabaseRefused` when it lets nobody in; no message holds a password.
+    """
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # libpq's message quotes the text, password and all.
+        scheme = re.match(r"postgres(ql)?\+\w+://", dsn)
+        raise InvalidDsn("a driver after + is SQLAlchemy's way" if scheme else "") from None
+    options = {"connect_timeout": _CONNECT_SECONDS, "application_name": application_name}
+    options.update({key: str(value) for key, value in parts.items() if value is not None})
+
+    def connect() -> psycopg.Connection[TupleRow]:
+        try:
+            conn = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
+        except psycopg.OperationalError as error:
+            text = _without_secrets(str(error), dsn, options.get("password"))
+            if _REFUSED.search(text):
+                raise DatabaseRefused(
+                    f"PostgreSQL refused the connection to {describe(dsn)}: {text}"
+                ) from None
+            raise DatabaseUnavailable(
+                f"PostgreSQL is not reachable at {describe(dsn)}: {text}"
+            ) from None
+        try:
+            prepare(conn, schema)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    return connect
+
+
+def prepare(conn: psycopg.Connection[TupleRow], schema: str) -> None:
+    """Give a fresh connection what the package expects: search path, UTC, no autocommit."""
+    conn.autocommit = True
+    conn.execute(
+        sql.SQL("SET search_path TO {}; SET timezone TO 'UTC'").format(sql.Identifier(schema))
+    )
+    with contextlib.suppress(psycopg.DatabaseError):  # PostgreSQL 13, or no Linux server
+        conn.execute(
+            "SELECT set_config('client_connection_check_interval', %s, false)", [_CHECK_INTERVAL]
+        )
+    conn.autocommit = False
+
+
+def describe(dsn: str) -> str:
+    """Where a DSN leads, without its secrets: ``discogs@db.example:5432/discogs``."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return "an unreadable DSN"
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    # A password with a bare @ makes its tail part of the host.
+    host = str(parts.get("host") or parts.get("hostaddr") or "localhost").rpartition("@")[2]
+    return f"{user}{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+def explain(error: psycopg.Error) -> DiscogsError:
+    """The package's error for one of psycopg's, for those who read messages and not tracebacks."""
+    state = error.sqlstate or ""
+    text = str(error).strip() or type(error).__name__
+    # 08 connection exception, 57P operator intervention: shut down, crashed, starting up.
+    lost = isinstance(error, psycopg.OperationalError) and not state
+    if lost or state.startswith(("08", "57P")):
+        return DatabaseUnavailable(f"The connection to PostgreSQL was lost: {text}")
+    if state.startswith("53"):  # disk full, out of memory, too many connections
+        return DatabaseUnavailable(f"PostgreSQL has run out of something: {text}")
+    return DatabaseError(f"PostgreSQL refused: {text}")
+
+
+@contextlib.contextmanager
+def advisory_lock(
+    conn: psycopg.Connection[TupleRow], key: str, *, wait: float | None = None
+) -> Iterator[None]:
+    """Hold a session-level advisory lock; the server drops it when the connection dies.
+
+    Leaving releases the lock whether or not the caller committed: commit first.
+
+    :param key: what is locked, such as ``"migrations:discogs"``; one database's keys do not meet
+        another's.
+    :param wait: seconds; 0 tries once, None waits for ever.
+    :raises LockBusy: when somebody else holds it still, saying who.
+    """
+    number = _lock_number(key)
+    idle = conn.info.transaction_status == TransactionStatus.IDLE
+    if not _acquire(conn, number, wait):
+        holder = _holder(conn, number)
+        if idle:
+            conn.rollback()
+        raise LockBusy(f"The lock {key!r} is held by {holder}. Wait for it to end, or stop it.")
+    if idle:
+        conn.commit()  # the lock outlives the transaction that took it
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            if conn.info.transaction_status == TransactionStatus.INERROR:
+                conn.rollback()
+            idle = conn.info.transaction_status == TransactionStatus.IDLE
+            conn.execute("SELECT pg_advisory_unlock(%s)", [number])
+            if idle:
+                conn.commit()
+
+
+def _acquire(conn: psycopg.Connection[TupleRow], number: int, wait: float | None) -> bool:
+    if wait is not None and wait <= 0:
+        row = conn.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
+        return row is not None and bool(row[0])
+    milliseconds = 0 if wait is None else max(1, round(wait * 1000))
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", [str(milliseconds)])
+            conn.execute("SELECT pg_advisory_lock(%s)", [number])
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
+
+
+def _holder(conn: psycopg.Connection[TupleRow], number: int) -> str:
+    row = conn.execute(
+        "SELECT a.pid, a.application_name, a.usename, a.backend_start"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.classid::bigint << 32 | l.objid::bigint = %s"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [number],
+    ).fetchone()
+    if row is None:
+        return "a connection that has just gone"
+    pid, application, user, since = row
+    return (
+        f"server process {pid} ({application or 'unnamed'}, user {user}, since {since:%F %T} UTC)"
+    )
+
+
+def _lock_number(key: str) -> int:
+    digest = hashlib.blake2b(f"discogs:{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _without_secrets(text: str, dsn: str, password: str | None) -> str:
+    """libpq's message without the password, also where a bare @ in it made it part of the host."""
+    secrets = {password, unquote(password)} if password else set()
+    match = re.match(r"postgres(?:ql)?://[^/?]*@", dsn)
+    if match is not None:
+        secrets.update(re.split(r"[:@]", match[0].partition("://")[2])[1:])
+        text = re.sub(r"\"[^\"\s]*@([^\"@\s]*)\"", r'"\1"', text)
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return " ".join(text.split())

@@ -1,0 +1,7 @@
+"""The package's statements; see :mod:`discogs.sqlfiles`."""
+
+from __future__ import annotations
+
+from discogs.sqlfiles import folder, read
+
+__all__ = ["folder", "read"]

@@ -1,0 +1,283 @@
+"""Every error that a user can meet: what happened, to what, and what to do.
+
+An error is *transient* when the same call may succeed later without anybody doing
+anything; only those are worth a retry.
+"""
+
+from __future__ import annotations
+
+
+class DiscogsError(Exception):
+    """The root of the package's errors; its text is written for the person who reads it."""
+
+    transient: bool = False
+
+
+class InvalidMonth(DiscogsError, ValueError):
+    """A text that should name a month does not."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not a month: write it as YYYY-MM, such as 2026-07.")
+
+
+class InvalidSetting(DiscogsError, ValueError):
+    """An environment variable holds what its setting does not take."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"{name} is {value!r}: expected {expected}.")
+
+
+class DumpError(DiscogsError):
+    """A dump file is not what it should be; ``name`` is the file's."""
+
+    verdict = "is not what it should be"
+    advice = ""
+
+    def __init__(self, name: str, detail: str) -> None:
+        self.name = name
+        super().__init__(f"{name} {self.verdict}: {detail}.{self.advice}")
+
+
+class NotADump(DumpError):
+    """A file holds something else than one of Discogs' dumps."""
+
+    verdict = "is not the dump that its name says"
+    advice = " Download the file again, and check where it came from."
+
+
+class TruncatedDump(DumpError):
+    """A dump ends before its end."""
+
+    verdict = "is cut short"
+    advice = " Nothing of it was loaded; download the file again."
+
+
+class CorruptDump(DumpError):
+    """A dump's compressed bytes are damaged."""
+
+    verdict = "is damaged"
+    advice = " Nothing of it was loaded; download the file again."
+
+
+class DatabaseError(DiscogsError):
+    """PostgreSQL refused something, or could not do it."""
+
+
+class InvalidDsn(DatabaseError, ValueError):
+    """A text that should name a database does not; the text stays out of the message."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            f"The DSN cannot be read{f' ({detail})' if detail else ''}: write it as"
+            " postgresql://user:password@host:5432/database, with special characters"
+            " percent-encoded, or as host=… dbname=… user=…"
+        )
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The server did not answer, or the connection to it broke."""
+
+    transient = True
+
+
+class DatabaseRefused(DatabaseUnavailable):
+    """The server answered and let nobody in: wrong user, password or database."""
+
+    transient = False
+
+
+class LockBusy(DatabaseError):
+    """Another connection holds an advisory lock."""
+
+    transient = True
+
+
+class MigrationError(DatabaseError):
+    """The database's schema and the package's migrations do not go together."""
+
+
+class MigrationChanged(MigrationError):
+    """A migration that was applied has another text now."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"Applied migrations were changed since: {', '.join(names)}. Put the old text back,"
+            " and write the change as a new migration."
+        )
+
+
+class MigrationUnknown(MigrationError):
+    """The database was migrated by a newer version of the package."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"The database has migrations that this package lacks: {', '.join(names)}."
+            " It was migrated by a newer version: upgrade the package."
+        )
+
+
+class PackageIncomplete(DiscogsError):
+    """A file of the package is missing where it is installed."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"{path} is missing: the folder include/ belongs beside plugins/, as in the repository."
+        )
+
+
+class EmbeddedServerFailed(DiscogsError):
+    """The embedded PostgreSQL could not be made, started or stopped."""
+
+    def __init__(self, folder: object, detail: str) -> None:
+        place = f" in {folder}" if folder is not None else ""
+        super().__init__(f"The embedded PostgreSQL{place} failed: {detail}")
+
+
+class SourceError(DiscogsError):
+    """The server that dumps come from, or the way to it, did not do what it should."""
+
+
+class AddressInvalid(SourceError, ValueError):
+    """A text that should be the address of a server of dumps is not."""
+
+    def __init__(self, text: str, detail: str) -> None:
+        super().__init__(
+            f"{text!r} is not an address of dumps: {detail}. Write it as https://data.discogs.com"
+        )
+
+
+class DumpNotPublished(SourceError):
+    """The server has no dump of the month, as far as it tells."""
+
+    transient = True
+
+    def __init__(self, month: object, detail: str) -> None:
+        super().__init__(f"The dump of {month} is not published: {detail}. Look again later.")
+
+
+class DumpIncomplete(SourceError):
+    """Part of a month's dump is there; ``lacking`` names the files that are not."""
+
+    transient = True
+
+    def __init__(self, month: object, lacking: list[str]) -> None:
+        self.lacking = tuple(lacking)
+        super().__init__(
+            f"The dump of {month} is not complete: {', '.join(lacking)} not published."
+            " Look again later, or ask for the entities that are there."
+        )
+
+
+class RateLimited(SourceError):
+    """The server asks to come back later; ``retry_after`` is seconds, None if it names none."""
+
+    transient = True
+
+    def __init__(self, url: str, status: int, retry_after: float | None) -> None:
+        self.retry_after = retry_after
+        when = "without saying when" if retry_after is None else f"in {retry_after:.0f} s"
+        super().__init__(
+            f"{url} answered {status}: come back later, {when}."
+            " Asking sooner may make the wait longer."
+        )
+
+
+class TransferFailed(SourceError):
+    """A transfer broke and did not succeed in the attempts that it had."""
+
+    transient = True
+
+    def __init__(self, what: str, reason: str, attempts: int) -> None:
+        self.attempts = attempts
+        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(f"{what} could not be fetched ({tries}): {reason}.")
+
+
+class RequestRefused(SourceError):
+    """The server refused a request for good, with ``status``."""
+
+    def __init__(self, url: str, status: int) -> None:
+        self.status = status
+        super().__init__(
+            f"{url} answered {status}. Check the address, the layout and the login of the"
+            " connection to the dumps."
+        )
+
+
+class RedirectRefused(SourceError):
+    """A redirect led where this package does not follow."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"{url} {detail}. Check the address of the connection to the dumps.")
+
+
+class TlsFailed(SourceError):
+    """The server's certificate does not prove that it is the server asked for."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(
+            f"{url} cannot be trusted: {detail}. Check the address; for a certificate authority of"
+            " your own, name its file in REQUESTS_CA_BUNDLE."
+        )
+
+
+class ListingInvalid(SourceError):
+    """A listing of dumps cannot be read."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"The listing at {url} cannot be read: {detail}.")
+
+
+class ChecksumFileInvalid(DumpError):
+    """A CHECKSUM.txt is not a list of SHA-256 digests and dump names."""
+
+    verdict = "is not a list of checksums"
+    advice = " Nothing was downloaded; look at the file on the server."
+
+
+class NotAGzipFile(DumpError):
+    """A server sent something else than a gzip file, such as a page that says why."""
+
+    transient = True
+    verdict = "is not a gzip file"
+
+
+class ChecksumMismatch(DumpError):
+    """A file's SHA-256 is not the published one; the file was deleted."""
+
+    verdict = "does not have the published SHA-256"
+    advice = " The file was deleted; download it again."
+
+    def __init__(self, name: str, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(name, f"expected {expected}, got {actual}")
+
+
+class DumpFileMissing(DumpError):
+    """A dump's file is not in the storage."""
+
+    verdict = "is not in the storage"
+    advice = " Download it first."
+
+
+class StorageError(DiscogsError):
+    """The place where dumps lie cannot be used."""
+
+
+class DiskFull(StorageError):
+    """There is no room for a dump; what was written of it was deleted."""
+
+    def __init__(self, folder: object, detail: str) -> None:
+        super().__init__(
+            f"No room in {folder}: {detail}. Free some, or set DISCOGS_STORAGE to a larger place."
+        )
+
+
+class DownloadUnderWay(StorageError):
+    """Another process is writing the same file."""
+
+    transient = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is being downloaded by another process: wait for it.")

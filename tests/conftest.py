@@ -1,0 +1,124 @@
+"""What the tests share: a PostgreSQL of their own, databases, and real excerpts."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from discogs.database.connection import Connect
+
+PROJECT = Path(__file__).resolve().parents[1]
+SCHEMA = "discogs"
+
+# Airflow reads its environment when it is imported, and writes its files there.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="discogs-airflow-")
+atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
+os.environ.update(
+    {
+        "AIRFLOW_HOME": _AIRFLOW_HOME,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+)
+# A developer's own settings are not what is tested.
+for _name in [name for name in os.environ if name.startswith("DISCOGS_")]:
+    if _name not in {"DISCOGS_TEST_DSN", "DISCOGS_SAMPLES"}:
+        del os.environ[_name]
+
+# A test's server may forget everything when the machine dies; a killed client loses nothing.
+_QUICK = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The DSN of a PostgreSQL in which databases may be made."""
+    given = os.environ.get("DISCOGS_TEST_DSN")
+    if given:
+        yield given
+        return
+    from discogs.database import embedded
+
+    # In /tmp, since a socket's path must be short.
+    home = Path(tempfile.mkdtemp(prefix="discogs-pg-", dir="/tmp"))
+    home.chmod(0o755)
+    try:
+        yield embedded.start(home / "data", settings=_QUICK)
+    finally:
+        embedded.stop(home / "data")
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: str) -> Iterator[str]:
+    """The name of a database with every migration applied, to be copied."""
+    from discogs.database.connection import connector
+    from discogs.database.embedded import with_database
+    from discogs.database.migrations import migrate
+
+    name = _create(server)
+    try:
+        migrate(connector(with_database(server, name), SCHEMA), SCHEMA)
+        yield name
+    finally:
+        _drop(server, name)
+
+
+@pytest.fixture
+def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
+    from discogs.database.embedded import with_database
+
+    template = (
+        request.getfixturevalue("migrated_template") if "connect" in request.fixturenames else None
+    )
+    name = _create(server, template)
+    try:
+        yield with_database(server, name)
+    finally:
+        _drop(server, name)
+
+
+@pytest.fixture
+def connect(database: str) -> Connect:
+    """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
+    from discogs.database.connection import connector
+
+    return connector(database, SCHEMA)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """A folder of real excerpts of dumps."""
+    folder = os.environ.get("DISCOGS_SAMPLES")
+    if not folder:
+        pytest.skip("DISCOGS_SAMPLES names no folder of real excerpts")
+    return Path(folder)
+
+
+def _create(server: str, template: str | None = None) -> str:
+    name = f"discogs_test_{uuid.uuid4().hex[:12]}"
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template0")
+    )
+    with psycopg.connect(server, autocommit=True) as conn:
+        conn.execute(command)
+    return name
+
+
+def _drop(server: str, name: str) -> None:
+    command = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(server, autocommit=True) as conn:
+        conn.execute(command)
