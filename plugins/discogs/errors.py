@@ -281,3 +281,35 @@ class DownloadUnderWay(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is being downloaded by another process: wait for it.")
+
+
+class TrackingError(DiscogsError):
+    """A month's tracking row does not allow what was asked."""
+
+
+class IllegalTransition(TrackingError):
+    """A month cannot go from its status to the one asked for."""
+
+    def __init__(self, month: object, current: str, to: str, allowed: list[str]) -> None:
+        super().__init__(
+            f"{month} is {current} and cannot become {to}: from {current} it goes to"
+            f" {', '.join(allowed)}."
+        )
+
+
+class MonthTaken(TrackingError):
+    """A month is another run's."""
+
+    def __init__(self, month: object, status: str, owner: str) -> None:
+        self.owner = owner
+        super().__init__(
+            f"{month} is {status} in another run, {owner}: wait for it, or mark that run as failed"
+            " if it is gone."
+        )
+
+
+class MonthUnknown(TrackingError):
+    """A month has no tracking row."""
+
+    def __init__(self, month: object) -> None:
+        super().__init__(f"{month} has no tracking row: nothing was started for it yet.")

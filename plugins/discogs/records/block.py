@@ -1,0 +1,62 @@
+"""What passes between the steps: whole records in a block, rows of a block, rejects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from discogs.catalogue import Entity
+
+#: More of a rejected record than this is not kept.
+REJECTED_XML_BYTES = 64 * 1024
+
+#: The largest id that the tables' integer columns hold.
+MAX_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that became no row, and why; ``offset`` counts bytes of the unpacked file."""
+
+    offset: int
+    record_id: int | None
+    reason: str
+    xml: bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records, one behind the other, with what is known of each without parsing."""
+
+    entity: Entity
+    data: bytes
+    #: Where each record starts in ``data``; it ends where the next one starts.
+    starts: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int32]
+    fingerprints: npt.NDArray[np.int64]
+    #: Where each record starts in the unpacked file.
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def record(self, index: int) -> bytes:
+        """The bytes of one record, white space behind it included."""
+        end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
+        return self.data[self.starts[index] : end]
+
+
+@dataclass
+class ParsedBlock:
+    """A block's rows by table, the names that they refer to by id, and what was rejected."""
+
+    tables: dict[str, pa.RecordBatch]
+    names: dict[str, dict[int, str]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(batch.num_rows for batch in self.tables.values())

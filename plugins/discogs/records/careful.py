@@ -1,0 +1,257 @@
+"""The careful parser: lxml, one record at a time, driven by the mapping.
+
+It reads what the fast parser refuses, tells what is wrong with what nobody can read, and
+gives the same rows for everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from lxml import etree
+
+from discogs.catalogue import Entity
+from discogs.records.block import REJECTED_XML_BYTES, Block, ParsedBlock, Rejected
+from discogs.records.columns import SPACE, arrow_schema, finish
+from discogs.records.mapping import MAPPINGS
+from discogs.records.model import EntityMapping, Field, Rows
+from discogs.tables import Type
+
+# PostgreSQL's text takes every character but NUL; XML 1.0 forbids most control characters,
+# yet they occur in dumps, raw or as references. They pass through lxml as noncharacters,
+# which XML allows: 32 of them stand for the 32 control characters.
+_CONTROLS = {code: 0xFDD0 + code for code in range(32) if code not in (9, 10, 13)}
+_STAND_INS = {**_CONTROLS, 0xFFFE: 0x1FFFE, 0xFFFF: 0x1FFFF}
+_BACK = {stand_in: chr(code) for code, stand_in in _STAND_INS.items()}
+#: NUL, and halves of surrogate pairs, become the replacement character.
+_BACK[0xFDD0] = "\ufffd"
+_RAW_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,8}));")
+_NONCHARACTERS = re.compile("[\ufdd0-\ufdef\U0001fffe\U0001ffff]")
+
+#: Deeper than this is no record of Discogs', whose deepest element is the eighth.
+_MAX_DEPTH = 64
+
+
+class Unreadable(ValueError):
+    """A record that parses as XML but does not fit the tables; the text is the reason."""
+
+
+def parse_record(xml: bytes) -> etree._Element:
+    """Parse one record, with nothing expanded, fetched or guessed.
+
+    :raises etree.XMLSyntaxError: when it is not well-formed.
+    """
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+        encoding="utf-8",
+    )
+    return etree.fromstring(_tame(xml), parser)
+
+
+def _tame(xml: bytes) -> bytes:
+    """The record with the characters that XML forbids replaced by their stand-ins."""
+
+    def raw(match: re.Match[bytes]) -> bytes:
+        return chr(
+            _STAND_INS[ord(match[0].decode())] if ord(match[0].decode()) else 0xFDD0
+        ).encode()
+
+    def reference(match: re.Match[bytes]) -> bytes:
+        code = int(match[1], 16) if match[1] else int(match[2])
+        if code == 0 or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
+            return "\ufdd0".encode()
+        stand_in = _STAND_INS.get(code)
+        return chr(stand_in).encode() if stand_in else match[0]
+
+    if _RAW_CONTROL.search(xml):
+        xml = _RAW_CONTROL.sub(raw, xml)
+    return _REFERENCE.sub(reference, xml) if b"&#" in xml else xml
+
+
+class CarefulEngine:
+    """Parses blocks record by record; a record that fails is rejected, the others are not."""
+
+    def __init__(self, entity: Entity) -> None:
+        self.mapping: EntityMapping = MAPPINGS[entity]
+        self.children = list(self.mapping.children())
+        self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
+
+    def parse(self, block: Block) -> ParsedBlock:
+        """The rows of a block; never raises for what a record holds."""
+        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self.schemas}
+        rejected: list[Rejected] = []
+        kept: list[int] = []
+        for index in range(len(block)):
+            xml = block.record(index)
+            try:
+                found = self._record(xml, int(block.ids[index]))
+            except (etree.XMLSyntaxError, Unreadable) as error:
+                reason = str(error) or "the record is not well-formed"
+                rejected.append(
+                    Rejected(
+                        int(block.offsets[index]),
+                        int(block.ids[index]),
+                        reason,
+                        xml[:REJECTED_XML_BYTES],
+                    )
+                )
+                continue
+            kept.append(index)
+            for name, table_rows in found.items():
+                rows[name].extend(table_rows)
+        batches = {
+            name: pa.RecordBatch.from_arrays(
+                [
+                    pa.array([row[i] for row in rows[name]], type=column.type)
+                    for i, column in enumerate(schema)
+                ],
+                schema=schema,
+            )
+            for name, schema in self.schemas.items()
+        }
+        fingerprints = block.fingerprints[np.array(kept, dtype=np.int64)]
+        return finish(self.mapping, batches, fingerprints, rejected)
+
+    def _record(self, xml: bytes, record_id: int) -> dict[str, list[tuple[Any, ...]]]:
+        element = parse_record(xml)
+        if element.tag != self.mapping.entity.record:
+            raise Unreadable(f"the record is a <{element.tag}>")
+        _check_depth(element)
+        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self.schemas}
+        values = [_value(element, field) for field in self.mapping.fields]
+        rows[self.mapping.root.name].append((record_id, *values))
+        self._below(element, self.mapping.rows, (record_id,), rows)
+        return rows
+
+    def _below(
+        self,
+        element: etree._Element,
+        children: tuple[Rows, ...],
+        key: tuple[int, ...],
+        rows: dict[str, list[tuple[Any, ...]]],
+    ) -> None:
+        for child in children:
+            counter = iter(range(1, 2**31))
+            for found in _elements(element, child.path):
+                self._row(found, child, key, counter, None, rows)
+
+    def _row(
+        self,
+        element: etree._Element,
+        child: Rows,
+        key: tuple[int, ...],
+        counter: Iterator[int],
+        parent_seq: int | None,
+        rows: dict[str, list[tuple[Any, ...]]],
+    ) -> None:
+        seq = next(counter)
+        above = (*key, seq, parent_seq) if child.nests else (*key, seq)
+        rows[child.table].append((*above, *(_value(element, field) for field in child.fields)))
+        self._below(element, child.rows, (*key, seq), rows)
+        if child.nests:
+            for nested in _elements(element, child.nests):
+                self._row(nested, child, key, counter, seq, rows)
+
+
+def _check_depth(element: etree._Element) -> None:
+    depth, node = 0, [element]
+    while node:
+        depth += 1
+        if depth > _MAX_DEPTH:
+            raise Unreadable(f"elements nest deeper than {_MAX_DEPTH}")
+        node = [below for above in node for below in above]
+
+
+def _elements(element: etree._Element, path: str) -> Iterator[etree._Element]:
+    """The elements at ``container/row``, in document order, whichever container holds them."""
+    container, _, row = path.partition("/")
+    for holder in element.iterchildren(container):
+        yield from holder.iterchildren(row)
+
+
+def _value(element: etree._Element, field: Field) -> Any:
+    if field.type is Type.TEXT_ARRAY:
+        texts = [_clean("".join(e.itertext())) for e in _elements(element, field.path)]
+        return [text for text in texts if text is not None] or None
+    text = _clean(_raw(element, field))
+    if text is None and field.before:
+        sibling = element.getprevious()
+        if sibling is not None and sibling.tag == field.before:
+            text = _clean(sibling.text)
+    if text is None:
+        return None
+    try:
+        return _CONVERT[field.type](text)
+    except ValueError as error:
+        raise Unreadable(f"{field.column}: {text[:80]!r} is not {field.type.value}") from error
+
+
+def _raw(element: etree._Element, field: Field) -> str | None:
+    path, at, attribute = field.path.rpartition("@")
+    path = path.rstrip("/") if at else field.path
+    if path:
+        found = list(element.iterchildren(path))
+        filled = [e for e in found if (e.text or "") != "" or len(e)]
+        if len(filled) > 1:
+            raise Unreadable(f"<{path}> stands more than once in <{element.tag}>")
+        if not found:
+            return None
+        element = (filled or found)[0]
+    if at:
+        return element.get(attribute)
+    for below in element:
+        if isinstance(below, etree._Entity):
+            raise Unreadable(f"the entity {below.text} is not defined")
+    return (
+        element.text
+        if not len(element)
+        else "".join([element.text or "", *(e.tail or "" for e in element)])
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    if text is None:
+        return None
+    text = text.strip(SPACE)
+    if _NONCHARACTERS.search(text):
+        text = text.translate(_BACK)
+    return text or None
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise ValueError(text)
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return convert
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in ("true", "1", "yes", "on", "t", "y"):
+        return True
+    if lowered in ("false", "0", "no", "off", "f", "n"):
+        return False
+    raise ValueError(text)
+
+
+_CONVERT: dict[Type, Callable[[str], Any]] = {
+    Type.TEXT: str,
+    Type.SMALLINT: _integer(-(2**15), 2**15 - 1),
+    Type.INTEGER: _integer(-(2**31), 2**31 - 1),
+    Type.BOOLEAN: _boolean,
+}
