@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
@@ -77,14 +78,11 @@ def migrated_template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def database(server: str) -> Iterator[str]:
     """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
     from discogs.database.embedded import with_database
 
-    template = (
-        request.getfixturevalue("migrated_template") if "connect" in request.fixturenames else None
-    )
-    name = _create(server, template)
+    name = _create(server)
     try:
         yield with_database(server, name)
     finally:
@@ -92,10 +90,13 @@ def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def connect(database: str) -> Connect:
+def connect(server: str, database: str, migrated_template: str) -> Connect:
     """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
     from discogs.database.connection import connector
 
+    name = conninfo_to_dict(database)["dbname"]
+    _drop(server, str(name))
+    _create(server, template=migrated_template, name=str(name))
     return connector(database, SCHEMA)
 
 
@@ -108,10 +109,10 @@ def samples() -> Path:
     return Path(folder)
 
 
-def _create(server: str, template: str | None = None) -> str:
-    name = f"discogs_test_{uuid.uuid4().hex[:12]}"
+def _create(server: str, *, template: str = "template0", name: str | None = None) -> str:
+    name = name or f"discogs_test_{uuid.uuid4().hex[:12]}"
     command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-        sql.Identifier(name), sql.Identifier(template or "template0")
+        sql.Identifier(name), sql.Identifier(template)
     )
     with psycopg.connect(server, autocommit=True) as conn:
         conn.execute(command)

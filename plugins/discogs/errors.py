@@ -313,3 +313,15 @@ class MonthUnknown(TrackingError):
 
     def __init__(self, month: object) -> None:
         super().__init__(f"{month} has no tracking row: nothing was started for it yet.")
+
+
+class AirflowRefused(DiscogsError):
+    """Airflow's API answered a call with an error."""
+
+    def __init__(self, method: str, path: str, status: int, answer: str) -> None:
+        self.status = status
+        super().__init__(f"Airflow answered {method} {path} with {status}: {answer[:500]}")
+
+
+class LocalAirflowFailed(DiscogsError):
+    """The Airflow of ``make demo`` or ``make up`` does not come up or does not do its work."""

@@ -1,0 +1,1 @@
+SELECT * FROM discogs_data_processing ORDER BY year_month

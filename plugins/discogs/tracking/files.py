@@ -1,0 +1,45 @@
+"""What the progress of a file's download does to its row."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+from discogs.tracking.model import FileRecord, FileState
+
+_WHOLE = {FileState.DOWNLOADED, FileState.VERIFIED}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileChange:
+    """What is new about a file; None leaves what was there.
+
+    ``state=DOWNLOADING`` begins an attempt, so progress is told without a state.
+    """
+
+    state: FileState | None = None
+    url: str | None = None
+    size: int | None = None
+    bytes_done: int | None = None
+    sha256: str | None = None
+
+
+def change(record: FileRecord, new: FileChange, now: dt.datetime) -> FileRecord:
+    """The row after a change."""
+    given = {
+        name: value for name, value in vars(new).items() if value is not None and name != "state"
+    }
+    state = new.state or record.state
+    after = dataclasses.replace(record, **given, state=state, updated_at=now)
+    if new.state is FileState.DOWNLOADING:
+        # The bytes of an earlier attempt stay counted: it is resumed.
+        return dataclasses.replace(
+            after,
+            attempts=record.attempts + 1,
+            sha256=new.sha256,
+            started_at=now,
+            completed_at=None,
+        )
+    if state in _WHOLE and record.completed_at is None:
+        return dataclasses.replace(after, completed_at=now)
+    return after

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from discogs.catalogue import Month
+from discogs.tracking import history
+from discogs.tracking.model import MonthRecord, RunIdentity, Status
+
+if TYPE_CHECKING:
+    from discogs.tracking.repository import MonthRepository
+
+MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)
+RUN, OTHER = RunIdentity("discogs_monthly", "one"), RunIdentity("discogs_monthly", "two")
+FORWARD = (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED)
+
+
+def complete(repository: MonthRepository, month: Month, run: RunIdentity = RUN) -> None:
+    repository.claim(month, run)
+    for status in FORWARD:
+        repository.move(month, status, run=run)
+
+
+def test_the_completed_months_are_told_and_the_newest_of_them(repository: MonthRepository) -> None:
+    assert history.newest_completed(repository) is None
+    complete(repository, JUNE)
+    complete(repository, MAY)
+    repository.claim(JULY, RUN)
+    assert history.completed(repository) == [MAY, JUNE]
+    assert history.newest_completed(repository) == JUNE
+
+
+def test_a_run_finds_its_month(repository: MonthRepository) -> None:
+    complete(repository, MAY, OTHER)
+    repository.claim(JUNE, RUN)
+    assert [record.month for record in history.of_run(repository, RUN)] == [JUNE]
+
+
+def test_a_failure_is_recorded_once_whoever_tells_it(repository: MonthRepository) -> None:
+    repository.claim(JUNE, RUN)
+    first = history.record_failure(repository, JUNE, RUN, "the cause")
+    second = history.record_failure(repository, JUNE, RUN, "an effect")
+    assert first == second
+    assert first is not None
+    assert (first.status, first.error_message, first.retry_count) == (
+        Status.FAILED,
+        "the cause",
+        1,
+    )
+
+
+def test_a_failure_before_anything_was_done_has_its_row(repository: MonthRepository) -> None:
+    record = history.record_failure(repository, JUNE, RUN, "no answer")
+    assert record is not None
+    assert (record.status, record.run) == (Status.FAILED, RUN)
+
+
+def test_the_failure_of_a_run_that_does_not_have_the_month_changes_nothing(
+    repository: MonthRepository,
+) -> None:
+    repository.claim(JUNE, OTHER)
+    before = repository.get(JUNE)
+    assert history.record_failure(repository, JUNE, RUN, "not mine") is None
+    assert repository.get(JUNE) == before
+
+
+def test_months_that_dead_runs_left_at_work_become_failed(repository: MonthRepository) -> None:
+    repository.claim(MAY, RUN)
+    repository.claim(JUNE, OTHER)
+    complete(repository, JULY, RUN)
+    moved = history.reconcile(repository, lambda run: run == OTHER)
+    assert [(record.month, record.status) for record in moved] == [(MAY, Status.FAILED)]
+    assert [record.status for record in repository.all()] == [
+        Status.FAILED,
+        Status.DOWNLOADING,
+        Status.COMPLETED,
+    ]
+    assert history.reconcile(repository, lambda run: run == OTHER) == []
+    assert repository.claim(MAY, OTHER) is not None
+
+
+def record(month: Month, status: Status, completed_on: dt.date | None = None) -> MonthRecord:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+    at = completed_on and dt.datetime.combine(completed_on, dt.time(), dt.timezone.utc)
+    return MonthRecord(
+        id=uuid.UUID(int=0),
+        month=month,
+        status=status,
+        created_at=now,
+        updated_at=now,
+        processing_completed_at=at,
+    )
+
+
+FOLLOWED = record(JUNE, Status.COMPLETED, dt.date(2026, 6, 3))
+
+
+@pytest.mark.parametrize(
+    ("today", "late"),
+    [
+        (dt.date(2026, 6, 30), None),
+        (dt.date(2026, 7, 10), None),
+        (dt.date(2026, 7, 11), JULY),
+        (dt.date(2026, 8, 1), JULY),
+        (dt.date(2026, 8, 11), Month(2026, 8)),
+    ],
+)
+def test_a_month_is_late_some_days_after_it_began(today: dt.date, late: Month | None) -> None:
+    found = history.late([FOLLOWED], today, 10)
+    assert (found and found.month) == late
+
+
+def test_a_late_month_says_since_when_and_how_it_stands() -> None:
+    records = [FOLLOWED, record(JULY, Status.DOWNLOADING)]
+    assert str(history.late(records, dt.date(2026, 7, 20), 10)) == (
+        "2026-07 is late: it was due by 2026-07-11 and is downloading."
+    )
+    assert "was not started" in str(history.late([FOLLOWED], dt.date(2026, 7, 20), 10))
+
+
+def test_past_months_alone_make_nothing_late() -> None:
+    backfilled = record(Month(2018, 5), Status.COMPLETED, dt.date(2026, 7, 19))
+    assert history.late([], dt.date(2026, 7, 20), 10) is None
+    assert history.late([backfilled], dt.date(2026, 7, 20), 10) is None
+    assert history.late([backfilled, FOLLOWED], dt.date(2026, 7, 20), 10) is not None

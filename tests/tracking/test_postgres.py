@@ -1,0 +1,104 @@
+"""What only the database can do: two connections at once, a table's own checks."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from discogs.catalogue import Month
+from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking.postgres import PostgresMonthRepository
+
+if TYPE_CHECKING:
+    from discogs.database.connection import Connect
+
+JULY = Month(2026, 7)
+
+
+def test_a_claim_that_comes_second_waits_for_the_first_and_gets_nothing(connect: Connect) -> None:
+    """Both have read the row as free before either wrote it."""
+    both_have_read = threading.Barrier(2)
+    first_read = threading.local()
+
+    class Hesitant(PostgresMonthRepository):
+        def _one(self, cursor, name, month, **values):  # type: ignore[no-untyped-def]
+            if name == "move" and not hasattr(first_read, "done"):
+                first_read.done = True
+                both_have_read.wait(10)
+            return super()._one(cursor, name, month, **values)
+
+    PostgresMonthRepository(connect).ensure(JULY)
+    claims = {}
+
+    def claim(name: str) -> None:
+        claims[name] = Hesitant(connect).claim(JULY, RunIdentity("discogs_monthly", name))
+
+    threads = [threading.Thread(target=claim, args=[name]) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(record is not None for record in claims.values()) == [False, True]
+
+
+def test_a_repository_opens_and_closes_a_connection_a_call(connect: Connect) -> None:
+    opened: list[psycopg.Connection[TupleRow]] = []
+
+    def counted() -> psycopg.Connection[TupleRow]:
+        opened.append(connect())
+        return opened[-1]
+
+    repository = PostgresMonthRepository(counted)
+    repository.ensure(JULY)
+    repository.claim(JULY, RunIdentity("d", "r"))
+    assert len(opened) == 2
+    assert all(conn.closed for conn in opened)
+
+
+def test_another_time_zone_of_the_connection_does_not_show(connect: Connect) -> None:
+    def elsewhere() -> psycopg.Connection[TupleRow]:
+        conn = connect()
+        conn.execute("SET timezone TO 'Asia/Kathmandu'")
+        conn.commit()
+        return conn
+
+    assert PostgresMonthRepository(elsewhere).ensure(JULY) == PostgresMonthRepository(connect).get(
+        JULY
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("year_month", "2026-13", "year_month_is_a_month"),
+        ("year_month", "26-1", "year_month_is_a_month"),
+        ("retry_count", -1, "retry_count_is_not_negative"),
+    ],
+)
+def test_the_table_itself_refuses_what_is_no_month_and_no_count(
+    connect: Connect, column: str, value: object, constraint: str
+) -> None:
+    PostgresMonthRepository(connect).ensure(JULY)
+    with connect() as conn, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+        conn.execute(f"UPDATE discogs_data_processing SET {column} = %s", [value])
+
+
+def test_the_enum_of_the_table_is_the_enum_of_the_model(connect: Connect) -> None:
+    with connect() as conn:
+        row = conn.execute("SELECT enum_range(NULL::processing_status)::text[]").fetchone()
+    assert row == ([str(status) for status in Status],)
+
+
+def test_every_column_has_a_comment(connect: Connect) -> None:
+    with connect() as conn:
+        rows = conn.execute(
+            "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+            " AND c.relname LIKE 'discogs_data_processing%' AND a.attnum > 0"
+            " AND col_description(c.oid, a.attnum) IS NULL"
+        ).fetchall()
+    assert rows == []

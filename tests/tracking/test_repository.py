@@ -1,0 +1,367 @@
+"""The contract of a repository of months, held by each implementation."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from discogs.catalogue import Entity, Month
+from discogs.errors import IllegalTransition, MonthTaken, MonthUnknown
+from discogs.tracking.model import FileChecksum, FileState, RunIdentity, Status
+
+if TYPE_CHECKING:
+    from discogs.tracking.repository import MonthRepository
+
+JUNE = Month(2026, 6)
+JULY = Month(2026, 7)
+RUN = RunIdentity("discogs_monthly", "scheduled__2026-07-02")
+OTHER = RunIdentity("discogs_monthly", "manual__2026-07-03")
+FORWARD = [
+    Status.DOWNLOADING,
+    Status.READY_FOR_PROCESSING,
+    Status.PROCESSING,
+    Status.COMPLETED,
+]
+A, B = "a" * 64, "b" * 64
+
+
+def bring(repository: MonthRepository, status: Status, run: RunIdentity = RUN) -> None:
+    """Take the month from nothing to a status, the legal way."""
+    repository.ensure(JULY)
+    if status is Status.FAILED:
+        repository.move(JULY, Status.FAILED, run=run, error_message="first")
+    elif status is not Status.NOT_STARTED:
+        for step in FORWARD[: FORWARD.index(status) + 1]:
+            repository.move(JULY, step, run=run)
+
+
+def test_a_month_that_nobody_asked_for_has_no_row(repository: MonthRepository) -> None:
+    assert repository.get(JULY) is None
+    assert repository.all() == []
+
+
+def test_a_row_begins_not_started_with_a_version_7_id(repository: MonthRepository) -> None:
+    record = repository.ensure(JULY)
+    assert (record.month, record.status, record.retry_count) == (JULY, Status.NOT_STARTED, 0)
+    assert type(record.id) is uuid.UUID
+    assert record.id.version == 7
+    assert record.created_at == record.updated_at
+    assert record.created_at.utcoffset() == dt.timedelta(0)
+    assert (record.dump_date, record.error_message, record.run) == (None, None, None)
+    assert (dict(record.file_checksums), dict(record.processing_stats)) == ({}, {})
+
+
+def test_ensuring_twice_keeps_the_first_row(repository: MonthRepository) -> None:
+    assert repository.ensure(JULY) == repository.ensure(JULY) == repository.get(JULY)
+
+
+def test_all_tells_the_months_in_order(repository: MonthRepository) -> None:
+    for month in (JULY, Month(2025, 12), JUNE):
+        repository.ensure(month)
+    assert [record.month for record in repository.all()] == [Month(2025, 12), JUNE, JULY]
+
+
+def test_a_month_goes_from_not_started_to_completed_with_its_times(
+    repository: MonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    started = repository.move(JULY, Status.DOWNLOADING, run=RUN)
+    assert started.started_at is not None
+    assert started.run == RUN
+    ready = repository.move(JULY, Status.READY_FOR_PROCESSING, run=RUN)
+    assert ready.download_completed_at is not None
+    assert ready.download_completed_at >= started.started_at
+    assert repository.move(JULY, Status.PROCESSING, run=RUN).processing_completed_at is None
+    done = repository.move(JULY, Status.COMPLETED, run=RUN)
+    assert done.processing_completed_at is not None
+    assert done.started_at == started.started_at
+    assert done.download_completed_at == ready.download_completed_at
+    assert done.updated_at > started.updated_at
+    assert repository.get(JULY) == done
+
+
+@pytest.mark.parametrize(
+    ("current", "to"),
+    [
+        (Status.NOT_STARTED, Status.READY_FOR_PROCESSING),
+        (Status.NOT_STARTED, Status.PROCESSING),
+        (Status.NOT_STARTED, Status.COMPLETED),
+        (Status.DOWNLOADING, Status.PROCESSING),
+        (Status.DOWNLOADING, Status.COMPLETED),
+        (Status.READY_FOR_PROCESSING, Status.COMPLETED),
+        (Status.FAILED, Status.COMPLETED),
+        (Status.FAILED, Status.NOT_STARTED),
+        (Status.COMPLETED, Status.NOT_STARTED),
+    ],
+)
+def test_an_illegal_move_names_both_states_and_changes_nothing(
+    repository: MonthRepository, current: Status, to: Status
+) -> None:
+    bring(repository, current)
+    before = repository.get(JULY)
+    with pytest.raises(IllegalTransition, match=f"2026-07 is {current} and cannot become {to}:"):
+        repository.move(JULY, to, run=RUN)
+    assert repository.get(JULY) == before
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_move_to_where_the_month_stands_changes_nothing(
+    repository: MonthRepository, status: Status
+) -> None:
+    bring(repository, status)
+    before = repository.get(JULY)
+    assert repository.move(JULY, status, run=RUN, error_message="again") == before
+    assert repository.get(JULY) == before
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_month_left_in_any_state_can_be_brought_to_completed(
+    repository: MonthRepository, status: Status
+) -> None:
+    bring(repository, status)
+    repository.move(JULY, Status.FAILED, run=RUN, error_message="killed")
+    assert repository.claim(JULY, OTHER) is not None
+    for step in FORWARD:
+        repository.move(JULY, step, run=OTHER)
+    done = repository.get(JULY)
+    assert done is not None
+    assert (done.status, done.error_message, done.run) == (Status.COMPLETED, None, OTHER)
+
+
+@pytest.mark.parametrize("to", [Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING])
+@pytest.mark.parametrize("current", [Status.FAILED, Status.COMPLETED, Status.PROCESSING])
+def test_a_cleared_task_takes_the_month_back_to_its_step(
+    repository: MonthRepository, current: Status, to: Status
+) -> None:
+    bring(repository, current)
+    record = repository.move(JULY, to, run=RUN)
+    assert record.status is to
+    assert record.processing_completed_at is None
+
+
+def test_failing_keeps_the_reason_and_counts_the_attempt_once(repository: MonthRepository) -> None:
+    bring(repository, Status.PROCESSING)
+    failed = repository.move(JULY, Status.FAILED, run=RUN, error_message="disk full")
+    again = repository.move(JULY, Status.FAILED, run=RUN, error_message="upstream failed")
+    assert failed == again
+    assert (failed.error_message, failed.retry_count) == ("disk full", 1)
+    resumed = repository.move(JULY, Status.PROCESSING, run=RUN)
+    assert (resumed.error_message, resumed.retry_count) == (None, 1)
+    assert repository.move(JULY, Status.FAILED, run=RUN).retry_count == 2
+
+
+def test_a_reason_that_the_database_cannot_hold_is_told_as_far_as_it_can(
+    repository: MonthRepository,
+) -> None:
+    bring(repository, Status.PROCESSING)
+    record = repository.move(JULY, Status.FAILED, run=RUN, error_message="a\0b" + "x" * 100_000)
+    assert record.error_message is not None
+    assert record.error_message.startswith("abxxx")
+    assert len(record.error_message) == 8192
+
+
+def test_the_count_of_failures_survives_completion_and_ends_with_a_new_start(
+    repository: MonthRepository,
+) -> None:
+    bring(repository, Status.FAILED)
+    for step in FORWARD:
+        record = repository.move(JULY, step, run=RUN)
+    assert record.retry_count == 1
+    assert repository.move(JULY, Status.DOWNLOADING, run=OTHER).retry_count == 0
+
+
+def test_an_operator_can_reset_the_count(repository: MonthRepository) -> None:
+    bring(repository, Status.FAILED)
+    record = repository.reset_retries(JULY)
+    assert (record.retry_count, record.status) == (0, Status.FAILED)
+
+
+def test_a_new_attempt_has_a_new_start_and_a_resumed_one_keeps_its_own(
+    repository: MonthRepository,
+) -> None:
+    bring(repository, Status.PROCESSING)
+    first = repository.move(JULY, Status.FAILED, run=RUN)
+    resumed = repository.move(JULY, Status.PROCESSING, run=RUN)
+    assert resumed.started_at == first.started_at
+    assert resumed.download_completed_at == first.download_completed_at
+    repository.move(JULY, Status.FAILED, run=RUN)
+    anew = repository.move(JULY, Status.DOWNLOADING, run=RUN)
+    assert first.started_at is not None
+    assert anew.started_at is not None
+    assert anew.started_at > first.started_at
+    assert anew.download_completed_at is None
+
+
+@pytest.mark.parametrize(
+    "status", [Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING]
+)
+@pytest.mark.parametrize("to", [Status.DOWNLOADING, Status.FAILED])
+def test_a_month_at_work_is_moved_by_its_own_run_alone(
+    repository: MonthRepository, status: Status, to: Status
+) -> None:
+    bring(repository, status, run=OTHER)
+    before = repository.get(JULY)
+    with pytest.raises(MonthTaken, match="manual__2026-07-03"):
+        repository.move(JULY, to, run=RUN)
+    assert repository.get(JULY) == before
+
+
+def test_a_run_that_fails_does_not_spoil_a_month_that_another_completed(
+    repository: MonthRepository,
+) -> None:
+    bring(repository, Status.COMPLETED, run=OTHER)
+    with pytest.raises(MonthTaken):
+        repository.move(JULY, Status.FAILED, run=RUN)
+    assert repository.move(JULY, Status.PROCESSING, run=RUN).run == RUN
+
+
+def test_a_claim_makes_the_row_and_takes_it(repository: MonthRepository) -> None:
+    record = repository.claim(JULY, RUN)
+    assert record is not None
+    assert (record.status, record.run) == (Status.DOWNLOADING, RUN)
+    assert record == repository.get(JULY)
+
+
+def test_a_claim_of_a_month_in_another_run_gets_nothing(repository: MonthRepository) -> None:
+    mine = repository.claim(JULY, RUN)
+    assert repository.claim(JULY, OTHER) is None
+    assert repository.claim(JULY, OTHER, list(Status)) is None
+    assert repository.get(JULY) == mine
+
+
+def test_a_claim_tried_again_by_its_own_run_keeps_the_month_as_it_stands(
+    repository: MonthRepository,
+) -> None:
+    bring(repository, Status.PROCESSING)
+    before = repository.get(JULY)
+    assert repository.claim(JULY, RUN) == before
+    assert repository.get(JULY) == before
+
+
+def test_a_completed_month_is_claimed_only_when_asked_for(repository: MonthRepository) -> None:
+    bring(repository, Status.COMPLETED)
+    assert repository.claim(JULY, OTHER) is None
+    again = repository.claim(JULY, OTHER, [Status.COMPLETED])
+    assert again is not None
+    assert (again.status, again.run) == (Status.DOWNLOADING, OTHER)
+
+
+def test_of_runs_that_claim_one_month_at_once_one_gets_it(repository: MonthRepository) -> None:
+    runs = [RunIdentity("discogs_monthly", f"run {number}") for number in range(8)]
+    with ThreadPoolExecutor(len(runs)) as pool:
+        claims = list(pool.map(lambda run: repository.claim(JULY, run), runs))
+    won = [record for record in claims if record is not None]
+    assert len(won) == 1
+    assert repository.get(JULY) == won[0]
+
+
+def test_of_failures_told_at_once_one_counts(repository: MonthRepository) -> None:
+    bring(repository, Status.PROCESSING)
+    with ThreadPoolExecutor(8) as pool:
+        moved = [
+            pool.submit(repository.move, JULY, Status.FAILED, run=RUN, error_message="lost")
+            for _ in range(8)
+        ]
+        assert {future.result().retry_count for future in moved} == {1}
+
+
+def test_checksums_are_kept_file_by_file(repository: MonthRepository) -> None:
+    repository.ensure(JULY)
+    day = dt.date(2026, 7, 1)
+    record = repository.record_published(JULY, day, {"artists": A, "labels": B})
+    assert record.dump_date == day
+    assert record.expected_checksums == {"artists": A, "labels": B}
+    assert not record.file_checksums["artists"].is_right
+    at = dt.datetime(2026, 7, 2, 3, 4, 5, 678, tzinfo=dt.timezone.utc)
+    right, wrong = FileChecksum(A, A, 123, at), FileChecksum(B, A, 5, at)
+    with ThreadPoolExecutor(2) as pool:
+        list(
+            pool.map(
+                lambda item: repository.record_checksums(JULY, dict([item])),
+                [("artists", right), ("labels", wrong)],
+            )
+        )
+    record = repository.get(JULY)  # type: ignore[assignment]
+    assert dict(record.file_checksums) == {"artists": right, "labels": wrong}
+    assert right.is_right
+    assert not wrong.is_right
+
+
+def test_a_file_published_anew_loses_what_was_computed_for_the_old_one(
+    repository: MonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    right = FileChecksum(A, A, 123)
+    repository.record_published(JULY, None, {"artists": A, "labels": A, "masters": A})
+    repository.record_checksums(JULY, {"artists": right, "labels": right})
+    record = repository.record_published(JULY, None, {"artists": A, "labels": B})
+    assert dict(record.file_checksums) == {"artists": right, "labels": FileChecksum(B)}
+
+
+def test_stats_are_kept_entity_by_entity_and_replaced_by_newer_ones(
+    repository: MonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    repository.record_entity_stats(JULY, Entity.LABELS, {"read": 1, "seconds": 0.5, "x": [1, 2]})
+    repository.record_entity_stats(JULY, Entity.ARTISTS, {"read": 2})
+    record = repository.record_entity_stats(JULY, Entity.ARTISTS, {"read": 3})
+    assert record.processing_stats == {
+        "labels": {"read": 1, "seconds": 0.5, "x": [1, 2]},
+        "artists": {"read": 3},
+    }
+    assert record == repository.get(JULY)
+
+
+def test_what_has_no_row_cannot_be_changed(repository: MonthRepository) -> None:
+    for change in (
+        lambda: repository.move(JULY, Status.DOWNLOADING, run=RUN),
+        lambda: repository.reset_retries(JULY),
+        lambda: repository.record_published(JULY, None, {}),
+        lambda: repository.record_checksums(JULY, {}),
+        lambda: repository.record_entity_stats(JULY, Entity.LABELS, {}),
+        lambda: repository.record_file(JULY, "artists", bytes_done=1),
+    ):
+        with pytest.raises(MonthUnknown, match="2026-07"):
+            change()
+
+
+def test_a_file_goes_from_listed_to_verified(repository: MonthRepository) -> None:
+    repository.ensure(JULY)
+    listed = repository.record_file(JULY, "artists.xml.gz", url="https://x/a", size=100)
+    assert (listed.state, listed.attempts, listed.bytes_done) == (FileState.PENDING, 0, 0)
+    begun = repository.record_file(JULY, "artists.xml.gz", state=FileState.DOWNLOADING)
+    assert (begun.attempts, begun.url, begun.size) == (1, "https://x/a", 100)
+    assert begun.started_at is not None
+    half = repository.record_file(JULY, "artists.xml.gz", bytes_done=50)
+    assert (half.attempts, half.state, half.share_done) == (1, FileState.DOWNLOADING, 0.5)
+    resumed = repository.record_file(JULY, "artists.xml.gz", state=FileState.DOWNLOADING)
+    assert (resumed.attempts, resumed.bytes_done) == (2, 50)
+    whole = repository.record_file(
+        JULY, "artists.xml.gz", state=FileState.DOWNLOADED, bytes_done=100, sha256=A
+    )
+    assert whole.completed_at is not None
+    right = repository.record_file(JULY, "artists.xml.gz", state=FileState.VERIFIED)
+    assert (right.completed_at, right.sha256) == (whole.completed_at, A)
+    assert repository.files(JULY) == [right]
+
+
+def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
+    repository: MonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    repository.record_file(JULY, "labels", state=FileState.VERIFIED, sha256=A)
+    again = repository.record_file(JULY, "labels", state=FileState.DOWNLOADING, bytes_done=0)
+    assert (again.sha256, again.completed_at) == (None, None)
+
+
+def test_files_are_told_by_name_and_month(repository: MonthRepository) -> None:
+    repository.ensure(JULY)
+    repository.ensure(JUNE)
+    for month, name in ((JULY, "b"), (JULY, "a"), (JUNE, "c")):
+        repository.record_file(month, name)
+    assert [file.file_name for file in repository.files(JULY)] == ["a", "b"]
+    assert [file.file_name for file in repository.files(JUNE)] == ["c"]
