@@ -1,0 +1,1 @@
+"""What a dump is: names, listing, CHECKSUM, download, verification, storage, retention."""

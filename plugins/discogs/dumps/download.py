@@ -1,0 +1,333 @@
+"""Download of a dump's file: resumed, retried, hashed while written, renamed when whole."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import requests
+
+from discogs.dumps.checksums import first_words
+from discogs.dumps.limits import Limits
+from discogs.dumps.listing import DumpFile
+from discogs.dumps.part import Origin, PartFile
+from discogs.dumps.source import DumpSource
+from discogs.dumps.storage import DumpStorage
+from discogs.dumps.transport import Broken, Transport
+from discogs.dumps.verify import digest
+from discogs.errors import (
+    ChecksumMismatch,
+    DiscogsError,
+    NotAGzipFile,
+    RateLimited,
+    TransferFailed,
+)
+
+log = logging.getLogger(__name__)
+
+_GZIP = b"\x1f\x8b"
+_HEAD = 512
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a download is.
+
+    :param bytes_done: of the file, resumed ones included.
+    :param total: None while the server has not told it.
+    :param rate: bytes a second of this attempt.
+    :param eta: seconds until the end, None when unknown.
+    """
+
+    name: str
+    bytes_done: int
+    total: int | None
+    rate: float
+    eta: float | None
+    attempt: int
+
+
+OnProgress = Callable[[Progress], object]
+
+
+@dataclass(frozen=True)
+class DownloadReport:
+    """What a download did.
+
+    :param sha256: of the file, equal to the published digest.
+    :param republished: whether that is another digest than the caller expected, because
+        Discogs uploaded the file and its CHECKSUM.txt anew.
+    :param already_there: whether the file was there, whole and verified, and nothing was
+        fetched.
+    :param resumed_from: bytes that an earlier process had left and that were kept.
+    :param transferred: bytes that came over the network, over all attempts.
+    """
+
+    name: str
+    url: str
+    size: int
+    sha256: str
+    republished: bool = False
+    already_there: bool = False
+    attempts: int = 0
+    resumed_from: int = 0
+    transferred: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def download(
+    source: DumpSource,
+    file: DumpFile,
+    storage: DumpStorage,
+    expected: str,
+    *,
+    current: Callable[[], str] | None = None,
+    on_progress: OnProgress | None = None,
+) -> DownloadReport:
+    """Fetch a file into the storage, unless it is there already with the expected digest.
+
+    After a fault that may pass, the ``.part`` stays, and the next call goes on where it ends
+    if the server honours ranges and still has the same version. After any other error
+    nothing of the file is left.
+
+    :param expected: the published SHA-256, lower-case hexadecimal.
+    :param current: asks for the digest that is published now; called when what came has
+        another digest than expected, to tell a re-upload from damage.
+    :param on_progress: called every few seconds and at the end.
+    :raises ChecksumMismatch: when the whole file has not the published digest.
+    :raises NotAGzipFile: when something else came, such as a page.
+    :raises DiskFull: before or while it is written.
+    :raises RateLimited: when the server asks for a longer pause than is waited for here.
+    :raises TransferFailed: after the last attempt.
+    :raises DownloadUnderWay: when another process is at it.
+    :raises SourceError: when the server refuses.
+    """
+    expected = expected.lower()
+    if storage.exists(file.name):
+        actual, size = digest(storage, file.name)
+        if actual == expected:
+            log.info("%s is there, whole and verified; nothing is fetched.", file.name)
+            return DownloadReport(file.name, file.url, size, actual, already_there=True)
+        log.warning("%s is there with another SHA-256 than published; fetched anew.", file.name)
+        storage.delete(file.name)
+    with PartFile(storage.workspace, file.name, file.url, expected) as part:
+        transfer = _Transfer(source.transport, file, storage, part, on_progress)
+        try:
+            return transfer.run(expected, current)
+        except (RateLimited, TransferFailed):
+            if part.size == 0:
+                part.discard()
+            raise
+        except DiscogsError:
+            part.discard()
+            raise
+
+
+class _Transfer:
+    """One file's way through all its attempts."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        file: DumpFile,
+        storage: DumpStorage,
+        part: PartFile,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.transport = transport
+        self.limits: Limits = transport.limits
+        self.file, self.storage, self.part = file, storage, part
+        self.on_progress = on_progress
+        self.started = time.monotonic()
+        self.deadline = self.started + self.limits.transfer
+        self.attempt = 0
+        self.transferred = 0
+        self.resumed_from = self.kept_from_before = part.size
+        self.ranges = True
+        """False once the server has shown that it cannot be trusted with a range."""
+        self.doubtful = False
+        """Whether the end of the body may not be the end of the file."""
+        self.published = ""
+
+    def run(self, expected: str, current: Callable[[], str] | None) -> DownloadReport:
+        self.published = expected
+
+        def attempt() -> None:
+            self.attempt += 1
+            if not self.part.complete:
+                self._fetch(expected)
+            if self.part.digest != self.published:
+                self._judge(current)
+
+        self.transport.attempts(self.file.name, attempt)
+        self.part.sync()
+        size = self.part.size
+        self.storage.publish(self.file.name)
+        self.part.forget()
+        seconds = time.monotonic() - self.started
+        log.info(
+            "%s: %d bytes, whole, in %.1f s and %d attempts.",
+            self.file.name,
+            size,
+            seconds,
+            self.attempt,
+        )
+        return DownloadReport(
+            self.file.name,
+            self.file.url,
+            size,
+            self.published,
+            republished=self.published != expected,
+            attempts=self.attempt,
+            resumed_from=self.resumed_from,
+            transferred=self.transferred,
+            seconds=round(seconds, 3),
+        )
+
+    def _judge(self, current: Callable[[], str] | None) -> None:
+        """What to make of a digest that is not the published one: nothing if it is by now.
+
+        :raises Broken: when another attempt may mend it.
+        """
+        actual, before = self.part.digest, self.published
+        if self.kept_from_before:
+            self._restart()
+            raise Broken("what was there from before does not go with the rest")
+        if current is not None:
+            self.published = current().lower()
+        if self.published != before:
+            log.warning("%s was uploaded anew: another digest is published.", self.file.name)
+        if self.published == actual:
+            return
+        self._restart()
+        if self.published != before:
+            raise Broken("the file is being uploaded anew")
+        if self.doubtful:
+            raise Broken("the SHA-256 differs, and the length was not what was expected")
+        raise ChecksumMismatch(self.file.name, before, actual)
+
+    def _restart(self, origin: Origin | None = None) -> None:
+        self.part.restart(origin)
+        self.resumed_from = self.kept_from_before = 0
+
+    def _fetch(self, expected: str) -> None:
+        """One request, until the server ends it."""
+        part, headers = self.part, {}
+        if part.size > 0 and not self.ranges:
+            self._restart()
+        if part.size > 0:
+            headers["Range"] = f"bytes={part.size}-"
+            if part.origin is not None and part.origin.validator is not None:
+                headers["If-Range"] = part.origin.validator
+        with self.transport.get(self.file.url, headers) as response:
+            if response.status_code == 416:
+                self._distrust("the server cannot serve the range that is missing")
+            elif response.status_code == 206:
+                self._check_range(response, asked="Range" in headers)
+            else:
+                if part.size > 0:
+                    log.info("%s: the server sends it from the beginning.", self.file.name)
+                self._restart(self._origin(response, expected))
+            self._receive(response)
+
+    def _distrust(self, reason: str) -> None:
+        self.ranges = False
+        self._restart()
+        raise Broken(reason)
+
+    def _origin(self, response: requests.Response, expected: str) -> Origin:
+        stated = response.headers.get("Content-Length", "")
+        length = int(stated) if re.fullmatch("[0-9]{1,18}", stated) else None
+        if length is None and self.file.exact:
+            length = self.file.size
+        self.doubtful = length is None or (self.file.exact and length != self.file.size)
+        if self.doubtful:
+            log.warning(
+                "%s: the server states a length of %s, its listing %s.",
+                self.file.name,
+                length,
+                self.file.size,
+            )
+        etag = response.headers.get("ETag", "")
+        # A weak ETag does not promise equal bytes, so it may not stand in If-Range.
+        strong = etag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
+        validator = strong or response.headers.get("Last-Modified")
+        return Origin(self.file.url, expected, length, validator)
+
+    def _check_range(self, response: requests.Response, *, asked: bool) -> None:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if not asked or match is None or int(match[1]) != self.part.size:
+            self._distrust("the server sends another range than asked for")
+        elif self.part.origin is not None:
+            total = None if match[3] == "*" else int(match[3])
+            known = self.part.origin.length
+            etag, before = response.headers.get("ETag"), self.part.origin.validator or ""
+            changed_etag = etag is not None and before.startswith('"') and etag != before
+            if (None not in (total, known) and total != known) or changed_etag:
+                self._distrust("the file changed on the server")
+
+    def _receive(self, response: requests.Response) -> None:
+        part = self.part
+        total = part.origin.length if part.origin is not None else None
+        size = total if total is not None else self.file.size
+        self.storage.require_space(max(0, (size or 0) - part.size), self.limits.margin)
+        head = bytearray()
+        checked = part.size > 0
+        began, begun_at = time.monotonic(), part.size
+        reported = began
+        for chunk in self.transport.chunks(self.file.url, response, self.deadline):
+            self.transferred += len(chunk)
+            if not checked:
+                # A few bytes at a time may come: judged once there are enough for a message.
+                head += chunk
+                if head[:2] != _GZIP[: len(head)] and len(head) < _HEAD:
+                    continue
+                self._check_magic(head)
+                checked, chunk = len(head) >= len(_GZIP), bytes(head)
+                if not checked:
+                    continue
+            if total is not None and part.size + len(chunk) > total:
+                self._distrust(f"the server sends more than the {total} bytes that it stated")
+            part.write(chunk)
+            now = time.monotonic()
+            if now - reported >= self.limits.progress:
+                reported = now
+                self._report(total, begun_at, now - began)
+        if not checked:
+            if not head and total != 0:
+                raise Broken("the server sent nothing")
+            self._check_magic(head)
+        if total is not None and part.size < total:
+            raise Broken(f"it was cut after {part.size:,} of {total:,} bytes")
+        self._report(total, begun_at, time.monotonic() - began)
+
+    def _check_magic(self, head: bytearray) -> None:
+        if head[:2] != _GZIP[: len(head)] or not head:
+            raise NotAGzipFile(
+                self.file.name, f"the server sent {first_words(bytes(head)) or 'nothing'!r}"
+            )
+
+    def _report(self, total: int | None, begun_at: int, seconds: float) -> None:
+        done = self.part.size
+        rate = (done - begun_at) / seconds if seconds > 0 else 0.0
+        left = None if total is None else total - done
+        eta = left / rate if left is not None and rate > 0 else None
+        log.info(
+            "%s: %.1f of %s MB, %.2f MB/s%s",
+            self.file.name,
+            done / 1e6,
+            "?" if total is None else f"{total / 1e6:.1f}",
+            rate / 1e6,
+            "" if eta is None else f", {eta:.0f} s to go",
+        )
+        if self.on_progress is not None:
+            self.on_progress(Progress(self.file.name, done, total, rate, eta, self.attempt))

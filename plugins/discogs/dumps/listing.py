@@ -1,0 +1,254 @@
+"""What a listing says is there, and which files make the dump of a month.
+
+How a month's set is chosen: the files of one day belong together. A day is complete when its
+CHECKSUM.txt, which Discogs publishes last, and every wanted file are listed. Of several
+complete days of a month the newest counts. When no day is complete, but a month was split
+over several (as 20191003 and 20191010 were), the newest file of each entity counts whose
+day has a CHECKSUM.txt; the dump's date is then the newest of those days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html.parser
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from discogs.catalogue import Entity, Month
+from discogs.dumps.names import DumpName, Layout
+from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 8 * 1024 * 1024
+ALL = tuple(Entity)
+
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(B|KB|MB|GB|TB)\s*$", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+_S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+@dataclass(frozen=True)
+class DumpFile:
+    """A file of a dump on a server.
+
+    :param size: bytes, as the listing states them; None if it does not.
+    :param exact: whether the size is exact: data.discogs.com rounds it (``10.4 GB``).
+    """
+
+    name: str
+    url: str
+    size: int | None = None
+    exact: bool = False
+
+    @property
+    def entity(self) -> Entity | None:
+        """The entity that it holds; None for a CHECKSUM.txt."""
+        name = DumpName.parse(self.name)
+        return None if name is None else name.entity
+
+
+@dataclass(frozen=True)
+class DumpSet:
+    """The files that make the dump of a month, in the order of the entities."""
+
+    month: Month
+    dump_date: dt.date
+    files: tuple[DumpFile, ...]
+    checksums: tuple[DumpFile, ...]
+    """The CHECKSUM.txt; more than one for a month that was split over several days."""
+
+    def file(self, entity: Entity) -> DumpFile:
+        """:raises KeyError: when the set lacks the entity."""
+        return self.by_entity[entity]
+
+    @property
+    def by_entity(self) -> dict[Entity, DumpFile]:
+        return {file.entity: file for file in self.files if file.entity is not None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "month": str(self.month),
+            "dump_date": self.dump_date.isoformat(),
+            "files": [vars(file) for file in self.files],
+            "checksums": [vars(file) for file in self.checksums],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DumpSet:
+        """What ``as_dict`` wrote."""
+        return cls(
+            Month.parse(values["month"]),
+            dt.date.fromisoformat(values["dump_date"]),
+            tuple(DumpFile(**file) for file in values["files"]),
+            tuple(DumpFile(**file) for file in values["checksums"]),
+        )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of a listing."""
+
+    name: DumpName
+    size: int | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a page of a listing holds; ``token`` names its next page."""
+
+    files: tuple[Listed, ...]
+    token: str | None = None
+
+
+def parse(layout: Layout, body: bytes, url: str) -> Listing:
+    """Read a listing; whatever is not a dump's file is left out.
+
+    :param url: for messages.
+    :raises ListingInvalid: when it is not a listing of this layout.
+    """
+    if len(body) > MAX_BYTES:
+        raise ListingInvalid(url, f"it is longer than {MAX_BYTES} bytes")
+    return _parse_html(body, url) if layout is Layout.DISCOGS else _parse_xml(body, url)
+
+
+class _Rows(html.parser.HTMLParser):
+    """Collects the links inside ``<pre>`` with the text that stands before each."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found = False
+        self.rows: list[tuple[str, str]] = []
+        self._inside = False
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "pre":
+            self.found = self._inside = True
+        elif tag == "a" and self._inside:
+            self.rows.append((dict(attrs).get("href") or "", self._text))
+            self._text = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "pre":
+            self._inside = False
+        elif tag == "a":
+            self._text = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self._text = (self._text + data)[-200:]
+
+
+def _parse_html(body: bytes, url: str) -> Listing:
+    rows = _Rows()
+    rows.feed(body.decode("utf-8", "replace"))
+    rows.close()
+    if not rows.found:
+        raise ListingInvalid(url, "it is a page without a list")
+    files = []
+    for link, text in rows.rows:
+        try:
+            key = dict(parse_qsl(urlsplit(link).query)).get("download")
+        except ValueError:
+            key = None
+        name = DumpName.parse_key(key) if key is not None else None
+        if name is None:
+            log.debug("Left out of the listing: %.100r", link)
+            continue
+        match = _SIZE.search(text)
+        unit = match[2].upper() if match is not None else "B"
+        size = None if match is None else int(float(match[1]) * _UNITS[unit])
+        files.append(Listed(name, size, exact=size is not None and unit == "B"))
+    return Listing(tuple(files))
+
+
+def _parse_xml(body: bytes, url: str) -> Listing:
+    from lxml import etree  # late: nothing heavy is imported when a DAG is parsed
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        raise ListingInvalid(url, "it is not XML") from None
+    if root.tag not in (f"{_S3}ListBucketResult", "ListBucketResult"):
+        raise ListingInvalid(url, f"it holds {str(root.tag)[:80]!r}")
+    space = _S3 if root.tag.startswith(_S3) else ""
+    files = []
+    for item in root.iter(f"{space}Contents"):
+        key, size = item.findtext(f"{space}Key") or "", item.findtext(f"{space}Size") or ""
+        name = DumpName.parse_key(key)
+        if name is None:
+            log.debug("Left out of the listing: %.100r", key)
+            continue
+        stated = re.fullmatch("[0-9]{1,15}", size)
+        files.append(Listed(name, int(size) if stated else None, exact=stated is not None))
+    more = root.findtext(f"{space}IsTruncated") == "true"
+    token = root.findtext(f"{space}NextContinuationToken") if more else None
+    return Listing(tuple(files), token)
+
+
+def choose(
+    month: Month,
+    listed: Iterable[Listed],
+    address: Callable[[DumpName], str],
+    entities: Sequence[Entity] = ALL,
+) -> DumpSet:
+    """The set of files that makes the month's dump.
+
+    :param address: the URL of a file.
+    :param entities: those that the set must have.
+    :raises DumpNotPublished: when there is nothing of the month.
+    :raises DumpIncomplete: naming the files that are lacking.
+    """
+    days: dict[dt.date, dict[Entity | None, Listed]] = {}
+    for item in listed:
+        if item.name.month == month:
+            days.setdefault(item.name.day, {})[item.name.entity] = item
+    if not days:
+        raise DumpNotPublished(month, "the listing has none of its files")
+    wanted = {*entities, None}
+    newest_first = sorted(days, reverse=True)
+    chosen: dict[Entity | None, Listed] = {}
+    for day in newest_first:
+        if wanted <= days[day].keys():
+            chosen = days[day]
+            break
+    else:
+        for day in newest_first:
+            if None in days[day]:
+                for entity, item in days[day].items():
+                    chosen.setdefault(entity, item)
+    lacking = [entity for entity in entities if entity not in chosen]
+    if lacking:
+        raise DumpIncomplete(month, _lacking(days, newest_first[0], entities))
+    files = [chosen[entity].name for entity in entities]
+    chosen_days = sorted({name.day for name in files})
+    if len(chosen_days) > 1:
+        log.warning("The dump of %s is split over %s", month, ", ".join(map(str, chosen_days)))
+
+    def located(item: Listed) -> DumpFile:
+        return DumpFile(str(item.name), address(item.name), item.size, item.exact)
+
+    return DumpSet(
+        month,
+        chosen_days[-1],
+        tuple(located(chosen[entity]) for entity in sorted(entities, key=ALL.index)),
+        tuple(located(days[day][None]) for day in chosen_days),
+    )
+
+
+def _lacking(
+    days: Mapping[dt.date, Mapping[Entity | None, Listed]],
+    newest: dt.date,
+    entities: Sequence[Entity],
+) -> list[str]:
+    """The names that the newest day would need to be complete."""
+    there = days[newest]
+    return [str(DumpName(newest, entity)) for entity in (*entities, None) if entity not in there]

@@ -1,0 +1,110 @@
+"""The names of a dump's files, and the two ways in which servers address them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import quote, urlsplit
+
+from discogs.catalogue import Entity, Month
+from discogs.errors import AddressInvalid
+
+_NAME = re.compile(
+    r"discogs_([0-9]{4})([0-9]{2})([0-9]{2})_"
+    r"(?:(labels|artists|masters|releases)\.xml\.gz|CHECKSUM\.txt)"
+)
+
+
+@dataclass(frozen=True)
+class DumpName:
+    """The name of a file of a dump; ``entity`` is None for its CHECKSUM.txt.
+
+    Whatever a server or a CHECKSUM.txt calls a file, only the text of such a value is ever
+    used as a name, so that no path comes from the network.
+    """
+
+    day: dt.date
+    entity: Entity | None
+
+    @classmethod
+    def parse(cls, text: str) -> DumpName | None:
+        """Read a bare file name; None when it is not one of a dump."""
+        match = _NAME.fullmatch(text)
+        if match is None:
+            return None
+        try:
+            day = dt.date(int(match[1]), int(match[2]), int(match[3]))
+            Month.of(day)
+        except ValueError:  # InvalidMonth is one too
+            return None
+        return cls(day, Entity(match[4]) if match[4] else None)
+
+    @classmethod
+    def parse_key(cls, text: str) -> DumpName | None:
+        """Read a key such as ``data/2026/discogs_20260701_labels.xml.gz``."""
+        folder, _, text = text.rpartition("/")
+        name = cls.parse(text)
+        return name if name is not None and folder == f"data/{name.day.year}" else None
+
+    def __str__(self) -> str:
+        rest = "CHECKSUM.txt" if self.entity is None else f"{self.entity}.xml.gz"
+        return f"discogs_{self.day:%Y%m%d}_{rest}"
+
+    @property
+    def month(self) -> Month:
+        return Month.of(self.day)
+
+    @property
+    def key(self) -> str:
+        """Where the file lies on a server, such as ``data/2026/discogs_20260701_….xml.gz``."""
+        return f"data/{self.day.year}/{self}"
+
+
+class Layout(str, Enum):
+    """How a server addresses its files."""
+
+    DISCOGS = "data.discogs.com"
+    S3 = "s3"
+
+    def __str__(self) -> str:
+        return self.value
+
+    def listing_url(self, base: str, month: Month, token: str | None = None) -> str:
+        """The address of the list of what a month has; of its next page, given a token.
+
+        data.discogs.com lists whole years, the bucket lists whatever starts alike.
+        """
+        if self is Layout.DISCOGS:
+            return f"{base}/?prefix={quote(f'data/{month.year}/', safe='')}"
+        prefix = f"data/{month.year}/discogs_{month.year}{month.month:02d}"
+        url = f"{base}/?list-type=2&prefix={quote(prefix, safe='')}"
+        return url if token is None else f"{url}&continuation-token={quote(token, safe='')}"
+
+    def file_url(self, base: str, name: DumpName) -> str:
+        """The address of a file."""
+        if self is Layout.DISCOGS:
+            return f"{base}/?download={quote(name.key, safe='')}"
+        return f"{base}/{name.key}"
+
+
+def checked_base(text: str) -> str:
+    """The base address of a server, without a slash at its end.
+
+    :raises AddressInvalid: when it is no HTTP address, or holds a login, which would end up
+        in logs and tables.
+    """
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise AddressInvalid(text.rpartition("@")[2], "it cannot be read") from None
+    shown = text.rpartition("@")[2]
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AddressInvalid(shown, "it does not start with https:// or http:// and a host")
+    if "@" in parts.netloc:
+        raise AddressInvalid(shown, "it holds a login, which belongs in the connection's fields")
+    if parts.query or parts.fragment:
+        raise AddressInvalid(shown, "it has something after a ? or #")
+    return text.rstrip("/")

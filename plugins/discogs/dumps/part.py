@@ -1,0 +1,180 @@
+"""A download under way: ``<name>.part``, its hash, and what is needed to go on later."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from discogs.dumps.storage import PART, STATE
+from discogs.errors import DiskFull, DownloadUnderWay
+
+log = logging.getLogger(__name__)
+
+_READ = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which version of which file the bytes come from; kept beside the ``.part``.
+
+    :param length: of the whole file, None if the server did not tell.
+    :param validator: what goes into If-Range: a strong ETag, or a Last-Modified.
+    """
+
+    url: str
+    expected: str
+    length: int | None
+    validator: str | None
+
+
+class PartFile:
+    """An unfinished file, appended to and hashed as it grows; used in a ``with``.
+
+    What an earlier process left is taken up when it comes from the same address and shall
+    have the same digest.
+
+    :raises DownloadUnderWay: when another process has it open.
+    """
+
+    def __init__(self, folder: Path, name: str, url: str, expected: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name, self.folder = name, folder
+        self.path = folder / (name + PART)
+        self._state = folder / (name + STATE)
+        self._url, self._expected = url, expected
+        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.size = 0
+        self.origin: Origin | None = None
+        self._hash = hashlib.sha256()
+        try:
+            self._lock()
+            self._take_up()
+        except BaseException:
+            os.close(self._handle)
+            raise
+
+    def __enter__(self) -> PartFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._handle)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DownloadUnderWay(self.name) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            log.debug("%s cannot be locked: %s", self.path, error)
+        # Whoever held the lock before may have given the file its final name since.
+        if not self.path.exists() or not os.path.samestat(os.fstat(self._handle), self.path.stat()):
+            raise DownloadUnderWay(self.name)
+
+    def _take_up(self) -> None:
+        origin = self._read_state()
+        size = os.fstat(self._handle).st_size
+        fits = (
+            origin is not None
+            and (origin.url, origin.expected) == (self._url, self._expected)
+            and 0 < size <= (size if origin.length is None else origin.length)
+        )
+        if not fits:
+            self.restart()
+            return
+        self.origin = origin
+        log.info("%s: %d bytes are there from before.", self.name, size)
+        with self.path.open("rb") as before:
+            while chunk := before.read(_READ):
+                self._hash.update(chunk)
+                self.size += len(chunk)
+        os.lseek(self._handle, self.size, os.SEEK_SET)
+
+    def _read_state(self) -> Origin | None:
+        try:
+            return Origin(**json.loads(self._state.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            log.warning("%s cannot be read; the download starts anew.", self._state)
+            return None
+
+    def restart(self, origin: Origin | None = None) -> None:
+        """Throw away what is there and begin anew, with bytes of this version."""
+        os.ftruncate(self._handle, 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self.origin = origin
+        if origin is None:
+            self._state.unlink(missing_ok=True)
+            return
+        new = self._state.with_name(self._state.name + ".new")
+        try:
+            new.write_text(json.dumps(asdict(origin)), encoding="ascii")
+            new.replace(self._state)
+        except OSError as error:
+            raise self._told(error) from error
+
+    def write(self, chunk: bytes) -> None:
+        """Append.
+
+        :raises DiskFull: when the disk has no room for it.
+        """
+        self._hash.update(chunk)
+        left = memoryview(chunk)
+        while left:
+            try:
+                written = os.write(self._handle, left)
+            except OSError as error:
+                raise self._told(error) from error
+            left = left[written:]
+            self.size += written
+
+    def _told(self, error: OSError) -> Exception:
+        if error.errno in _NO_ROOM:
+            return DiskFull(
+                self.folder, f"{self.name} stops at {self.size:,} bytes ({error.strerror})"
+            )
+        return error
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what is there, in lower-case hexadecimal."""
+        return self._hash.hexdigest()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes are there that the server said it has."""
+        return self.origin is not None and self.origin.length == self.size > 0
+
+    def sync(self) -> None:
+        """Wait until the disk has it."""
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise self._told(error) from error
+
+    def forget(self) -> None:
+        """Delete the note beside the file, once the file has its final name."""
+        self._state.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Verification of a dump's file from where it is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from discogs.dumps.storage import DumpStorage
+from discogs.errors import ChecksumMismatch
+
+log = logging.getLogger(__name__)
+
+_READ = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileChecksum:
+    """A verified digest, as it is noted in ``file_checksums``.
+
+    :param size: bytes.
+    """
+
+    name: str
+    expected: str
+    actual: str
+    size: int
+    validated_at: dt.datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON, without the name, which is the key there."""
+        return {
+            "expected": self.expected,
+            "actual": self.actual,
+            "size": self.size,
+            "validated_at": self.validated_at.isoformat(),
+        }
+
+
+def digest(
+    storage: DumpStorage, name: str, on_bytes: Callable[[int], object] | None = None
+) -> tuple[str, int]:
+    """The SHA-256 and size of a stored file, read in pieces.
+
+    :param on_bytes: called with the bytes read so far.
+    :raises DumpFileMissing: when the file is not there.
+    """
+    sha, size = hashlib.sha256(), 0
+    with storage.open(name) as opened:
+        while chunk := opened.read(_READ):
+            sha.update(chunk)
+            size += len(chunk)
+            if on_bytes is not None:
+                on_bytes(size)
+    return sha.hexdigest(), size
+
+
+def verify(
+    storage: DumpStorage,
+    name: str,
+    expected: str,
+    on_bytes: Callable[[int], object] | None = None,
+) -> FileChecksum:
+    """Compare a stored file with its published SHA-256; a file that differs is deleted.
+
+    :param expected: lower-case hexadecimal.
+    :param on_bytes: called with the bytes read so far.
+    :raises ChecksumMismatch: naming both digests, after the file was deleted.
+    :raises DumpFileMissing: when the file is not there.
+    """
+    actual, size = digest(storage, name, on_bytes)
+    if actual != expected.lower():
+        storage.delete(name)
+        raise ChecksumMismatch(name, expected.lower(), actual)
+    log.info("%s: SHA-256 verified, %d bytes.", name, size)
+    return FileChecksum(name, actual, actual, size, dt.datetime.now(dt.timezone.utc))

@@ -1,0 +1,123 @@
+"""A small dump of 2026-07, a mirror of it, and limits that keep tests quick."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from discogs.catalogue import Entity, Month
+from discogs.dumps.limits import Limits
+from discogs.dumps.listing import DumpFile
+from discogs.dumps.names import Layout
+from discogs.dumps.source import DumpSource, make_session
+from discogs.dumps.storage import DumpStorage
+from discogs.sample.faults import Fault
+from discogs.sample.mirror import Mirror
+
+JULY = Month(2026, 7)
+QUICK = Limits(
+    connect=2,
+    read=0.4,
+    transfer=20,
+    attempts=5,
+    backoff=0.01,
+    max_backoff=0.02,
+    max_retry_after=1,
+    progress=0.05,
+    margin=0,
+)
+
+
+def write_dump(folder: Path, day: str, entities: tuple[Entity, ...] = tuple(Entity)) -> None:
+    """Write the files of a dump, of about 60 KB each, and its CHECKSUM.txt."""
+    lines = []
+    for entity in entities:
+        name = f"discogs_{day}_{entity}.xml.gz"
+        data = gzip.compress(random.Random(name).randbytes(60_000), mtime=0)
+        (folder / name).write_bytes(data)
+        lines.append(f"{hashlib.sha256(data).hexdigest()} {name}\n")
+    (folder / f"discogs_{day}_CHECKSUM.txt").write_text("".join(lines))
+
+
+class Place:
+    """A mirror of a folder, and what is fetched from it."""
+
+    def __init__(self, folder: Path, mirror: Mirror, source: DumpSource) -> None:
+        self.folder, self.mirror, self.source = folder, mirror, source
+
+    name = "discogs_20260701_labels.xml.gz"
+
+    @property
+    def data(self) -> bytes:
+        """What the labels' file holds on the server."""
+        return (self.folder / self.name).read_bytes()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def file(self) -> DumpFile:
+        """The labels' file, as a listing without sizes would tell it."""
+        return DumpFile(self.name, f"{self.mirror.url}{self.target}")
+
+    @property
+    def target(self) -> str:
+        if self.source.layout is Layout.S3:
+            return f"/data/2026/{self.name}"
+        return f"/?download=data%2F2026%2F{self.name}"
+
+    @property
+    def asked(self) -> int:
+        """How many requests for the labels' file reached the mirror."""
+        return self.mirror.count("labels")
+
+
+Open = Callable[..., Place]
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with make_session("tests/1") as session:
+        yield session
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    write_dump(folder, "20260701")
+    return folder
+
+
+@pytest.fixture
+def place(folder: Path, session: requests.Session) -> Iterator[Open]:
+    """Opens a mirror with a layout, faults and limits."""
+    with ExitStack() as stack:
+
+        def opened(
+            layout: str = "s3", faults: list[Fault] | None = None, limits: Limits = QUICK
+        ) -> Place:
+            kind = Layout(layout)
+            mirror = stack.enter_context(Mirror(folder, kind.value, faults=faults or []))
+            return Place(folder, mirror, DumpSource(session, mirror.url, kind, limits))
+
+        yield opened
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> DumpStorage:
+    return DumpStorage(tmp_path / "stored")
+
+
+def left(storage: DumpStorage) -> list[str]:
+    """Everything that lies in the storage's folder."""
+    folder = storage.workspace
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
