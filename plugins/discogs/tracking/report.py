@@ -1,0 +1,210 @@
+"""A month's report, from its tracking row: for the log, the terminal, the page, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from discogs.catalogue import Entity, Month
+from discogs.tracking.model import FileRecord, MonthRecord, Status
+from discogs.tracking.repository import MonthRepository
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_LOG_WIDTH = 132
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityReport:
+    """What a month did to one entity; what was not counted is None.
+
+    :param extra: what else was told of it, JSON-able.
+    """
+
+    entity: Entity
+    read: int | None = None
+    unchanged: int | None = None
+    inserted: int | None = None
+    updated: int | None = None
+    removed: int | None = None
+    restored: int | None = None
+    rejected: int | None = None
+    seconds: float | None = None
+    bytes: int | None = None
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entity: Entity, stats: Mapping[str, Any]) -> EntityReport:
+        names = {field.name for field in dataclasses.fields(cls)} - {"entity", "extra"}
+        known = {name: value for name, value in stats.items() if name in names}
+        extra = {name: value for name, value in stats.items() if name not in names}
+        return cls(entity=entity, **known, extra=extra)
+
+    @property
+    def records_per_second(self) -> float | None:
+        return self.read / self.seconds if self.read is not None and self.seconds else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthReport:
+    """Where a month stands and what its load did; times are in UTC."""
+
+    month: Month
+    status: Status
+    dump_date: dt.date | None
+    dag_id: str | None
+    run_id: str | None
+    retry_count: int
+    error_message: str | None
+    started_at: dt.datetime | None
+    download_completed_at: dt.datetime | None
+    processing_completed_at: dt.datetime | None
+    entities: tuple[EntityReport, ...]
+    files: tuple[FileRecord, ...]
+
+    @classmethod
+    def of(cls, record: MonthRecord, files: Iterable[FileRecord] = ()) -> MonthReport:
+        stats = record.processing_stats
+        return cls(
+            month=record.month,
+            status=record.status,
+            dump_date=record.dump_date,
+            dag_id=record.dag_id,
+            run_id=record.run_id,
+            retry_count=record.retry_count,
+            error_message=record.error_message,
+            started_at=record.started_at,
+            download_completed_at=record.download_completed_at,
+            processing_completed_at=record.processing_completed_at,
+            entities=tuple(
+                EntityReport.of(entity, stats[str(entity)])
+                for entity in Entity
+                if str(entity) in stats
+            ),
+            files=tuple(files),
+        )
+
+    @property
+    def download_seconds(self) -> float | None:
+        return _seconds(self.started_at, self.download_completed_at)
+
+    @property
+    def processing_seconds(self) -> float | None:
+        return _seconds(self.download_completed_at, self.processing_completed_at)
+
+    @property
+    def seconds(self) -> float | None:
+        """From the start of the latest attempt to completion."""
+        return _seconds(self.started_at, self.processing_completed_at)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        entities = {}
+        for report in self.entities:
+            values = dataclasses.asdict(report)
+            del values["entity"]
+            entities[str(report.entity)] = {
+                **values.pop("extra"),
+                **values,
+                "records_per_second": _rounded(report.records_per_second),
+            }
+        return {
+            "year_month": str(self.month),
+            "status": str(self.status),
+            "dump_date": self.dump_date.isoformat() if self.dump_date else None,
+            "dag_id": self.dag_id,
+            "run_id": self.run_id,
+            "retry_count": self.retry_count,
+            "error_message": self.error_message,
+            "started_at": _iso(self.started_at),
+            "download_completed_at": _iso(self.download_completed_at),
+            "processing_completed_at": _iso(self.processing_completed_at),
+            "download_seconds": _rounded(self.download_seconds),
+            "processing_seconds": _rounded(self.processing_seconds),
+            "seconds": _rounded(self.seconds),
+            "entities": entities,
+            "files": [file.as_dict() for file in self.files],
+        }
+
+    def as_text(self) -> str:
+        """A plain table, for a log."""
+        text = io.StringIO()
+        self.print(text, width=_LOG_WIDTH)
+        return text.getvalue().rstrip()
+
+    def print(self, file: IO[str] | None = None, *, width: int | None = None) -> None:
+        """Write the report; in colour where ``file`` (by default stdout) is a terminal."""
+        from rich.console import Console
+
+        console = Console(file=file, width=width, highlight=False)
+        console.print(self._headline(), markup=False, soft_wrap=True)
+        if self.error_message:
+            console.print(f"Failed: {self.error_message}", markup=False, soft_wrap=True)
+        if self.entities:
+            console.print(self._table())
+
+    def _headline(self) -> str:
+        parts = [f"{self.month}: {self.status}"]
+        if self.dump_date:
+            parts.append(f"dump of {self.dump_date}")
+        if self.seconds is not None:
+            parts.append(f"{_duration(self.seconds)} in all")
+        if self.retry_count:
+            parts.append(f"failed attempts: {self.retry_count}")
+        return ", ".join(parts)
+
+    def _table(self) -> Table:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("entity")
+        counted = ("read", "unchanged", "inserted", "updated", "removed", "restored", "rejected")
+        for name in (*counted, "MB", "time", "records/s"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for line in self.entities:
+            table.add_row(
+                str(line.entity),
+                *(_number(getattr(line, name)) for name in counted),
+                _number(line.bytes / 1e6 if line.bytes is not None else None, ",.1f"),
+                _duration(line.seconds) if line.seconds is not None else "",
+                _number(line.records_per_second, ",.0f"),
+            )
+        return table
+
+
+def month_report(repository: MonthRepository, month: Month) -> MonthReport | None:
+    """A month's report, its files included; None when it has no row."""
+    record = repository.get(month)
+    return MonthReport.of(record, repository.files(month)) if record is not None else None
+
+
+def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
+    if start is None or end is None or end < start:
+        return None
+    return (end - start).total_seconds()
+
+
+def _duration(seconds: float) -> str:
+    """``0.8 s``, ``4:05`` (minutes), ``3:04:05``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _number(value: float | None, form: str = ",") -> str:
+    return format(value, form) if value is not None else ""
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 3) if value is not None else None
+
+
+def _iso(time: dt.datetime | None) -> str | None:
+    return time.isoformat() if time is not None else None

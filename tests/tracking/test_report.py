@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+
+import pytest
+
+from discogs.catalogue import Entity, Month
+from discogs.tracking.memory import InMemoryMonthRepository
+from discogs.tracking.model import FileState, RunIdentity, Status
+from discogs.tracking.report import MonthReport, month_report
+
+JULY = Month(2026, 7)
+RUN = RunIdentity("discogs_monthly", "one")
+STATS = {
+    "read": 12000,
+    "unchanged": 11000,
+    "inserted": 600,
+    "updated": 390,
+    "removed": 3,
+    "restored": 0,
+    "rejected": 10,
+    "seconds": 2.0,
+    "bytes": 4_500_000,
+    "unresolved": 7,
+}
+
+
+@pytest.fixture
+def repository() -> InMemoryMonthRepository:
+    repository = InMemoryMonthRepository()
+    repository.claim(JULY, RUN)
+    repository.record_published(JULY, dt.date(2026, 7, 1), {})
+    repository.record_file(JULY, "labels.gz", state=FileState.VERIFIED, size=5, bytes_done=5)
+    repository.record_entity_stats(JULY, Entity.RELEASES, STATS)
+    repository.record_entity_stats(JULY, Entity.LABELS, {"read": 1})
+    return repository
+
+
+def complete(repository: InMemoryMonthRepository) -> None:
+    for status in (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED):
+        repository.move(JULY, status, run=RUN)
+
+
+def test_an_unknown_month_has_no_report(repository: InMemoryMonthRepository) -> None:
+    assert month_report(repository, Month(2026, 8)) is None
+
+
+def test_a_report_is_json_with_what_was_counted(repository: InMemoryMonthRepository) -> None:
+    complete(repository)
+    report = month_report(repository, JULY)
+    assert report is not None
+    values = json.loads(json.dumps(report.as_dict()))
+    assert (values["year_month"], values["status"]) == ("2026-07", "completed")
+    assert values["dump_date"] == "2026-07-01"
+    assert values["seconds"] >= values["processing_seconds"] >= 0
+    assert list(values["entities"]) == ["labels", "releases"]
+    assert values["entities"]["releases"] == {**STATS, "records_per_second": 6000.0}
+    assert values["entities"]["labels"]["read"] == 1
+    assert values["entities"]["labels"]["removed"] is None
+    assert [file["file_name"] for file in values["files"]] == ["labels.gz"]
+
+
+def test_the_text_holds_a_line_an_entity_in_the_order_of_the_merge(
+    repository: InMemoryMonthRepository,
+) -> None:
+    complete(repository)
+    report = month_report(repository, JULY)
+    assert report is not None
+    lines = report.as_text().splitlines()
+    assert lines[0].startswith("2026-07: completed, dump of 2026-07-01, ")
+    assert lines[1].split()[:3] == ["entity", "read", "unchanged"]
+    assert lines[2].split() == ["labels", "1"]
+    assert lines[3].split() == [
+        "releases", "12,000", "11,000", "600", "390", "3", "0", "10", "4.5", "2.0", "s", "6,000",
+    ]  # fmt: skip
+    assert "\x1b" not in report.as_text()
+
+
+def test_a_failed_month_tells_its_error_as_it_is_written(
+    repository: InMemoryMonthRepository,
+) -> None:
+    repository.move(
+        JULY, Status.FAILED, run=RUN, error_message="[red]not markup[/red] " + "x" * 200
+    )
+    report = month_report(repository, JULY)
+    assert report is not None
+    text = report.as_text()
+    assert "2026-07: failed" in text
+    assert "failed attempts: 1" in text
+    assert "Failed: [red]not markup[/red] " + "x" * 200 in text
+
+
+def test_printing_writes_no_colour_into_a_file(repository: InMemoryMonthRepository) -> None:
+    record = repository.get(JULY)
+    assert record is not None
+    text = io.StringIO()
+    MonthReport.of(record).print(text)
+    assert text.getvalue().startswith("2026-07: downloading")
+    assert "\x1b" not in text.getvalue()
