@@ -109,7 +109,7 @@ PAGE = """<html><body><h2>Data</h2><pre>
 discogs</a>
 2026-07-01 19:17:09   1 B   <a href="?download=..%2F..%2Fx">..</a>
 2026-07-01 19:17:09   1 B   <a href="?download=%2Fetc%2Fpasswd">..</a>
-2026-07-01 19:17:09   1 B   <a href="?download=data%2F2026%2Fdiscogs_20260701_labels.xml.gz%00">..</a>
+2026-07-01 19:17:09   1 B <a href="?download=data%2F2026%2Fdiscogs_20260701_labels.xml.gz%00">..</a>
 2026-07-01 19:17:09   1 B   <a href="http://[bad/?download=x">..</a>
 2026-07-01 19:17:09   1 B   <a>..</a>
 2026-07-01 19:17:09   1 B   <a href="?download=data%2F2026%2F{long}">..</a>

@@ -20,7 +20,7 @@ HOSTILE = [
     "discogs_20260732_labels.xml.gz",
     "discogs_00000000_labels.xml.gz",
     "discogs_19990101_labels.xml.gz",
-    "discogs_٢٠٢٦0701_labels.xml.gz",
+    "discogs_\u0662\u0660\u0662\u06660701_labels.xml.gz",
     "discogs_20260701_tracks.xml.gz",
     "DISCOGS_20260701_LABELS.XML.GZ",
     "discogs_20260701_" + "a" * 100_000 + ".xml.gz",

@@ -42,6 +42,7 @@ CHUNK = 1 << 20
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LATER = (408, 425, 500, 502, 503, 504)
 _RANGES = (200, 206, 416)
+_HELD = "X-Held-Location"
 
 
 class Broken(Exception):
@@ -110,19 +111,17 @@ def translate(error: Exception, url: str, limits: Limits) -> Exception:
     if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
         return AddressInvalid(shown(url), "requests cannot read it")
     for cause in causes:
-        if isinstance(cause, (urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout)):
-            return Broken(f"no connection within {limits.connect:g} s")
-        if isinstance(
-            cause, (urllib3.exceptions.ReadTimeoutError, requests.ReadTimeout, TimeoutError)
-        ):
-            return Broken(f"nothing came for {limits.read:g} s")
         if isinstance(cause, socket.gaierror):
             return Broken(f"the host name was not found ({cause.strerror})")
-        if isinstance(cause, urllib3.exceptions.IncompleteRead):
-            return Broken("the connection was cut in the middle")
-    for cause in causes:
         if isinstance(cause, OSError) and cause.errno is not None and cause.strerror:
             return Broken(f"the connection failed ({cause.strerror})")
+    for cause in causes:
+        if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
+            return Broken(f"no connection within {limits.connect:g} s")
+        if isinstance(cause, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
+            return Broken(f"nothing came for {limits.read:g} s")
+        if isinstance(cause, urllib3.exceptions.IncompleteRead):
+            return Broken("the connection was cut in the middle")
     return Broken(f"the connection failed ({type(causes[-1]).__name__})")
 
 
@@ -130,6 +129,17 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname, port
+
+
+def _hold_redirect(
+    response: requests.Response, *_args: object, **_options: object
+) -> requests.Response:
+    """Keep a redirect from requests, which reads its whole body even when not following."""
+    response.headers.pop(_HELD, None)
+    location = response.headers.pop("Location", None)
+    if location is not None:
+        response.headers[_HELD] = location
+    return response
 
 
 class Transport:
@@ -153,6 +163,7 @@ class Transport:
         sent = {**headers, "User-Agent": self._user_agent(), "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, headers=sent)
         prepared = session.prepare_request(request) if own else request.prepare()
+        prepared.register_hook("response", _hold_redirect)
         kept = session.merge_environment_settings(url, {}, True, None, None)
         return session.send(
             prepared,
@@ -181,11 +192,12 @@ class Transport:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise translate(error, url, self.limits) from error
             with response:
-                if response.status_code not in _REDIRECTS or "Location" not in response.headers:
+                location = response.headers.get(_HELD)
+                if response.status_code not in _REDIRECTS or location is None:
                     self._check(url, response)
                     yield response
                     return
-                target = _target(url, response.headers["Location"])
+                target = _target(url, location)
             hops += 1
             if hops > self.limits.redirects:
                 raise RedirectRefused(
@@ -254,9 +266,9 @@ class Transport:
         :raises TransferFailed: after the last attempt, or when the time limit is near.
         """
         limits = self.limits
-        backoff = tenacity.wait_exponential_jitter(
-            limits.backoff, limits.max_backoff, jitter=limits.backoff
-        )
+        backoff = tenacity.wait_exponential(
+            multiplier=limits.backoff, max=limits.max_backoff
+        ) + tenacity.wait_random(0, limits.backoff)
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome is not None else None

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.dumps.conftest import Open
+
+from discogs.dumps.download import download
+from discogs.dumps.storage import DumpStorage
+from discogs.dumps.verify import verify
+from discogs.errors import ChecksumMismatch, DumpFileMissing
+from discogs.sample import faults
+
+NAME = "discogs_20260701_labels.xml.gz"
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[DumpStorage]:
+    """A storage that is no folder, as object stores are not."""
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    storage = DumpStorage("memory:///dumps", scratch=tmp_path / "scratch")
+    yield storage
+    memory.store.clear()
+
+
+def test_a_folder_is_local_however_it_is_written(tmp_path: Path) -> None:
+    from airflow.sdk import ObjectStoragePath
+    from upath import UPath
+
+    for root in (
+        str(tmp_path),
+        f"file://{tmp_path}",
+        tmp_path,
+        UPath(str(tmp_path)),
+        UPath(f"file://{tmp_path}"),
+        ObjectStoragePath(f"file://{tmp_path}"),
+    ):
+        storage = DumpStorage(root)
+        assert storage.local == storage.workspace == tmp_path
+        (tmp_path / NAME).write_bytes(b"x")
+        assert storage.names() == [NAME]
+        assert storage.delete(NAME) == 1
+        assert not storage.exists(NAME)
+
+
+def test_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert DumpStorage("~/dumps").local == tmp_path / "dumps"
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "x", "", f"{NAME}.part", f"a/{NAME}"])
+def test_no_other_path_comes_out(storage: DumpStorage, name: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a dump's file"):
+        storage.path(name)
+
+
+def test_a_file_that_is_not_there_is_told(storage: DumpStorage, remote: DumpStorage) -> None:
+    for place in (storage, remote):
+        assert place.size(NAME) is None
+        assert place.delete(NAME) == 0
+        assert place.files() == []
+        with pytest.raises(DumpFileMissing, match="is not in the storage"):
+            place.open(NAME)
+
+
+def test_files_that_are_not_dumps_are_not_listed(storage: DumpStorage) -> None:
+    storage.workspace.mkdir()
+    for name in (NAME, f"{NAME}.part", f"{NAME}.part.json", "notes.txt", "x.part"):
+        (storage.workspace / name).write_bytes(b"abc")
+    (storage.workspace / "discogs_20260701_artists.xml.gz").mkdir()
+    assert [(item.name, item.size, item.part) for item in storage.files()] == [
+        (NAME, 3, False),
+        (f"{NAME}.part", 3, True),
+        (f"{NAME}.part.json", 3, True),
+    ]
+    assert storage.names() == [NAME]
+
+
+def test_a_remote_storage_gets_the_whole_file(place: Open, remote: DumpStorage) -> None:
+    at = place("s3", [faults.cut(10_000).on("labels")])
+    report = download(at.source, at.file, remote, at.digest)
+    assert report.attempts == 2
+    with remote.open(NAME) as opened:
+        assert opened.read() == at.data
+    assert list(remote.workspace.iterdir()) == []
+    assert remote.disk_use() is None
+    assert verify(remote, NAME, at.digest).size == len(at.data)
+    assert download(at.source, at.file, remote, at.digest).already_there
+
+
+def test_an_upload_that_breaks_leaves_no_half_file(
+    place: Open, remote: DumpStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    def broken(_source: object, sink: object, _size: int) -> None:
+        sink.write(b"half")  # type: ignore[attr-defined]
+        raise ConnectionError("the bucket is gone")
+
+    at = place("s3")
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", broken)
+        with pytest.raises(ConnectionError):
+            download(at.source, at.file, remote, at.digest)
+    assert not remote.exists(NAME)
+    # What was downloaded waits for the next attempt at the upload.
+    report = download(at.source, at.file, remote, at.digest)
+    assert (report.transferred, at.asked) == (0, 1)
+    assert remote.size(NAME) == len(at.data)
+
+
+def test_a_verified_file_stays(place: Open, storage: DumpStorage) -> None:
+    at = place()
+    download(at.source, at.file, storage, at.digest)
+    seen: list[int] = []
+    found = verify(storage, NAME, at.digest.upper(), seen.append)
+    assert (found.expected, found.actual, found.size) == (at.digest, at.digest, len(at.data))
+    assert set(found.as_dict()) == {"expected", "actual", "size", "validated_at"}
+    assert seen[-1] == len(at.data)
+    assert storage.exists(NAME)
+
+
+def test_a_file_that_differs_on_disk_is_deleted(place: Open, storage: DumpStorage) -> None:
+    at = place()
+    download(at.source, at.file, storage, at.digest)
+    with (storage.workspace / NAME).open("r+b") as opened:
+        opened.seek(30_000)
+        opened.write(b"damage")
+    with pytest.raises(ChecksumMismatch) as caught:
+        verify(storage, NAME, at.digest)
+    assert caught.value.expected == at.digest != caught.value.actual
+    assert at.digest in str(caught.value)
+    assert not storage.exists(NAME)
+
+
+def test_a_file_that_is_missing_cannot_be_verified(storage: DumpStorage) -> None:
+    with pytest.raises(DumpFileMissing):
+        verify(storage, NAME, "a" * 64)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.dumps.conftest import JULY, QUICK, Open
+
+from discogs.dumps.source import DumpSource
+from discogs.dumps.transport import Transport, retry_after, shown
+from discogs.errors import RedirectRefused, TlsFailed, TransferFailed
+from discogs.sample import faults
+from discogs.sample.mirror import Mirror
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3574", 3574),
+        (" 0 ", 0),
+        ("99999999999999999999", 30 * 86400),
+        (None, None),
+        ("soon", None),
+        ("-1", None),
+        ("٣", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    when = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=100)
+    wait = retry_after(email.utils.format_datetime(when, usegmt=True))
+    assert wait == pytest.approx(100, abs=2)
+
+
+def test_a_shown_address_has_no_secret() -> None:
+    assert shown("https://me:pw@h.org:1/a?X-Amz-Signature=abc") == "https://h.org:1/a"
+    assert shown("https://h.org/?download=data%2F1") == "https://h.org/?download=data%2F1"
+
+
+def test_a_redirect_loop_ends(place: Open) -> None:
+    at = place(faults=[faults.redirect_loop()])
+    with pytest.raises(RedirectRefused, match="more than 5 times"):
+        at.source.find(JULY)
+    assert len(at.mirror.seen) == 6
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_server_is_followed(place: Open, code: int) -> None:
+    at = place(faults=[faults.redirect("{target}", code)])
+    assert len(at.source.find(JULY).files) == 4
+
+
+@pytest.mark.parametrize("to", ["ftp://example.org/x", "file:///etc/passwd", "http://["])
+def test_a_redirect_out_of_http_is_refused(place: Open, to: str) -> None:
+    at = place(faults=[faults.redirect(to)])
+    with pytest.raises(RedirectRefused):
+        at.source.find(JULY)
+    assert len(at.mirror.seen) == 1
+
+
+def test_the_body_of_a_redirect_is_not_read(place: Open) -> None:
+    def endless(_request: faults.Request, _reply: faults.Reply, _wait: faults.Wait) -> faults.Reply:
+        body = (b" " * 65536 for _ in range(1 << 40))
+        return faults.Reply(302, {"Location": "ftp://x", "Content-Length": str(1 << 56)}, body)
+
+    at = place(faults=[faults.Fault("endless redirect", endless)])
+    with pytest.raises(RedirectRefused):
+        at.source.find(JULY)
+
+
+def test_a_login_does_not_follow_to_another_server(place: Open, folder: Path) -> None:
+    with Mirror(folder, "s3") as other:
+        at = place(faults=[faults.redirect(f"{other.url}{{target}}")])
+        session = at.source.transport.session
+        session.auth = ("me", "secret")
+        session.headers["X-Key"] = "secret"
+        assert len(at.source.find(JULY).files) == 4
+        (asked,), (followed,) = at.mirror.seen, other.seen
+    assert asked.headers["authorization"].startswith("Basic ")
+    assert asked.headers["x-key"] == "secret"
+    assert "secret" not in str({**followed.headers})
+    assert "authorization" not in followed.headers
+    assert followed.headers["user-agent"] == "tests/1"
+
+
+def _certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mirror")])
+    now = dt.datetime.now(dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@contextmanager
+def _secure(folder: Path, pem: Path, *given: faults.Fault) -> Iterator[Mirror]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with Mirror(folder, "s3", tls=context, faults=given) as mirror:
+        yield mirror
+
+
+def test_an_unknown_certificate_ends_at_once(
+    folder: Path, tmp_path: Path, session: requests.Session
+) -> None:
+    with _secure(folder, _certificate(tmp_path)) as mirror:
+        with pytest.raises(TlsFailed, match="cannot be trusted: self-signed certificate"):
+            DumpSource(session, mirror.url, "s3", QUICK).find(JULY)
+        assert (mirror.connections, mirror.seen) == (1, [])
+
+
+def test_a_known_certificate_is_trusted_and_http_is_not_gone_back_to(
+    folder: Path, tmp_path: Path, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = _certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    with Mirror(folder, "s3") as plain, _secure(folder, pem) as mirror:
+        source = DumpSource(session, mirror.url, "s3", QUICK)
+        assert len(source.find(JULY).files) == 4
+        mirror.add(faults.redirect(f"{plain.url}{{target}}"))
+        with pytest.raises(RedirectRefused, match="from https to http"):
+            source.find(JULY)
+        assert plain.seen == []
+
+
+def test_a_server_that_does_not_speak_tls_is_told(folder: Path, session: requests.Session) -> None:
+    with Mirror(folder, "s3") as plain:
+        source = DumpSource(session, plain.url.replace("http:", "https:"), "s3", QUICK)
+        with pytest.raises(TransferFailed, match="5 attempts"):
+            source.find(JULY)
+
+
+def test_a_server_that_is_not_there_is_told(folder: Path, session: requests.Session) -> None:
+    with Mirror(folder, "s3") as gone:
+        url = gone.url
+    with pytest.raises(TransferFailed, match="Connection refused"):
+        DumpSource(session, url, "s3", QUICK).find(JULY)
+
+
+def test_a_host_that_has_no_address_is_told(session: requests.Session) -> None:
+    source = DumpSource(session, "http://no-such-host.invalid", "s3", QUICK)
+    with pytest.raises(TransferFailed, match="host name was not found"):
+        source.find(JULY)
+
+
+def test_a_text_ends_at_its_limit(place: Open, session: requests.Session) -> None:
+    at = place()
+    body = Transport(session, QUICK).text(at.file.url, 100)
+    assert body == at.data[:101]
