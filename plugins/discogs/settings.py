@@ -157,6 +157,9 @@ class Settings:
     block_bytes: int = _setting(
         "DISCOGS_BLOCK_BYTES", "4MB", "XML handed to a parser at a time", _bytes
     )
+    flush_bytes: int = _setting(
+        "DISCOGS_FLUSH_BYTES", "16MB", "XML that a worker parses between two COPYs", _bytes
+    )
     max_record_bytes: int = _setting(
         "DISCOGS_MAX_RECORD_BYTES", "16MB", "a longer record is rejected unread", _bytes
     )
@@ -229,6 +232,55 @@ class Settings:
     )
     disk_margin: int = _setting(
         "DISCOGS_DISK_MARGIN", "2GB", "disk space that a download leaves free", _bytes
+    )
+    late_after_days: int = _setting(
+        "DISCOGS_LATE_AFTER_DAYS",
+        "10",
+        "days into a month after which its dump counts as late when it is not loaded",
+        _whole(1, 28),
+    )
+    verify_attempts: int = _setting(
+        "DISCOGS_VERIFY_ATTEMPTS",
+        "3",
+        "downloads of a file whose stored bytes do not have the published SHA-256",
+        _whole(1, 20),
+    )
+    max_attempts: int = _setting(
+        "DISCOGS_MAX_ATTEMPTS",
+        "5",
+        "failed runs of a month after which the schedule stops trying",
+        _whole(1, 1000),
+    )
+    task_retries: int = _setting(
+        "DISCOGS_TASK_RETRIES",
+        "3",
+        "tries of a task after its first, for faults that may pass",
+        _whole(0, 100),
+    )
+    retry_delay: float = _setting(
+        "DISCOGS_RETRY_DELAY",
+        "60",
+        "seconds before a task's second try; doubles from there",
+        _seconds,
+    )
+    poll_seconds: float = _setting(
+        "DISCOGS_POLL_SECONDS",
+        "1800",
+        "seconds between two looks for a dump that is not there; the server counts requests",
+        _seconds,
+    )
+    wait_seconds: float = _setting(
+        "DISCOGS_WAIT_SECONDS",
+        "72000",
+        "seconds that a run waits for its dump; below a day, so that the next day's run is not held"
+        " up",
+        _seconds,
+    )
+    give_up_days: int = _setting(
+        "DISCOGS_GIVE_UP_DAYS",
+        "62",
+        "days after the first of its month from which a missing dump is not waited for",
+        _whole(1, 10000),
     )
 
     @classmethod

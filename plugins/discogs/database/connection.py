@@ -62,13 +62,7 @@ def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Co
             conn = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             text = _without_secrets(str(error), dsn, options.get("password"))
-            if _REFUSED.search(text):
-                raise DatabaseRefused(
-                    f"PostgreSQL refused the connection to {describe(dsn)}: {text}"
-                ) from None
-            raise DatabaseUnavailable(
-                f"PostgreSQL is not reachable at {describe(dsn)}: {text}"
-            ) from None
+            raise refusal(text, describe(dsn)) from None
         try:
             prepare(conn, schema)
         except BaseException:
@@ -90,6 +84,17 @@ def prepare(conn: psycopg.Connection[TupleRow], schema: str) -> None:
             "SELECT set_config('client_connection_check_interval', %s, false)", [_CHECK_INTERVAL]
         )
     conn.autocommit = False
+
+
+def refusal(text: str, where: str) -> DatabaseUnavailable:
+    """The package's error for a connection that could not be opened.
+
+    :param text: libpq's message, without secrets.
+    :param where: the server, for the reader.
+    """
+    if _REFUSED.search(text):
+        return DatabaseRefused(f"PostgreSQL refused the connection to {where}: {text}")
+    return DatabaseUnavailable(f"PostgreSQL is not reachable at {where}: {text}")
 
 
 def describe(dsn: str) -> str:
@@ -114,6 +119,11 @@ def explain(error: psycopg.Error) -> DiscogsError:
         return DatabaseUnavailable(f"The connection to PostgreSQL was lost: {text}")
     if state.startswith("53"):  # disk full, out of memory, too many connections
         return DatabaseUnavailable(f"PostgreSQL has run out of something: {text}")
+    if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
+        return DatabaseError(
+            f"PostgreSQL refused: {text.splitlines()[0]}. Run `python -m discogs migrate` first,"
+            " or check the schema."
+        )
     return DatabaseError(f"PostgreSQL refused: {text}")
 
 

@@ -83,6 +83,7 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
     """
     migrations = available(folder)
     with connect() as conn, advisory_lock(conn, f"migrations:{schema}"):
+        conn.autocommit = True  # so that each conn.transaction() below is one, and no savepoint
         _create_schemas(conn, schema)
         done = _applied(conn)
         _compare(migrations, done)
@@ -90,7 +91,6 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
         for migration in migrations:
             if migration.version not in done:
                 applied.append(_apply(conn, migration))
-        conn.commit()
     return applied
 
 

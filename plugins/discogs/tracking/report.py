@@ -45,6 +45,10 @@ class EntityReport:
         extra = {name: value for name, value in stats.items() if name not in names}
         return cls(entity=entity, **known, extra=extra)
 
+    def total(self, *names: str) -> int:
+        """The sum of some of the counts; what was not counted adds nothing."""
+        return sum(getattr(self, name) or 0 for name in names)
+
     @property
     def records_per_second(self) -> float | None:
         return self.read / self.seconds if self.read is not None and self.seconds else None

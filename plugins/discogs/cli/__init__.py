@@ -1,0 +1,24 @@
+"""The command line: one module a command, imported when it is called.
+
+A command's module has ``add_arguments(parser)`` and ``run(args)``, which returns the exit code:
+0 done, 1 failed. What a user can cause is raised: a :class:`~discogs.errors.DiscogsError` ends
+with its text and 1, a :class:`~discogs.cli.options.Usage` with 2. Imports that take time belong
+in ``run``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    module: str
+    about: str
+
+
+COMMANDS: dict[str, Command] = {
+    "migrate": Command("discogs.cli.migrate", "create the tables, or bring them up to date"),
+    "status": Command("discogs.cli.status", "tell where each month stands"),
+    "sample": Command("discogs.cli.sample", "write months of made-up dumps"),
+    "mirror": Command("discogs.cli.mirror", "serve a folder of dumps over HTTP as Discogs does"),
+}

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import psycopg
+import pytest
+
+from discogs.database.connection import advisory_lock, connector, describe, explain
+from discogs.errors import DatabaseRefused, DatabaseUnavailable, InvalidDsn, LockBusy
+
+
+def setting(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
+    row = conn.execute("SELECT current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_a_connection_has_the_schema_utc_and_an_eye_on_its_client(database: str) -> None:
+    with connector(database, 'odd "name"', application_name="who")() as conn:
+        assert not conn.autocommit
+        assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert setting(conn, "search_path") == '"odd ""name"""'
+        assert setting(conn, "timezone") == "UTC"
+        assert setting(conn, "application_name") == "who"
+        assert setting(conn, "client_connection_check_interval") == "10s"
+
+
+def test_each_call_opens_a_connection_of_its_own(database: str) -> None:
+    connect = connector(database, "discogs")
+    with connect() as one, connect() as two:
+        assert one.info.backend_pid != two.info.backend_pid
+
+
+def test_a_server_that_is_not_there_is_unavailable_for_now() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    connect = connector(f"postgresql://someone:hush@127.0.0.1:{port}/records", "discogs")
+    with pytest.raises(
+        DatabaseUnavailable, match=f"not reachable at someone@127.0.0.1:{port}/records"
+    ) as caught:
+        connect()
+    assert caught.value.transient
+    assert "hush" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_no_fault_that_passes(database: str) -> None:
+    missing = database.replace("discogs_test_", "discogs_missing_")
+    with pytest.raises(DatabaseRefused, match="does not exist") as caught:
+        connector(missing, "discogs")()
+    assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql+psycopg://someone:hush@host/records",
+        "mysql://someone:hush@host/records",
+        "postgresql://someone:hush@host:port/records?x=%zz",
+        "someone:hush",
+    ],
+)
+def test_a_dsn_that_cannot_be_read_is_not_repeated(dsn: str) -> None:
+    with pytest.raises(InvalidDsn) as caught:
+        connector(dsn, "discogs")
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://someone:hu@sh@127.0.0.1:1/records",
+        "postgresql://someone:hush%40@127.0.0.1:1/records",
+        "host=127.0.0.1 port=1 user=someone password=hush dbname=records",
+        "postgresql://someone@127.0.0.1:1/records?password=hush",
+    ],
+)
+def test_no_message_holds_a_password(dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable) as caught:
+        connector(dsn, "discogs")()
+    text = str(caught.value)
+    assert "hush" not in text
+    assert "sh@127" not in text
+    assert caught.value.__cause__ is None
+    assert "hush" not in describe(dsn)
+
+
+def test_a_connection_that_was_cut_is_unavailable_for_now(database: str) -> None:
+    connect = connector(database, "discogs")
+    with connect() as conn, connect() as other:
+        # With a time to wait, it returns when the connection is gone.
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [conn.info.backend_pid])
+        with pytest.raises(psycopg.Error) as caught:
+            conn.execute("SELECT 1")
+        assert isinstance(explain(caught.value), DatabaseUnavailable)
+
+
+def test_a_missing_table_leads_to_the_migrations(database: str) -> None:
+    with connector(database, "discogs")() as conn:
+        with pytest.raises(psycopg.Error) as caught:
+            conn.execute("SELECT FROM nothing")
+        assert "discogs migrate" in str(explain(caught.value))
+        assert not explain(caught.value).transient
+
+
+def test_a_lock_keeps_others_out_and_names_its_holder(database: str) -> None:
+    connect = connector(database, "discogs", application_name="the first")
+    with connect() as one, connect() as two:
+        with advisory_lock(one, "month:2026-07"):
+            for wait in (0, 0.1):
+                with (
+                    pytest.raises(LockBusy, match=f"process {one.info.backend_pid} .the first"),
+                    advisory_lock(two, "month:2026-07", wait=wait),
+                ):
+                    pytest.fail("two hold one lock")
+            with advisory_lock(two, "month:2026-08", wait=0):
+                pass
+        with advisory_lock(two, "month:2026-07", wait=0):
+            pass
+
+
+def test_a_lock_is_waited_for(database: str) -> None:
+    connect = connector(database, "discogs")
+    order = []
+    held = threading.Event()
+
+    def first() -> None:
+        with connect() as conn, advisory_lock(conn, "key"):
+            held.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert held.wait(10)
+    with connect() as conn, advisory_lock(conn, "key"):
+        order.append("second")
+        assert setting(conn, "lock_timeout") == "0"
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_lock_outlives_its_callers_transactions_and_opens_none(database: str) -> None:
+    connect = connector(database, "discogs")
+    with connect() as conn, connect() as other:
+        with advisory_lock(conn, "key"):
+            assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+            conn.execute("SELECT 1")
+            conn.rollback()
+            with pytest.raises(LockBusy), advisory_lock(other, "key", wait=0):
+                pass
+        assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_failed_statement_does_not_keep_the_lock(database: str) -> None:
+    connect = connector(database, "discogs")
+    with connect() as conn, connect() as other:
+        with pytest.raises(psycopg.errors.DivisionByZero), advisory_lock(conn, "key"):
+            conn.execute("SELECT 1/0")
+        with advisory_lock(other, "key", wait=0):
+            pass
+
+
+def test_a_lock_ends_with_its_connection(database: str) -> None:
+    connect = connector(database, "discogs")
+    with connect() as other:
+        with connect() as conn, advisory_lock(conn, "key"):
+            conn.close()
+        with advisory_lock(other, "key", wait=5):
+            pass

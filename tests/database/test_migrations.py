@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from discogs.database.connection import connector
+from discogs.database.migrations import STAGING_SUFFIX, available, migrate
+from discogs.errors import MigrationChanged, MigrationError, MigrationUnknown
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from discogs.database.connection import Connect
+
+FIRST = "CREATE TABLE one (id int PRIMARY KEY);\nINSERT INTO one VALUES (1);\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_first.sql").write_text(FIRST)
+    return tmp_path
+
+
+@pytest.fixture
+def empty(database: str) -> Connect:
+    return connector(database, "mine")
+
+
+def values(connect: Connect, query: str) -> list[object]:
+    with connect() as conn:
+        return [row[0] for row in conn.execute(query.encode())]
+
+
+def test_the_packages_own_migrations_apply_once_and_then_do_nothing(database: str) -> None:
+    connect = connector(database, "discogs")
+    applied = migrate(connect, "discogs")
+    assert [migration.version for migration in applied] == [
+        migration.version for migration in available()
+    ]
+    before = values(connect, "SELECT applied_at FROM schema_migrations ORDER BY version")
+    assert migrate(connect, "discogs") == []
+    assert values(connect, "SELECT applied_at FROM schema_migrations ORDER BY version") == before
+
+
+def test_the_packages_own_migrations_work_in_any_schema_and_beside_another(database: str) -> None:
+    for schema in ("one", "two"):
+        connect = connector(database, schema)
+        migrate(connect, schema)
+        assert values(connect, "SELECT count(*) FROM discogs_data_processing") == [0]
+    with psycopg.connect(database) as conn:
+        rows = conn.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        ).fetchone()
+    assert rows == (0,)
+
+
+def test_the_staging_schema_is_the_one_of_the_settings(database: str) -> None:
+    settings = Settings(schema="records")
+    migrate(connector(database, settings.schema), settings.schema)
+    assert settings.schema + STAGING_SUFFIX == settings.staging_schema
+    assert values(
+        connector(database, settings.schema),
+        f"SELECT to_regnamespace('{settings.staging_schema}') IS NOT NULL",
+    ) == [True]
+
+
+def test_a_new_file_is_applied_alone(empty: Connect, folder: Path) -> None:
+    migrate(empty, "mine", folder)
+    (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
+    assert [migration.name for migration in migrate(empty, "mine", folder)] == ["second"]
+    assert values(empty, "SELECT id FROM mine.one ORDER BY id") == [1, 2]
+
+
+def test_a_changed_old_file_is_an_error_and_applies_nothing(empty: Connect, folder: Path) -> None:
+    migrate(empty, "mine", folder)
+    (folder / "0001_first.sql").write_text(FIRST + "-- better\n")
+    (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
+    with pytest.raises(MigrationChanged, match="0001_first"):
+        migrate(empty, "mine", folder)
+    assert values(empty, "SELECT id FROM one") == [1]
+
+
+def test_ends_of_lines_are_no_change(empty: Connect, folder: Path) -> None:
+    migrate(empty, "mine", folder)
+    (folder / "0001_first.sql").write_bytes(FIRST.replace("\n", "\r\n").encode())
+    assert migrate(empty, "mine", folder) == []
+
+
+def test_a_database_ahead_of_the_package_is_told(empty: Connect, folder: Path) -> None:
+    (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
+    migrate(empty, "mine", folder)
+    (folder / "0002_second.sql").unlink()
+    with pytest.raises(MigrationUnknown, match="0002_second"):
+        migrate(empty, "mine", folder)
+
+
+def test_a_file_that_fails_leaves_nothing_of_itself(empty: Connect, folder: Path) -> None:
+    (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2); SELECT 1/0; ")
+    (folder / "0003_third.sql").write_text("INSERT INTO one VALUES (3)")
+    with pytest.raises(MigrationError, match=r"0002_second\.sql failed: division by zero"):
+        migrate(empty, "mine", folder)
+    assert values(empty, "SELECT id FROM one") == [1]
+    (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
+    migrate(empty, "mine", folder)
+    assert values(empty, "SELECT id FROM one ORDER BY id") == [1, 2, 3]
+
+
+def test_callers_at_the_same_time_apply_each_file_once(empty: Connect, folder: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(lambda _: migrate(empty, "mine", folder), range(6)))
+    assert sorted(len(applied) for applied in done) == [0, 0, 0, 0, 0, 1]
+    assert values(empty, "SELECT id FROM one") == [1]
+
+
+def test_a_user_who_may_create_no_schema_works_in_those_that_are_there(
+    database: str, folder: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        # A role belongs to the whole server: its name is the database's.
+        name = conn.info.dbname + "_user"
+        conn.execute(f'CREATE ROLE "{name}"'.encode())
+        conn.execute(f'CREATE SCHEMA mine AUTHORIZATION "{name}"'.encode())
+        conn.execute(f'CREATE SCHEMA mine_staging AUTHORIZATION "{name}"'.encode())
+    try:
+        connect = connector(database + f"&options=-crole%3D{name}", "mine")
+        assert len(migrate(connect, "mine", folder)) == 1
+        assert values(
+            connect, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'one'"
+        ) == [name]
+    finally:
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute(f'DROP OWNED BY "{name}"'.encode())
+            conn.execute(f'DROP ROLE "{name}"'.encode())
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["1_first.sql"], "1_first.sql is not named as a migration"),
+        (["0001_a.sql", "0001_b.sql"], "0001_b.sql and 0001_a.sql have one number"),
+        ([], "holds no migrations"),
+    ],
+)
+def test_a_folder_that_makes_no_sense_is_told(
+    tmp_path: Path, names: list[str], message: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(MigrationError, match=message):
+        available(tmp_path)
