@@ -325,3 +325,89 @@ class AirflowRefused(DiscogsError):
 
 class LocalAirflowFailed(DiscogsError):
     """The Airflow of ``make demo`` or ``make up`` does not come up or does not do its work."""
+
+
+class MonthNotReady(DiscogsError):
+    """A step of a month's load was asked for before the one that it needs."""
+
+
+class RetryLimitReached(DiscogsError):
+    """A month has failed as often as it may; somebody must look."""
+
+    def __init__(self, month: object, attempts: int, limit: int, error: str | None) -> None:
+        super().__init__(
+            f"{month} has failed {attempts} times, the limit is {limit} (DISCOGS_MAX_ATTEMPTS)."
+            f" The last error: {error or 'not recorded'}. When its cause is gone, trigger the month"
+            " with force, or clear its last run."
+        )
+
+
+class ChecksFailed(DiscogsError):
+    """The tables do not hold what the month's dump should have brought."""
+
+    def __init__(self, month: object, failed: list[str]) -> None:
+        super().__init__(f"{month} was merged, but checks failed: {'; '.join(failed)}.")
+
+
+class MonthMismatch(DiscogsError, ValueError):
+    """A run is told two different months."""
+
+    def __init__(self, key: object, year_month: object) -> None:
+        super().__init__(
+            f"The run's partition is {key} and its year_month is {year_month}: give one of them."
+        )
+
+
+class PostgresDriverMissing(DiscogsError):
+    """Airflow's PostgreSQL provider uses another driver than psycopg 3."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "apache-airflow-providers-postgres does not use psycopg 3 here: install"
+            " apache-airflow-providers-postgres>=7 with psycopg[binary] and SQLAlchemy 2."
+        )
+
+
+class NotStaged(DiscogsError):
+    """A merge found that part of the month was never staged."""
+
+    def __init__(self, entity: object, month: object, missing: list[int], shards: int) -> None:
+        listed = ", ".join(map(str, missing))
+        super().__init__(
+            f"{entity} of {month} cannot be merged: of {shards} shards, number {listed} is not"
+            " staged. Run (or clear) its stage task first."
+        )
+
+
+class StagingStale(DiscogsError):
+    """Another month was merged after this one was staged."""
+
+    def __init__(self, entity: object, month: object) -> None:
+        super().__init__(
+            f"{entity} of {month} was staged before another month was merged, so it must be"
+            " staged again. Clear its stage tasks."
+        )
+
+
+class TooManyRejected(DiscogsError):
+    """More of a dump's records were rejected than the limit allows."""
+
+    def __init__(self, entity: object, month: object, rejected: int, read: int) -> None:
+        super().__init__(
+            f"{entity} of {month}: {rejected:,} of {read:,} records were rejected, more than"
+            " DISCOGS_MAX_REJECTED allows. Nothing was merged; the table rejected_records says"
+            " which and why."
+        )
+
+
+class DumpShrank(DiscogsError):
+    """A dump has so many fewer records than the month before that it must be broken."""
+
+    def __init__(
+        self, entity: object, month: object, read: int, last: object, before: int, limit: float
+    ) -> None:
+        super().__init__(
+            f"{entity} of {month} has {read:,} records, {before - read:,} fewer than {last}; more"
+            f" than {limit:.0%} fewer means a broken dump. Nothing was merged. If Discogs really"
+            " removed them, run the month once with shrinking allowed."
+        )

@@ -208,15 +208,14 @@ def _raw(element: etree._Element, field: Field) -> str | None:
             return None
         element = (filled or found)[0]
     if at:
-        return element.get(attribute)
+        value: str | None = element.get(attribute)
+        return value
+    parts = [element.text or ""]
     for below in element:
         if isinstance(below, etree._Entity):
             raise Unreadable(f"the entity {below.text} is not defined")
-    return (
-        element.text
-        if not len(element)
-        else "".join([element.text or "", *(e.tail or "" for e in element)])
-    )
+        parts.append(below.tail or "")
+    return "".join(parts)
 
 
 def _clean(text: str | None) -> str | None:

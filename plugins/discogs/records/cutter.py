@@ -50,7 +50,7 @@ def unpacked(packed: BinaryIO, name: str, chunk_bytes: int = CHUNK_BYTES) -> Ite
     :raises TruncatedDump: when it ends inside a gzip member.
     :raises CorruptDump: when its bytes contradict their own checksum or are no deflate.
     """
-    with igzip.IGzipFile(fileobj=packed, mode="rb") as stream:
+    with igzip.IGzipFile(fileobj=packed, mode="rb") as stream:  # type: ignore[no-untyped-call]
         first = True
         while True:
             try:
@@ -61,7 +61,7 @@ def unpacked(packed: BinaryIO, name: str, chunk_bytes: int = CHUNK_BYTES) -> Ite
                 if first:
                     raise NotADump(name, "it is not a gzip file") from error
                 raise CorruptDump(name, str(error)) from error
-            except (isal_zlib.error, zlib.error) as error:
+            except (isal_zlib.IsalError, zlib.error) as error:  # type: ignore[misc]
                 raise CorruptDump(name, str(error)) from error
             if not chunk:
                 if first:

@@ -298,6 +298,6 @@ def _compiled(mapping: EntityMapping) -> XmlToArrowParser:
         )
     options = {"validate_attributes": True, "strip_namespaces": False}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mapping.yaml"
-        path.write_text(json.dumps({"parser_options": options, "tables": tables}))
-        return XmlToArrowParser(path)
+        config = Path(folder) / "mapping.yaml"
+        config.write_text(json.dumps({"parser_options": options, "tables": tables}))
+        return XmlToArrowParser(config)

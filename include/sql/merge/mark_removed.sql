@@ -1,0 +1,8 @@
+-- The newest month lacks these records: they stay, and say from when on.
+WITH removed AS (
+    UPDATE {live} l SET removed_in = %(month)s, last_seen = %(previous)s
+    FROM {absent} a
+    WHERE l.id = a.id AND l.removed_in IS NULL AND NOT l.placeholder
+    RETURNING l.id
+)
+INSERT INTO merge_changes (id, change, differs) SELECT id, 'removed', true FROM removed

@@ -1,0 +1,4 @@
+-- A staging table has the columns of its live table and no keys: they come after the rows.
+CREATE {persistence} TABLE {staged} (
+    LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMMENTS
+) WITH (autovacuum_enabled = false)

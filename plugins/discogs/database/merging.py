@@ -1,0 +1,183 @@
+"""The merge of a staged month into live tables, in one transaction that the caller ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from discogs.catalogue import Month
+from discogs.database.loads import Connection
+from discogs.database.references import add_names, add_placeholders, drop_unused
+from discogs.database.sql import read
+from discogs.database.staging import ABSENT, REJECTED, Staging
+from discogs.tables import Table
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the month stands among those that were merged before it."""
+
+    month: Month
+    before: Month | None
+    after: Month | None
+
+    @classmethod
+    def among(cls, month: Month, merged: list[Month]) -> Place:
+        """The month's neighbours among the merged ones, itself left out."""
+        before = [other for other in merged if other < month]
+        after = [other for other in merged if other > month]
+        return cls(month, max(before, default=None), min(after, default=None))
+
+    @property
+    def newest(self) -> bool:
+        return self.after is None
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many records the merge added, changed, removed and restored.
+
+    ``changed`` counts those whose rows differ from before.
+    """
+
+    added: int
+    changed: int
+    removed: int
+    restored: int
+    placeholders_added: int
+    placeholders_dropped: int
+
+
+def merge_rows(conn: Connection, staging: Staging, place: Place) -> Merged:
+    """Merge what is staged; nothing is seen of it before the caller commits."""
+    _plan_for_few_rows(conn, staging)
+    live = _live(staging, staging.tables.root)
+    staged = staging.table(staging.tables.root)
+    root = staging.tables.root
+    content = [name for name in root.values if name not in ("fingerprint", "dump_month")]
+    conn.execute(
+        "CREATE TEMP TABLE merge_changes"
+        " (id integer PRIMARY KEY, change text NOT NULL, differs boolean NOT NULL) ON COMMIT DROP"
+    )
+    conn.execute(
+        sql.SQL(read("merge/classify.sql")).format(
+            live=live,
+            staged=staged,
+            live_values=_columns(content, "l"),
+            staged_values=_columns(content, "s"),
+        ),
+        {"newest": place.newest},
+    )
+    conn.execute("ANALYZE merge_changes")
+    add_names(conn, staging)
+    made = add_placeholders(conn, staging)
+    conn.execute(
+        sql.SQL(read("merge/upsert_root.sql")).format(
+            live=live,
+            staged=staged,
+            columns=_columns(root.names),
+            assignments=_assignments(root.values, "excluded"),
+        ),
+        {
+            "removed_in": str(place.after) if place.after else None,
+            "last_seen": None if place.newest else str(place.month),
+        },
+    )
+    for table in staging.tables.children:
+        _merge_children(conn, staging, table)
+    _mark_removed(conn, staging, place)
+    dropped = drop_unused(conn, staging)
+    conn.execute(
+        sql.SQL(read("merge/log_changes.sql")).format(
+            feed=sql.Identifier(staging.live_schema, "entity_changes")
+        ),
+        {"month": str(place.month), "entity": str(staging.tables.entity)},
+    )
+    counts: dict[str, int] = dict(
+        conn.execute(
+            "SELECT change, count(*) FROM merge_changes WHERE change <> 'changed' OR differs"
+            " GROUP BY change"
+        ).fetchall()
+    )
+    return Merged(
+        added=int(counts.get("added", 0)),
+        changed=int(counts.get("changed", 0)),
+        removed=int(counts.get("removed", 0)),
+        restored=int(counts.get("restored", 0)),
+        placeholders_added=made,
+        placeholders_dropped=dropped,
+    )
+
+
+def log_rejected(conn: Connection, staging: Staging) -> None:
+    """Write the month's rejected records where users look for them, in place of older ones."""
+    given = {"month": str(staging.month), "entity": str(staging.tables.entity)}
+    feed = sql.Identifier(staging.live_schema, "rejected_records")
+    conn.execute(
+        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(feed),
+        given,
+    )
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {} (year_month, entity, byte_offset, record_id, reason, xml)"
+            " SELECT %(month)s, %(entity)s, byte_offset, record_id, reason, xml FROM {}"
+            " ORDER BY byte_offset"
+        ).format(feed, staging.extra(REJECTED)),
+        given,
+    )
+
+
+def _plan_for_few_rows(conn: Connection, staging: Staging) -> None:
+    """Let the planner see how few rows there are, and that the live ones are read by key."""
+    for table in staging.tables.all:
+        conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
+    conn.execute(sql.SQL("ANALYZE {}").format(staging.extra(ABSENT)))
+    conn.execute("SET LOCAL random_page_cost TO 1.1")
+    conn.execute("SET LOCAL jit TO off")
+
+
+def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
+    parts = {
+        "live": _live(staging, table),
+        "staged": staging.table(table),
+        "staged_root": staging.table(staging.tables.root),
+        "parent": sql.Identifier(table.key[0]),
+        "columns": _columns(table.names),
+        "staged_columns": _columns(table.names, "s"),
+        "same_key": sql.SQL(" AND ").join(
+            sql.SQL("l.{0} = s.{0}").format(sql.Identifier(name)) for name in table.key
+        ),
+        "assignments": _assignments(table.values, "s"),
+        "live_values": _columns(table.values, "l"),
+        "staged_values": _columns(table.values, "s"),
+    }
+    for name in ("children_gone", "children_changed", "children_new"):
+        conn.execute(sql.SQL(read(f"merge/{name}.sql")).format(**parts))
+
+
+def _mark_removed(conn: Connection, staging: Staging, place: Place) -> None:
+    name = "mark_removed" if place.newest else "mark_removed_earlier"
+    previous = place.before or place.month.plus(-1)
+    conn.execute(
+        sql.SQL(read(f"merge/{name}.sql")).format(
+            live=_live(staging, staging.tables.root), absent=staging.extra(ABSENT)
+        ),
+        {"month": str(place.month), "previous": str(previous)},
+    )
+
+
+def _live(staging: Staging, table: Table) -> sql.Identifier:
+    return sql.Identifier(staging.live_schema, table.name)
+
+
+def _columns(names: tuple[str, ...] | list[str], of: str | None = None) -> sql.Composed:
+    parts = [sql.Identifier(of, name) if of else sql.Identifier(name) for name in names]
+    return sql.SQL(", ").join(parts)
+
+
+def _assignments(names: tuple[str, ...], source: str) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier(source, name))
+        for name in names
+    )

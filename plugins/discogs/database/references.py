@@ -1,0 +1,96 @@
+"""What staged rows refer to: names to add, placeholders to make, and to take away again."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from discogs.catalogue import Entity
+from discogs.database.loads import Connection
+from discogs.database.sql import read
+from discogs.database.staging import NAMES, Staging
+
+#: Credited everywhere and in no dump, yet with a name of their own.
+KNOWN_ARTISTS = {194: "Various", 355: "Unknown Artist", 118760: "No Artist"}
+
+_ROOTS = {str(entity) for entity in Entity}
+
+
+def add_names(conn: Connection, staging: Staging) -> None:
+    """Add the genres and styles that the staged rows use."""
+    for names in staging.tables.names_tables:
+        conn.execute(
+            sql.SQL(read("merge/add_names.sql")).format(
+                live=sql.Identifier(staging.live_schema, names), staged=staging.extra(NAMES)
+            ),
+            {"kind": names},
+        )
+
+
+def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = None) -> int:
+    """Make a placeholder for each id that staged rows refer to and no table has.
+
+    :param live: only references to other entities (True), or only those within the entity,
+        whose placeholders go into its own staged root (False); None merges into live tables.
+    """
+    made = 0
+    for table in staging.tables.all:
+        for column in table.references:
+            target = column.references
+            if target not in _ROOTS:
+                continue
+            own = target == staging.tables.root.name
+            if live is not None and own is live:
+                continue
+            staged_root = staging.table(staging.tables.root)
+            into = (
+                staged_root if live is False else sql.Identifier(staging.live_schema, str(target))
+            )
+            cursor = conn.execute(
+                sql.SQL(read("merge/add_placeholders.sql")).format(
+                    target=into,
+                    column=sql.Identifier(column.name),
+                    staged=staging.table(table),
+                    # What is staged itself is about to come; where it is the target, it is there.
+                    arriving=staged_root if own else into,
+                ),
+            )
+            made += cursor.rowcount
+            if target == "artists":
+                _name_placeholders(conn, into)
+    return made
+
+
+def _name_placeholders(conn: Connection, table: sql.Identifier) -> None:
+    conn.execute(
+        sql.SQL(
+            "UPDATE {} t SET name = k.name"
+            " FROM unnest(%s::integer[], %s::text[]) AS k (id, name)"
+            " WHERE t.id = k.id AND t.placeholder AND t.name IS DISTINCT FROM k.name"
+        ).format(table),
+        [list(KNOWN_ARTISTS), list(KNOWN_ARTISTS.values())],
+    )
+
+
+def drop_unused(conn: Connection, staging: Staging) -> int:
+    """Delete placeholders and names that nothing refers to any more, a user's tables included."""
+    targets = {str(c.references) for table in staging.tables.all for c in table.references}
+    dropped = 0
+    for target in sorted(targets):
+        users = conn.execute(
+            read("merge/referring_columns.sql"), {"schema": staging.live_schema, "table": target}
+        ).fetchall()
+        unused: list[sql.Composable] = [
+            sql.SQL("NOT EXISTS (SELECT FROM {} u WHERE u.{} = t.{})").format(
+                sql.Identifier(schema, table), sql.Identifier(column), sql.Identifier(key)
+            )
+            for schema, table, column, key in users
+        ]
+        if target in _ROOTS:
+            unused.insert(0, sql.SQL("t.placeholder"))
+        cursor = conn.execute(
+            sql.SQL("DELETE FROM {} t WHERE {}").format(
+                sql.Identifier(staging.live_schema, target), sql.SQL(" AND ").join(unused)
+            )
+        )
+        dropped += cursor.rowcount
+    return dropped

@@ -1,0 +1,1 @@
+"""A month's life: what Airflow's operators and the command line both call."""
