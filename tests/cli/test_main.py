@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from discogs import __version__
+from discogs.cli import COMMANDS
+from discogs.cli.main import build_parser
+from discogs.database.connection import advisory_lock, connector
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Launch = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_help_names_every_command(run: Run) -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    for name, command in COMMANDS.items():
+        assert f"{name} " in result.stdout
+        assert command.about in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_its_help(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.returncode == 0
+    assert f"usage: python -m discogs {name}" in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_says_what_it_does(name: str) -> None:
+    subparsers = build_parser()._subparsers
+    assert subparsers is not None
+    choices = subparsers._group_actions[0].choices
+    assert isinstance(choices, dict)
+    assert [action.dest for action in choices[name]._actions if not action.help] == []
+
+
+def test_help_imports_nothing_that_takes_time() -> None:
+    program = (
+        "import sys\n"
+        "from discogs.cli.main import main\n"
+        "assert main(['--help']) == 0 and main(['status', '--help']) == 0\n"
+        "heavy = {'psycopg', 'rich', 'requests', 'pyarrow', 'lxml', 'airflow'} & set(sys.modules)\n"
+        "sys.exit(f'{heavy} imported' if heavy else 0)\n"
+    )
+    plugins = Path(__file__).resolve().parents[2] / "plugins"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(plugins)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout == f"python -m discogs {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["nothing"], "invalid choice: 'nothing'"),
+        (["migrate"], "no database: give --dsn, or set DISCOGS_DSN"),
+        (["migrate", "--dsn", "host=x", "--nothing"], "--nothing"),
+        (["sample", "/nowhere", "--month", "2026-13"], "'2026-13' is not a month"),
+        (["sample", "/nowhere", "--month", "2026-01", "--releases", "0"], "'0' is not a whole"),
+        (["mirror", "/nowhere", "--port", "70000"], "'70000' is not a whole number from 0"),
+    ],
+)
+def test_wrong_usage_ends_2_and_says_what_was_wrong(
+    run: Run, arguments: list[str], message: str
+) -> None:
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dsn", "postgresql://u:hush@127.0.0.1:1/x"], "not reachable at u@127.0.0.1:1/x"),
+        (["--dsn", "postgresql+psycopg2://u:hush@h/x"], "The DSN cannot be read"),
+        (["--dsn", "host=/nowhere", "--schema", "No Schema"], "'No Schema': expected a schema"),
+    ],
+)
+@pytest.mark.parametrize("name", ["migrate", "status"])
+def test_a_user_sees_one_line_and_no_password(
+    run: Run, name: str, arguments: list[str], message: str
+) -> None:
+    result = run(name, *arguments)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert result.stderr.startswith("discogs: ")
+    assert result.stderr.count("\n") == 1
+    assert "hush" not in result.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(launch: Launch, tmp_path: Path) -> None:
+    process = launch("sample", tmp_path, "--month", "2026-01", "--releases", "1")
+    assert process.stdout is not None
+    process.stdout.close()  # before the first line is written
+    assert process.wait(60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_a_signal_ends_a_running_statement_and_the_program(
+    launch: Launch, database: str, number: signal.Signals, code: int, message: str
+) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+
+    def until(count: int) -> None:
+        deadline = time.monotonic() + 30
+        while conn.execute(waiting.encode()).fetchone() != (count,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    with psycopg.connect(database, autocommit=True) as conn:
+        with connector(database, "x")() as holder, advisory_lock(holder, "migrations:discogs"):
+            with launch("migrate", "--dsn", database) as process:
+                until(1)
+                process.send_signal(number)
+                assert process.wait(10) == code
+                assert process.stderr is not None
+                assert process.stderr.read() == f"discogs: {message}\n"
+            until(0)
+        row = conn.execute("SELECT to_regnamespace('discogs')").fetchone()
+        assert row == (None,)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from discogs.catalogue import Entity, Month
+from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking.postgres import PostgresMonthRepository
+
+if TYPE_CHECKING:
+    from discogs.database.connection import Connect
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+RUN = RunIdentity("discogs_monthly", "one")
+MAY, JUNE = Month(2018, 5), Month(2018, 6)
+
+
+def complete(repository: PostgresMonthRepository, month: Month) -> None:
+    repository.claim(month, RUN)
+    repository.record_entity_stats(month, Entity.LABELS, {"read": 1200, "inserted": 30})
+    repository.record_entity_stats(month, Entity.ARTISTS, {"read": 34, "updated": 4})
+    for status in (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED):
+        repository.move(month, status, run=RUN)
+
+
+def test_migrating_twice_applies_once(run: Run, database: str) -> None:
+    first = run("migrate", "--dsn", database)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("applied 0001_tracking (")
+    assert "schema discogs is up to date, at " in first.stdout
+    second = run("migrate", DISCOGS_DSN=database)
+    assert second.returncode == 0, second.stderr
+    assert second.stdout == first.stdout.splitlines(keepends=True)[-1]
+
+
+def test_migrating_another_schema_leaves_the_usual_one_out(run: Run, database: str) -> None:
+    result = run("migrate", "--dsn", database, "--schema", "other")
+    assert "schema other is up to date" in result.stdout
+    assert "discogs migrate" in run("status", "--dsn", database).stderr
+    assert run("status", "--dsn", database, DISCOGS_SCHEMA="other").returncode == 0
+
+
+def test_the_status_before_anything_was_done_is_well(
+    run: Run, database: str, connect: Connect
+) -> None:
+    result = run("status", "--dsn", database)
+    assert (result.returncode, result.stdout) == (0, "No month was started yet.\n")
+
+
+def test_the_status_is_a_line_a_month(run: Run, database: str, connect: Connect) -> None:
+    repository = PostgresMonthRepository(connect)
+    complete(repository, MAY)
+    repository.claim(JUNE, RUN)
+    result = run("status", "--dsn", database)
+    assert (result.returncode, result.stderr) == (0, "")
+    header, may, june = result.stdout.splitlines()
+    assert header.split()[:2] == ["month", "status"]
+    assert may.split()[:2] == ["2018-05", "completed"]
+    assert may.split()[-4:] == ["1,234", "34", "0", "0"]
+    assert june.split()[:2] == ["2018-06", "downloading"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_failed_month_ends_1_and_says_why(
+    run: Run, database: str, connect: Connect, options: list[str]
+) -> None:
+    repository = PostgresMonthRepository(connect)
+    complete(repository, MAY)
+    repository.claim(JUNE, RUN)
+    repository.move(JUNE, Status.FAILED, run=RUN, error_message="the disk is full")
+    result = run("status", "--dsn", database, *options)
+    assert result.returncode == 1
+    said = json.loads(result.stdout)["problems"] if options else result.stderr.splitlines()
+    assert said == ["2018-06 failed: the disk is full"]
+
+
+def test_a_late_month_ends_1_and_says_so(run: Run, database: str, connect: Connect) -> None:
+    """The newest month that is loaded came out three months ago, and was loaded then."""
+    today = dt.datetime.now(dt.timezone.utc).date()
+    month = Month.of(today).plus(-3)
+    complete(PostgresMonthRepository(connect), month)
+    with connect() as conn:
+        conn.execute(
+            "UPDATE discogs_data_processing SET processing_completed_at = %s", [month.first_day]
+        )
+    result = run("status", "--dsn", database, "--json")
+    assert result.returncode == 1
+    report = json.loads(result.stdout)
+    assert report["late"] in {str(Month.of(today)), str(Month.of(today).plus(-1))}
+    assert report["problems"] == [run("status", "--dsn", database).stderr.strip()]
+    assert f"{report['late']} is late" in report["problems"][0]
+    assert not report["healthy"]
+
+
+def test_the_status_as_json_holds_each_months_report(
+    run: Run, database: str, connect: Connect
+) -> None:
+    repository = PostgresMonthRepository(connect)
+    complete(repository, MAY)
+    repository.record_file(MAY, "labels.xml.gz", size=7)
+    report = json.loads(run("status", "--dsn", database, "--json").stdout)
+    assert report["healthy"] is True
+    assert report["problems"] == []
+    assert report["late"] is None
+    (month,) = report["months"]
+    assert (month["year_month"], month["status"]) == ("2018-05", "completed")
+    assert month["entities"]["labels"]["read"] == 1200
+    assert month["files"][0]["size"] == 7
