@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import email.utils
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,19 @@ def test_a_server_that_is_not_there_is_told(folder: Path, session: requests.Sess
         url = gone.url
     with pytest.raises(TransferFailed, match="Connection refused"):
         DumpSource(session, url, "s3", QUICK).find(JULY)
+
+
+def test_a_server_that_does_not_accept_is_told(session: requests.Session) -> None:
+    limits = dataclasses.replace(QUICK, connect=0.2, attempts=2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        # Nobody accepts, and once the queue is full the system answers no more.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        source = DumpSource(session, f"http://127.0.0.1:{full.getsockname()[1]}", "s3", limits)
+        with pytest.raises(TransferFailed, match=r"2 attempts\): no connection within 0\.2 s"):
+            source.find(JULY)
 
 
 def test_a_host_that_has_no_address_is_told(session: requests.Session) -> None:

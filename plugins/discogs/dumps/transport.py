@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LATER = (408, 425, 500, 502, 503, 504)
 _RANGES = (200, 206, 416)
