@@ -91,6 +91,8 @@ def download(
     expected: str,
     *,
     current: Callable[[], str] | None = None,
+    mismatches: int = 3,
+    on_mismatch: Callable[[ChecksumMismatch], object] | None = None,
     on_progress: OnProgress | None = None,
 ) -> DownloadReport:
     """Fetch a file into the storage, unless it is there already with the expected digest.
@@ -102,8 +104,11 @@ def download(
     :param expected: the published SHA-256, lower-case hexadecimal.
     :param current: asks for the digest that is published now; called when what came has
         another digest than expected, to tell a re-upload from damage.
+    :param mismatches: whole files with another digest than published until that is an error;
+        before, each is deleted and fetched anew.
+    :param on_mismatch: called for each of them, such as to count them.
     :param on_progress: called every few seconds and at the end.
-    :raises ChecksumMismatch: when the whole file has not the published digest.
+    :raises ChecksumMismatch: at the last mismatch.
     :raises NotAGzipFile: when something else came, such as a page.
     :raises DiskFull: before or while it is written.
     :raises RateLimited: when the server asks for a longer pause than is waited for here.
@@ -122,7 +127,7 @@ def download(
     with PartFile(storage.workspace, file.name, file.url, expected) as part:
         transfer = _Transfer(source.transport, file, storage, part, on_progress)
         try:
-            return transfer.run(expected, current)
+            return transfer.run(expected, current, mismatches, on_mismatch)
         except (RateLimited, TransferFailed):
             if part.size == 0:
                 part.discard()
@@ -158,15 +163,32 @@ class _Transfer:
         """Whether the end of the body may not be the end of the file."""
         self.published = ""
 
-    def run(self, expected: str, current: Callable[[], str] | None) -> DownloadReport:
+    def run(
+        self,
+        expected: str,
+        current: Callable[[], str] | None,
+        mismatches: int,
+        on_mismatch: Callable[[ChecksumMismatch], object] | None,
+    ) -> DownloadReport:
         self.published = expected
+        met = 0
 
         def attempt() -> None:
+            nonlocal met
             self.attempt += 1
             if not self.part.complete:
                 self._fetch(expected)
-            if self.part.digest != self.published:
+            if self.part.digest == self.published:
+                return
+            try:
                 self._judge(current)
+            except ChecksumMismatch as error:
+                met += 1
+                if on_mismatch is not None:
+                    on_mismatch(error)
+                if met >= mismatches or self.attempt >= self.limits.attempts:
+                    raise
+                raise Broken(f"expected SHA-256 {error.expected}, got {error.actual}") from error
 
         self.transport.attempts(self.file.name, attempt)
         self.part.sync()
