@@ -153,7 +153,7 @@ def _odd_durations(shape: Shape, references: References) -> str:
 
 def _long_texts(shape: Shape, references: References) -> str:
     name = ("The Longest Name Of The World " * 140).strip()
-    role = ", ".join(f"Written-By [Part {part}]" for part in range(118))
+    role = ", ".join(f"Written-By [Part {part}]" for part in range(122))
     return shape.credit(absent_id(2), name, role=role)
 
 
