@@ -19,6 +19,7 @@ BASE = {"catalogue", "errors", "settings", "sqlfiles", "tables"}
 CORE = {"dumps", "records", "database", "tracking"}
 FACE = {
     "airflow_plugin",
+    "callbacks",
     "hooks",
     "notifications",
     "operators",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from discogs.database.connection import connector
 from discogs.database.migrations import STAGING_SUFFIX, available, migrate
@@ -125,7 +126,7 @@ def test_a_user_who_may_create_no_schema_works_in_those_that_are_there(
         conn.execute(f'CREATE SCHEMA mine AUTHORIZATION "{name}"'.encode())
         conn.execute(f'CREATE SCHEMA mine_staging AUTHORIZATION "{name}"'.encode())
     try:
-        connect = connector(database + f"&options=-crole%3D{name}", "mine")
+        connect = connector(make_conninfo(database, options=f"-crole={name}"), "mine")
         assert len(migrate(connect, "mine", folder)) == 1
         assert values(
             connect, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'one'"

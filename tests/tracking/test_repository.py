@@ -154,6 +154,13 @@ def test_failing_keeps_the_reason_and_counts_the_attempt_once(repository: MonthR
     assert repository.move(JULY, Status.FAILED, run=RUN).retry_count == 2
 
 
+def test_the_failure_of_a_further_run_is_a_further_attempt(repository: MonthRepository) -> None:
+    bring(repository, Status.FAILED)
+    record = repository.move(JULY, Status.FAILED, run=OTHER, error_message="second")
+    assert (record.error_message, record.retry_count, record.run) == ("second", 2, OTHER)
+    assert repository.get(JULY) == record
+
+
 def test_a_reason_that_the_database_cannot_hold_is_told_as_far_as_it_can(
     repository: MonthRepository,
 ) -> None:

@@ -58,7 +58,8 @@ def move(
 ) -> MonthRecord:
     """The row after a move; the same row when there is nothing to do.
 
-    A run that moves a month to where it stands already is a task tried again. From a month at
+    A run that moves a month to where it stands already is a task tried again; but a failure that
+    another run had before is not this run's, which is a further failed attempt. From a month at
     rest (not started, completed, failed) any run may start; of a month at work, and to ``failed``
     from a completed one, only the run that has it.
 
@@ -71,7 +72,7 @@ def move(
         record.status.at_work or (record.status is Status.COMPLETED and to is Status.FAILED)
     ):
         raise MonthTaken(record.month, str(record.status), str(record.run))
-    if to is record.status:
+    if to is record.status and not (others and to is Status.FAILED):
         return record
     changes: dict[str, object] = {
         "status": to,
