@@ -411,3 +411,17 @@ class DumpShrank(DiscogsError):
             f" than {limit:.0%} fewer means a broken dump. Nothing was merged. If Discogs really"
             " removed them, run the month once with shrinking allowed."
         )
+
+
+class DumpFilesMissing(DiscogsError):
+    """A folder does not hold what a load was asked to take from it."""
+
+
+class FileDiffers(DumpError):
+    """A file beside a CHECKSUM.txt has other bytes than that says; the file is left as it is."""
+
+    verdict = "is not what its CHECKSUM.txt says"
+    advice = " Nothing was loaded; download the file again."
+
+    def __init__(self, name: str, listed_in: str, expected: str, actual: str) -> None:
+        super().__init__(name, f"{listed_in} has SHA-256 {expected}, the file {actual}")

@@ -1,0 +1,269 @@
+"""A small client of Airflow's public REST API: what the demo and the tests do with it."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from discogs.errors import AirflowRefused
+
+FINAL = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task instance as Airflow shows it."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    label: str | None  # the rendered map index, such as ``releases``
+    try_number: int
+    seconds: float | None
+
+    @property
+    def name(self) -> str:
+        """``download [releases]``, or ``download [3]`` while it has no label."""
+        if self.map_index < 0:
+            return self.task_id
+        return f"{self.task_id} [{self.label or self.map_index}]"
+
+
+class AirflowClient:
+    """Calls one Airflow as one of its users.
+
+    :param url: such as ``http://127.0.0.1:8080``.
+    """
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self.url = url
+        self._login = {"username": username, "password": password}
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy lies between a machine and itself
+
+    def close(self) -> None:
+        self._session.close()
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Call ``/api/v2/<path>`` and read its JSON.
+
+        :raises AirflowRefused: with what Airflow says, for any answer of 400 and above.
+        """
+        if "Authorization" not in self._session.headers:
+            self._authorize()
+        answer = self._request(method, f"/api/v2/{path}", **options)
+        if answer.status_code == 401:  # the token has run out
+            self._authorize()
+            answer = self._request(method, f"/api/v2/{path}", **options)
+        if answer.status_code >= 400:
+            raise AirflowRefused(method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self._session.request(method, self.url + path, timeout=60, **options)
+
+    def _authorize(self) -> None:
+        answer = self._request("POST", "/auth/token", json=self._login)
+        if answer.status_code >= 400:
+            raise AirflowRefused("POST", "/auth/token", answer.status_code, answer.text)
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def unhealthy(self) -> list[str]:
+        """The parts of Airflow that do not answer yet."""
+        try:
+            answer = self._request("GET", "/api/v2/monitor/health")
+            parts = answer.json() if answer.ok else {}
+        except (requests.RequestException, ValueError):
+            parts = {}
+        wanted = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return [part for part in wanted if (parts.get(part) or {}).get("status") != "healthy"] or (
+            [] if parts else ["api-server"]
+        )
+
+    def has_dag(self, dag_id: str) -> bool:
+        try:
+            self.call("GET", f"dags/{dag_id}")
+        except AirflowRefused as refused:
+            if refused.status != 404:
+                raise
+            return False
+        return True
+
+    def import_errors(self) -> list[str]:
+        """What keeps DAG files from being read."""
+        errors = self.call("GET", "importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
+
+    def pause(self, dag_id: str, paused: bool) -> None:
+        self.call("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
+
+    def trigger(
+        self, dag_id: str, *, partition_key: str | None = None, conf: dict[str, Any] | None = None
+    ) -> str:
+        """Start a run.
+
+        :returns: its run id.
+        """
+        body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}}
+        return str(self.call("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def runs(self, dag_id: str, state: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The runs of a DAG, in the states given or in any."""
+        found = self.call(
+            "GET", f"dags/{dag_id}/dagRuns", params={"state": list(state), "limit": 100}
+        )
+        return list(found["dag_runs"])
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", _run(dag_id, run_id))
+        return found
+
+    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
+        self.call("PATCH", _run(dag_id, run_id), json={"state": state})
+
+    def task_states(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """Every task instance of a run."""
+        found: list[TaskState] = []
+        while True:
+            page = self.call(
+                "GET",
+                f"{_run(dag_id, run_id)}/taskInstances",
+                params={"limit": 100, "offset": len(found)},
+            )
+            found.extend(
+                TaskState(
+                    task_id=item["task_id"],
+                    map_index=item["map_index"],
+                    state=item["state"],
+                    label=item["rendered_map_index"],
+                    try_number=item["try_number"],
+                    seconds=item["duration"],
+                )
+                for item in page["task_instances"]
+            )
+            if not page["task_instances"] or len(found) >= page["total_entries"]:
+                return found
+
+    def wait(
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        timeout: float = 300,
+        every: float = 0.5,
+        on_look: Callable[[dict[str, Any]], None] | None = None,
+    ) -> str:
+        """Wait until a run has ended.
+
+        :param on_look: called with the run at every look.
+        :returns: ``success`` or ``failed``.
+        :raises TimeoutError: naming the tasks that are not done.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            run = self.run(dag_id, run_id)
+            if on_look is not None:
+                on_look(run)
+            if run["state"] in FINAL:
+                return str(run["state"])
+            if time.monotonic() > deadline:
+                states = self.task_states(dag_id, run_id)
+                open_ = [f"{task.name}: {task.state}" for task in states if task.state != "success"]
+                raise TimeoutError(f"{run_id} is {run['state']} after {timeout:.0f} s: {open_}")
+            time.sleep(every)
+
+    def wait_for_task(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        states: Sequence[str],
+        *,
+        map_index: int = -1,
+        timeout: float = 120,
+        every: float = 0.3,
+    ) -> TaskState:
+        """Wait until a task instance is in one of some states.
+
+        :raises TimeoutError: naming the state it is in instead.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            for task in self.task_states(dag_id, run_id):
+                if (task.task_id, task.map_index) == (task_id, map_index):
+                    if task.state in states:
+                        return task
+                    break
+            else:
+                task = None
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{task_id} is {task.state if task else 'not there'}, not {list(states)}"
+                )
+            time.sleep(every)
+
+    def clear(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_ids: Sequence[str | tuple[str, int]] = (),
+        *,
+        only_failed: bool = True,
+        downstream: bool = True,
+    ) -> list[str]:
+        """Clear tasks of a run so that they run again.
+
+        :param task_ids: all when empty; ``(task id, map index)`` for one of a mapped task.
+        :returns: the ids of the tasks that were cleared.
+        """
+        body: dict[str, Any] = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "only_failed": only_failed,
+            "reset_dag_runs": True,
+            "include_downstream": downstream,
+        }
+        if task_ids:
+            body["task_ids"] = [
+                list(each) if isinstance(each, tuple) else each for each in task_ids
+            ]
+        found = self.call("POST", f"dags/{dag_id}/clearTaskInstances", json=body)
+        return [str(item["task_id"]) for item in found["task_instances"]]
+
+    def set_task_state(
+        self, dag_id: str, run_id: str, task_id: str, state: str, *, map_index: int = -1
+    ) -> None:
+        """Mark a task instance ``success``, ``failed`` or ``skipped`` by hand."""
+        index = "" if map_index < 0 else f"/{map_index}"
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}{index}"
+        self.call("PATCH", path, json={"new_state": state})
+
+    def logs(
+        self, dag_id: str, run_id: str, task_id: str, *, try_number: int = 1, map_index: int = -1
+    ) -> str:
+        """A try's log, one event a line."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{try_number}"
+        found = self.call("GET", path, params={"map_index": map_index, "full_content": True})
+        return "\n".join(
+            item
+            if isinstance(item, str)
+            else str(item.get("event", item))
+            + "".join(f" {key}={value}" for key, value in item.items() if key == "error_detail")
+            for item in found["content"]
+        )
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> Any:
+        """What a task returned."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self.call("GET", path, params={"map_index": map_index, "deserialize": False})[
+            "value"
+        ]
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}"

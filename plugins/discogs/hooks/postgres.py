@@ -1,0 +1,102 @@
+"""The target database, by a PostgreSQL connection."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from psycopg import sql
+    from psycopg.rows import TupleRow
+
+    from discogs.tracking.postgres import PostgresMonthRepository
+
+_CANCEL_SECONDS = 3.0
+
+
+class DiscogsPostgresHook(PostgresHook):
+    """Connections to the target database: psycopg 3, the schema's search path, no autocommit.
+
+    A statement of a task that dies goes on in the server and keeps its locks; so the hook knows
+    its connections and can cancel what they do.
+
+    :param postgres_conn_id: the connection's id.
+    """
+
+    default_conn_name = "discogs_postgres"
+    hook_name = "Discogs PostgreSQL"
+
+    def __init__(
+        self,
+        postgres_conn_id: str = default_conn_name,
+        *args: Any,
+        settings: Settings | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, postgres_conn_id=postgres_conn_id, **kwargs)
+        self.settings = settings if settings is not None else Settings.from_environment()
+        self._open: weakref.WeakSet[psycopg.Connection[TupleRow]] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def connect(self) -> psycopg.Connection[TupleRow]:
+        """A new connection; the caller closes it. This is the library's ``Connect``.
+
+        :raises DatabaseUnavailable: when the server does not answer.
+        :raises DatabaseRefused: when it lets nobody in.
+        :raises PostgresDriverMissing: when the provider uses another driver than psycopg 3.
+        """
+        from discogs.database.connection import prepare, refusal
+        from discogs.errors import PostgresDriverMissing
+
+        with self._lock:  # the look-up of the connection speaks to Airflow: one thread at a time
+            details = self.connection
+        try:
+            conn = self.get_conn()
+        except psycopg.OperationalError as error:
+            where = f"{details.host}:{details.port or 5432}/{details.schema} ({self.get_conn_id()})"
+            text = " ".join(str(error).split())
+            if details.password:
+                text = text.replace(details.password, "***")
+            raise refusal(text, where) from None
+        if not isinstance(conn, psycopg.Connection):
+            conn.close()
+            raise PostgresDriverMissing
+        prepare(conn, self.settings.schema)
+        self._open.add(conn)
+        return conn
+
+    def repository(self) -> PostgresMonthRepository:
+        """The tracking rows."""
+        from discogs.tracking.postgres import PostgresMonthRepository
+
+        return PostgresMonthRepository(self.connect)
+
+    def copy(self, statement: sql.Composable | str, blocks: Iterable[bytes]) -> int:
+        """Stream blocks through one ``COPY … FROM STDIN``, in one transaction.
+
+        :param statement: the COPY, its identifiers composed with ``psycopg.sql``.
+        :param blocks: in the format that the statement names; boundaries mean nothing.
+        :returns: the rows that were copied.
+        """
+        with self.connect() as conn, conn.cursor() as cursor:
+            with cursor.copy(statement) as copy:  # type: ignore[arg-type]
+                for block in blocks:
+                    copy.write(block)
+            return cursor.rowcount
+
+    def cancel(self) -> None:
+        """Cancel the statements that the hook's connections are running."""
+        for conn in list(self._open):
+            if conn.closed:
+                continue
+            try:
+                conn.cancel_safe(timeout=_CANCEL_SECONDS)
+            except psycopg.Error as error:
+                self.log.warning("A running statement could not be cancelled: %s", error)

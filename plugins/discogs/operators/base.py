@@ -1,0 +1,151 @@
+"""What the operators have in common: the plan, the connections, and how they are stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from discogs.operators.retries import TransientRetryPolicy
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from discogs.catalogue import Entity
+    from discogs.dumps.storage import DumpStorage
+    from discogs.hooks.dumps import DiscogsDumpsHook
+    from discogs.hooks.postgres import DiscogsPostgresHook
+    from discogs.months.lifecycle import MonthLife
+    from discogs.months.plan import LoadPlan, Wanted
+    from discogs.tracking.model import RunIdentity
+
+
+class TaskStopped(BaseException):
+    """The task was told to stop. Not an ``Exception``, so that nothing takes it for a fault of
+    the record or block that it interrupts."""
+
+
+class DiscogsOperator(BaseOperator):
+    """A step of a month's run.
+
+    :param plan: what the run was asked to do, as :class:`~discogs.months.plan.LoadPlan` writes it.
+    :param postgres_conn_id: connection of the target database.
+    :param dumps_conn_id: HTTP connection of the server of dumps.
+    """
+
+    template_fields: Sequence[str] = ("plan", "postgres_conn_id", "dumps_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json", "files": "json"}
+
+    _hook: DiscogsPostgresHook | None = None
+    _working = False
+
+    def __init__(
+        self,
+        *,
+        plan: Any = None,
+        postgres_conn_id: str = "discogs_postgres",
+        dumps_conn_id: str = "discogs_dumps",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"retry_policy": TransientRetryPolicy(), **kwargs})
+        self.plan = plan
+        self.postgres_conn_id = postgres_conn_id
+        self.dumps_conn_id = dumps_conn_id
+
+    def execute(self, context: Context) -> Any:
+        self._working = True
+        try:
+            return self.work(context)
+        finally:
+            self._working = False
+
+    def work(self, context: Context) -> Any:
+        """What the step does."""
+        raise NotImplementedError
+
+    def on_kill(self) -> None:
+        """Cancel what the database is doing for this task, and leave its code.
+
+        Airflow calls this in the main thread when the task gets SIGTERM, and expects the task to
+        end by itself; after a timeout it is called when the code has been left already.
+        """
+        if self._hook is not None:
+            self._hook.cancel()
+        if self._working:
+            raise TaskStopped(f"{self.task_id} was told to stop.")
+
+    # What a step may need, opened when it does.
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment()
+
+    @property
+    def postgres(self) -> DiscogsPostgresHook:
+        if self._hook is None:
+            from discogs.hooks.postgres import DiscogsPostgresHook
+
+            self._hook = DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings)
+        return self._hook
+
+    @property
+    def dumps(self) -> DiscogsDumpsHook:
+        from discogs.hooks.dumps import DiscogsDumpsHook
+
+        return DiscogsDumpsHook(self.dumps_conn_id)
+
+    @property
+    def storage(self) -> DumpStorage:
+        from discogs.dumps.storage import DumpStorage
+
+        place = self.settings.storage
+        if "://" not in place:
+            return DumpStorage(place)
+        from airflow.sdk import ObjectStoragePath
+
+        return DumpStorage(ObjectStoragePath(place))
+
+    @property
+    def load_plan(self) -> LoadPlan:
+        from discogs.months.plan import LoadPlan
+
+        return LoadPlan.from_dict(self.plan)
+
+    def life(self, context: Context) -> MonthLife:
+        """This run's hold on its month."""
+        from discogs.months.lifecycle import MonthLife
+
+        started = context["dag_run"].start_date
+        return MonthLife(
+            repository=self.postgres.repository(),
+            month=self.load_plan.month,
+            run=run_identity(context),
+            since=started if started is not None else dt.datetime.now(dt.timezone.utc),
+        )
+
+
+def run_identity(context: Any) -> RunIdentity:
+    """The run that a task belongs to."""
+    from discogs.tracking.model import RunIdentity
+
+    dag_run = context["dag_run"]
+    return RunIdentity(dag_run.dag_id, dag_run.run_id)
+
+
+def wanted_file(files: Sequence[dict[str, Any]], entity: Entity) -> Wanted:
+    """The file of an entity among those that a run fetches.
+
+    :raises AirflowSkipException: when there is none: the entity is not asked for, or was loaded
+        from the same bytes before.
+    """
+    from discogs.months.plan import Wanted
+
+    for item in files:
+        wanted = Wanted.from_dict(item)
+        if wanted.entity is entity:
+            return wanted
+    raise AirflowSkipException(f"This run has nothing to load of the {entity}.")

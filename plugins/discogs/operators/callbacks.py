@@ -1,0 +1,50 @@
+"""What Airflow calls when a task or a run has failed: the tracking row must say so too."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from discogs.operators.base import run_identity
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def task_failed(context: Context) -> None:
+    """The last try of a task failed: its error goes into the month's row, at once."""
+    error = context.get("exception")
+    said = str(error).strip() or type(error).__name__ if error is not None else "it was stopped"
+    _record(context, f"{_task_name(context)}: {said}")
+
+
+def run_failed(context: Context) -> None:
+    """A run failed. Called by the dag-processor, also for a task that was killed."""
+    _record(context, f"The run failed: {context.get('reason') or 'see the logs of its tasks'}")
+
+
+def _record(context: Any, message: str) -> None:
+    from discogs.hooks.postgres import DiscogsPostgresHook
+    from discogs.months.plan import resolve_month
+    from discogs.tracking import history
+
+    dag_run = context["dag_run"]
+    month = resolve_month(
+        partition_key=dag_run.partition_key,
+        year_month=(context.get("params") or dag_run.conf or {}).get("year_month"),
+        run_after=dag_run.run_after,
+    )
+    repository = DiscogsPostgresHook().repository()
+    record = history.record_failure(repository, month, run_identity(context), message)
+    if record is not None:
+        log.info("%s is %s: %s", month, record.status, record.error_message)
+
+
+def _task_name(context: Any) -> str:
+    ti = context["ti"]
+    label = getattr(ti, "rendered_map_index", None)
+    if ti.map_index is not None and ti.map_index >= 0:
+        return f"{ti.task_id} [{label or ti.map_index}]"
+    return str(ti.task_id)

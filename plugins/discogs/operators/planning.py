@@ -1,0 +1,78 @@
+"""Before the work: which month, is the database ready, is there anything to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import SkipMixin
+
+from discogs.operators.base import DiscogsOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ResolveMonthOperator(DiscogsOperator):
+    """Returns the run's plan: its month, by partition key, parameter or date, and its parameters.
+
+    Nothing else in a run reads the key.
+    """
+
+    ui_color = "#f4f1de"
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from discogs.catalogue import Entity
+        from discogs.months.plan import LoadPlan, resolve_month
+
+        params, run = context["params"], context["dag_run"]
+        month = resolve_month(
+            partition_key=run.partition_key,
+            year_month=params.get("year_month"),
+            run_after=run.run_after,
+        )
+        chosen = set(params.get("entities") or Entity)
+        plan = LoadPlan(
+            month=month,
+            entities=tuple(entity for entity in Entity if entity in chosen),
+            shards=params.get("shards") or self.settings.shards,
+            keep_files=params.get("keep_files", False),
+            allow_shrink=params.get("allow_shrink", False),
+            force=params.get("force", False),
+        )
+        self.log.info("This run loads %s", plan)
+        return plan.as_dict()
+
+
+class MigrateOperator(DiscogsOperator):
+    """Brings the target database's tables up to date, in a transaction of its own."""
+
+    ui_color = "#f4f1de"
+
+    def work(self, context: Context) -> list[str]:
+        from discogs.database.migrations import migrate
+
+        applied = migrate(self.postgres.connect, self.settings.schema)
+        for migration in applied:
+            self.log.info(
+                "Applied migration %04d %s in %.2f s",
+                migration.version,
+                migration.name,
+                migration.seconds,
+            )
+        return [migration.name for migration in applied]
+
+
+class MonthPendingOperator(DiscogsOperator, SkipMixin):
+    """Ends the run here, skipping the rest, when the month is loaded and nothing is new."""
+
+    ui_color = "#e8b7e4"
+
+    def work(self, context: Context) -> str:
+        with self.dumps.source(self.settings) as source:
+            answer = self.life(context).pending(
+                self.load_plan, source, limit=self.settings.max_attempts
+            )
+        self.log.info("%s", answer.reason)
+        if not answer.pending:
+            self.skip(ti=context["ti"], tasks=self.get_flat_relatives(upstream=False))
+        return answer.reason

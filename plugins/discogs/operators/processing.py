@@ -1,0 +1,139 @@
+"""From files to rows: stage, merge, check."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from discogs.catalogue import Entity
+from discogs.operators.base import DiscogsOperator, wanted_file
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from discogs.months.progress import Progress
+
+
+class _EntityOperator(DiscogsOperator):
+    """A step of one entity.
+
+    :param entity: ``labels``, ``artists``, ``masters`` or ``releases``.
+    :param files: those that :class:`~discogs.operators.files.FetchChecksumsOperator` returns.
+    """
+
+    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "entity", "files")
+
+    def __init__(self, *, entity: str, files: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.entity = entity
+        self.files = files
+
+
+class StageOperator(_EntityOperator):
+    """Brings one shard of a file's changed records into the staging tables.
+
+    ``{{ discogs_shard }}`` names its map index.
+
+    :param shard: its number; a record belongs to shard ``id mod shards``.
+    """
+
+    template_fields: Sequence[str] = (*_EntityOperator.template_fields, "shard")
+    ui_color = "#cdebd0"
+
+    def __init__(self, *, shard: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shard = shard
+
+    def work(self, context: Context) -> dict[str, Any] | None:
+        from discogs.months.stage import stage
+
+        plan, shard = self.load_plan, int(self.shard)
+        context["discogs_shard"] = f"shard {shard + 1} of {plan.shards}"  # type: ignore[typeddict-unknown-key]
+        wanted = wanted_file(self.files, Entity(self.entity))
+        if not self.life(context).processing():
+            self.log.info("%s is completed: nothing is staged.", plan.month)
+            return None
+        name, storage = wanted.file.name, self.storage
+        with storage.open(name) as opened:
+            report = stage(
+                self.postgres.connect,
+                opened,
+                name=name,
+                entity=wanted.entity,
+                month=plan.month,
+                shard=shard,
+                shards=plan.shards,
+                settings=self.settings,
+                total_bytes=storage.size(name),
+                on_progress=self._tell(),
+            )
+        self.log.info("%s", report)
+        return report.as_dict()
+
+    def _tell(self) -> Callable[[Progress], None]:
+        """Logs progress, not more often than DISCOGS_PROGRESS_SECONDS."""
+        from discogs.months.progress import Ticker
+
+        ticker = Ticker(self.settings.progress_seconds)
+
+        def tell(progress: Progress) -> None:
+            if ticker.due():
+                rate = progress.records / max(progress.seconds, 0.001)
+                self.log.info(
+                    "%s: %d records, %s of the file, %d records/s",
+                    progress.step,
+                    progress.records,
+                    "some" if progress.share is None else f"{progress.share:.1%}",
+                    rate,
+                )
+
+        return tell
+
+
+class MergeOperator(_EntityOperator):
+    """Merges an entity's staged rows into its tables, in one transaction."""
+
+    ui_color = "#a9dcae"
+
+    def work(self, context: Context) -> dict[str, Any] | None:
+        from discogs.months.merge import merge
+
+        plan, life = self.load_plan, self.life(context)
+        wanted = wanted_file(self.files, Entity(self.entity))
+        if not life.processing():
+            self.log.info("%s is completed: nothing is merged.", plan.month)
+            return None
+        report = merge(
+            self.postgres.connect,
+            entity=wanted.entity,
+            month=plan.month,
+            settings=self.settings,
+            allow_shrink=plan.allow_shrink,
+        )
+        life.merged(wanted, report.as_dict())
+        self.log.info("%s", report)
+        return report.as_dict()
+
+
+class ChecksOperator(DiscogsOperator):
+    """Asks the database whether the month came out as it should."""
+
+    ui_color = "#cdebd0"
+
+    def work(self, context: Context) -> list[dict[str, Any]]:
+        from discogs.errors import ChecksFailed
+        from discogs.months.checks import run_checks
+
+        month = self.load_plan.month
+        results = run_checks(self.postgres.connect, month, self.settings)
+        for result in results:
+            self.log.info("%s: %s. %s", result.name, _verdict(result.passed), result.detail)
+        failed = [f"{result.name}: {result.detail}" for result in results if not result.passed]
+        if failed:
+            raise ChecksFailed(month, failed)
+        return [dataclasses.asdict(result) for result in results]
+
+
+def _verdict(passed: bool) -> str:
+    return "passed" if passed else "FAILED"
