@@ -17,6 +17,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "load": Command("discogs.cli.load", "load a month from a folder of dump files"),
     "migrate": Command("discogs.cli.migrate", "create the tables, or bring them up to date"),
     "status": Command("discogs.cli.status", "tell where each month stands"),
     "sample": Command("discogs.cli.sample", "write months of made-up dumps"),

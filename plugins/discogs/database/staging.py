@@ -93,7 +93,7 @@ class Staging:
                 conn.execute(sql.SQL("TRUNCATE {}").format(self.table(table)))
                 continue
             conn.execute(
-                sql.SQL("DELETE FROM {} WHERE {} % %s = %s").format(
+                sql.SQL("DELETE FROM {} WHERE {} %% %s = %s").format(
                     self.table(table), sql.Identifier(table.key[0])
                 ),
                 [shards, shard],

@@ -18,7 +18,7 @@ from typing import Any
 
 from discogs.catalogue import Entity, Month
 from discogs.dumps.download import DownloadReport, Progress, download
-from discogs.dumps.listing import DumpSet
+from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.dumps.retention import CleanupReport, clean
 from discogs.dumps.source import DumpSource
 from discogs.dumps.storage import DumpStorage
@@ -113,7 +113,8 @@ class MonthLife:
     def wanted(self, plan: LoadPlan, dump: DumpSet, published: Mapping[str, str]) -> list[Wanted]:
         """Note what is published, and say which files this run needs.
 
-        An entity that was merged from the same bytes before is left out, unless forced.
+        An entity that was merged from the same bytes before is left out, unless forced. Where
+        that leaves nothing, the month failed after its merges: then all are read again.
         """
         record = self.repository.ensure(self.month)
         changed = set(_changed(record, dump, published, plan.entities))
@@ -122,9 +123,15 @@ class MonthLife:
             for entity in plan.entities
             if plan.force or entity in changed or not _loaded(record, entity)
         ]
-        self.repository.record_published(self.month, dump.dump_date, published)
+        # What is known of entities that this run leaves out stays.
+        others = {
+            name: digest
+            for name, digest in record.expected_checksums.items()
+            if DumpFile(name, "").entity not in plan.entities
+        }
+        self.repository.record_published(self.month, dump.dump_date, {**others, **published})
         files = []
-        for entity in needed:
+        for entity in needed or plan.entities:
             file = dump.file(entity)
             self.repository.record_file(
                 self.month, file.name, state=FileState.PENDING, url=file.url, size=file.size

@@ -239,7 +239,8 @@ class _Stager:
             newer = (states == LIVE) | (states > month) | ((states == month) & same)
             known = found & (states != PLACEHOLDER) & newer
         self.unchanged += int(np.count_nonzero(known & fresh))
-        return fresh & ~known
+        needed: npt.NDArray[np.bool_] = fresh & ~known
+        return needed
 
     def _absent(self) -> npt.NDArray[np.int32]:
         """Ids that the database has and the dump lacks, where that tells something."""
@@ -248,7 +249,8 @@ class _Stager:
             missing = states == LIVE
         else:
             missing = (states > LIVE) & (states < month_number(self.month))
-        return self.known.ids[missing & ~self.known.seen]
+        absent: npt.NDArray[np.int32] = self.known.ids[missing & ~self.known.seen]
+        return absent
 
     def _write_extras(
         self, conn: Connection, written: Written, absent: npt.NDArray[np.int32]

@@ -1,0 +1,10 @@
+-- Foreign keys make orphans impossible, as long as each is there and validated.
+SELECT
+    'no_orphans' AS name,
+    count(*) FILTER (WHERE convalidated) = %(references)s AS passed,
+    count(*) FILTER (WHERE convalidated) AS value,
+    'validated foreign keys, of ' || %(references)s AS detail
+FROM pg_constraint c
+JOIN pg_class t ON t.oid = c.conrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+WHERE c.contype = 'f' AND n.nspname = %(schema)s AND t.relname = ANY (%(tables)s)

@@ -1,0 +1,9 @@
+-- A master names its main release without a constraint; counted, since the real dumps have some.
+SELECT
+    'unresolved_main_releases' AS name,
+    true AS passed,
+    count(*) AS value,
+    'live masters whose main release is in no dump' AS detail
+FROM masters m
+WHERE m.main_release_id IS NOT NULL AND m.removed_in IS NULL
+    AND NOT EXISTS (SELECT FROM releases r WHERE r.id = m.main_release_id)
