@@ -9,7 +9,6 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, at its import
-    import airflow.plugins_manager
     import airflow.sdk  # noqa: F401
 
 

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.dumps.conftest import QUICK, Open, Place, left
 
 from discogs.dumps.download import DownloadReport, Progress, download
 from discogs.dumps.storage import DumpStorage
@@ -27,6 +26,7 @@ from discogs.errors import (
 from discogs.sample import faults
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror
+from tests.dumps.conftest import QUICK, Open, Place, left
 
 LABELS = "labels"
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])

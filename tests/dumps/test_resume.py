@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.dumps.conftest import Open, Place, left
 
 from discogs.dumps.download import DownloadReport, download
 from discogs.dumps.part import PartFile
@@ -25,6 +24,7 @@ from discogs.dumps.storage import DumpStorage
 from discogs.errors import DiskFull, DownloadUnderWay
 from discogs.sample import faults
 from discogs.sample.mirror import Mirror
+from tests.dumps.conftest import Open, Place, left
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Downloads, verifies and prints the report, or the error's kind and text.

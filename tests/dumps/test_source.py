@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from tests.dumps.conftest import JULY, QUICK, Open, write_dump
 
 from discogs.catalogue import Entity, Month
 from discogs.dumps.source import DumpSource
@@ -20,6 +19,7 @@ from discogs.errors import (
     TransferFailed,
 )
 from discogs.sample import faults
+from tests.dumps.conftest import JULY, QUICK, Open, write_dump
 
 LISTING = "prefix="
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])

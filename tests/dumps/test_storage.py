@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.dumps.conftest import Open
 
 from discogs.dumps.download import download
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
 from discogs.errors import ChecksumMismatch, DumpFileMissing
 from discogs.sample import faults
+from tests.dumps.conftest import Open
 
 NAME = "discogs_20260701_labels.xml.gz"
 

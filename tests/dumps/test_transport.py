@@ -16,13 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.dumps.conftest import JULY, QUICK, Open
 
 from discogs.dumps.source import DumpSource
 from discogs.dumps.transport import Transport, retry_after, shown
 from discogs.errors import RedirectRefused, TlsFailed, TransferFailed
 from discogs.sample import faults
 from discogs.sample.mirror import Mirror
+from tests.dumps.conftest import JULY, QUICK, Open
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             uniqueItems=True,
             examples=entities,
             title="Entities",
-            description="What to load. A record that points to an entity left out gets a placeholder.",
+            description="What to load. What a record points to in the others gets a placeholder.",
         ),
         "shards": Param(
             None,
@@ -35,7 +35,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             minimum=1,
             maximum=64,
             title="Shards",
-            description=f"Staging tasks an entity. Empty: DISCOGS_SHARDS, which is {settings.shards}.",
+            description=f"Staging tasks an entity. Empty: DISCOGS_SHARDS, now {settings.shards}.",
         ),
         "keep_files": Param(
             False,
@@ -47,8 +47,8 @@ def load_params(settings: Settings) -> dict[str, Param]:
             False,
             type="boolean",
             title="Allow shrink",
-            description="Take a dump with far fewer records than the month before. Without it such a"
-            " month fails before anything is merged.",
+            description="Take a dump with far fewer records than the month before."
+            " Without it such a month fails before anything is merged.",
         ),
         "force": Param(
             False,
