@@ -1,0 +1,54 @@
+# What each target does: make help. POSIX sh; works as root or not.
+
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+N ?= 40000
+
+RUN = PYTHONPATH=plugins $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-full lint format bench clean
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Install everything into .venv, from the lock
+
+# Runs again only when the lists of packages change.
+$(STAMP): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; this is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Load two sample months through a real Airflow; it stays up (PORT=8080)
+	$(RUN) -m discogs.demo demo
+
+up: $(STAMP) ## The same Airflow against Discogs' servers; the DAG is paused (PORT=8080)
+	$(RUN) -m discogs.demo up
+
+down: ## Stop what demo or up started
+	@if test -x $(BIN)/python; then $(RUN) -m discogs.demo down; else echo "nothing was installed"; fi
+
+test: $(STAMP) ## Run the test suite
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: $(STAMP) ## Run the long tests too
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Bring the code into the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure the load beside its peers and its floor (N=40000 releases)
+	$(RUN) -m benchmarks --releases $(N)
+
+clean: down ## Delete the local Airflow with its databases and logs
+	rm -rf "$${DISCOGS_HOME:-.demo}"
