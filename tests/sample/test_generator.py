@@ -109,7 +109,7 @@ def test_records_begin_lines_and_no_declaration_comes_first(folder: Path, entity
 
 @pytest.mark.parametrize("era", ["2020", "2026"])
 def test_without_forbidden_characters_every_file_is_well_formed(tmp_path: Path, era: str) -> None:
-    write_months(tmp_path, FIRST, 1, 400, era=era, forbidden=False)  # type: ignore[arg-type]
+    write_months(tmp_path, FIRST, 1, 400, era=era, traps="well-formed")  # type: ignore[arg-type]
     for entity in ENTITIES:
         root = etree.fromstring(raw(dump(tmp_path, STAMPS[0], entity)))
         assert root.tag == entity

@@ -9,18 +9,18 @@ from discogs.sample.references import DANGLES_EVERY, References
 from discogs.sample.shapes import Shape
 from discogs.sample.terms import DATA_QUALITIES
 from discogs.sample.texts import text, urls
-from discogs.sample.traps import ARTIST_TRAPS, Sections, spring
+from discogs.sample.traps import ARTIST_TRAPS, Sections, Sprung, spring
 from discogs.sample.vocabulary import FIRST_NAMES, LAST_NAMES
 
 
 class ArtistWriter:
     entity = Entity.ARTISTS
 
-    def __init__(self, references: References, shape: Shape, *, forbidden: bool) -> None:
+    def __init__(self, references: References, shape: Shape, *, traps: Sprung) -> None:
         self._references = references
         self._draws = Draws(references.plan.seed, self.entity)
         self._shape = shape
-        self._forbidden = forbidden
+        self._traps = traps
 
     def record(self, position: int, version: int) -> str:
         """The record at a position as a line of the file, without the line's end."""
@@ -73,7 +73,7 @@ class ArtistWriter:
             profile = f"{profile}\nSubmission {version + 1}." if profile else f"No. {version + 1}."
         if profile or shape.era == "2020":
             sections["profile"] = f"<profile>{profile}</profile>"
-        spring(ARTIST_TRAPS, sections, position, version, shape, references, self._forbidden)
+        spring(ARTIST_TRAPS, sections, position, version, shape, references, self._traps)
         return "".join(sections.values())
 
     def _names(self, draw: Draw, month: int) -> str:

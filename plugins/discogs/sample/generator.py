@@ -24,7 +24,7 @@ from discogs.sample.plan import Churn, EntityPlan, SamplePlan, Shuffle
 from discogs.sample.references import References
 from discogs.sample.releases import ReleaseWriter
 from discogs.sample.shapes import SHAPES, Era, Shape
-from discogs.sample.traps import TRAPS
+from discogs.sample.traps import TRAPS, Sprung
 
 #: called with the file's name, the records written and the records of the whole file
 Progress = Callable[[str, int, int], None]
@@ -37,7 +37,7 @@ _gzip: Callable[..., Any] = igzip.IGzipFile
 
 
 class _Writer(Protocol):
-    def __init__(self, references: References, shape: Shape, *, forbidden: bool) -> None: ...
+    def __init__(self, references: References, shape: Shape, *, traps: Sprung) -> None: ...
 
     def record(self, position: int, version: int) -> str: ...
 
@@ -74,7 +74,7 @@ def write_months(
     added: float = 0.004,
     removed: float = 0.0005,
     sorted_masters: bool | None = None,
-    forbidden: bool = True,
+    traps: Sprung = "all",
 ) -> list[Path]:
     """Write the four files and the CHECKSUM of each month into one folder.
 
@@ -91,8 +91,9 @@ def write_months(
     :param removed: records that are gone, as a share of the first month's.
     :param sorted_masters: whether ids ascend in the file of masters; unless told, they do
         in today's format and not in the older one, as in the real files.
-    :param forbidden: whether some texts hold characters that XML 1.0 forbids, as the real
-        ones do; without them every file is well-formed.
+    :param traps: ``all`` puts what trips up readers of the real dumps into some records;
+        ``well-formed`` leaves out characters that XML 1.0 forbids; ``none`` gives plain
+        records only, which every loader reads.
     :returns: the files written, month by month, each month's CHECKSUM last.
     :raises ValueError: when a number is out of its range, or ``since`` after ``first``.
     """
@@ -116,7 +117,7 @@ def write_months(
         stamp = f"{first.plus(ahead).first_day:%Y%m%d}"
         for entity in Entity:
             path = folder / f"discogs_{stamp}_{entity}.xml.gz"
-            writer = _WRITERS[entity](references, shape, forbidden=forbidden)
+            writer = _WRITERS[entity](references, shape, traps=traps)
             of = plan.of(entity)
             sort = sorted_masters or entity is not Entity.MASTERS
             records = of.records(index + ahead) if sort else _unsorted(of, index + ahead)

@@ -9,18 +9,18 @@ from discogs.sample.references import DANGLES_EVERY, References
 from discogs.sample.shapes import Shape
 from discogs.sample.terms import DATA_QUALITIES
 from discogs.sample.texts import text, urls
-from discogs.sample.traps import LABEL_TRAPS, Sections, spring
+from discogs.sample.traps import LABEL_TRAPS, Sections, Sprung, spring
 from discogs.sample.vocabulary import PLACES
 
 
 class LabelWriter:
     entity = Entity.LABELS
 
-    def __init__(self, references: References, shape: Shape, *, forbidden: bool) -> None:
+    def __init__(self, references: References, shape: Shape, *, traps: Sprung) -> None:
         self._references = references
         self._draws = Draws(references.plan.seed, self.entity)
         self._shape = shape
-        self._forbidden = forbidden
+        self._traps = traps
 
     def record(self, position: int, version: int) -> str:
         """The record at a position as a line of the file, without the line's end."""
@@ -69,5 +69,5 @@ class LabelWriter:
             profile = f"{profile}\nSubmission {version + 1}." if profile else f"No. {version + 1}."
         if profile or self._shape.era == "2020":
             sections["profile"] = f"<profile>{profile}</profile>"
-        spring(LABEL_TRAPS, sections, position, version, self._shape, references, self._forbidden)
+        spring(LABEL_TRAPS, sections, position, version, self._shape, references, self._traps)
         return "".join(sections.values())

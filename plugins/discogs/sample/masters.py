@@ -9,17 +9,17 @@ from discogs.sample.references import VARIOUS, References
 from discogs.sample.shapes import Shape
 from discogs.sample.terms import DATA_QUALITIES, GENRE_DRAW, GENRE_NAMES, JOINS
 from discogs.sample.texts import style_rows, text, title, videos
-from discogs.sample.traps import MASTER_TRAPS, Sections, spring
+from discogs.sample.traps import MASTER_TRAPS, Sections, Sprung, spring
 
 
 class MasterWriter:
     entity = Entity.MASTERS
 
-    def __init__(self, references: References, shape: Shape, *, forbidden: bool) -> None:
+    def __init__(self, references: References, shape: Shape, *, traps: Sprung) -> None:
         self._references = references
         self._draws = Draws(references.plan.seed, self.entity)
         self._shape = shape
-        self._forbidden = forbidden
+        self._traps = traps
 
     def record(self, position: int, version: int) -> str:
         """The record at a position as a line of the file, without the line's end."""
@@ -62,5 +62,5 @@ class MasterWriter:
         }
         if kind % 5:
             sections["videos"] = videos(draw, letters, shape, 1 + draw() % 6, artist)
-        spring(MASTER_TRAPS, sections, position, version, shape, references, self._forbidden)
+        spring(MASTER_TRAPS, sections, position, version, shape, references, self._traps)
         return "".join(sections.values())

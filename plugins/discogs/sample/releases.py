@@ -29,7 +29,7 @@ from discogs.sample.terms import (
     TRACK_COUNTS,
 )
 from discogs.sample.texts import catno, style_rows, text, title, videos
-from discogs.sample.traps import RELEASE_TRAPS, Sections, spring
+from discogs.sample.traps import RELEASE_TRAPS, Sections, Sprung, spring
 
 _SIDED_FORMATS = frozenset(("Vinyl", "Cassette", "Shellac", "Flexi-disc", "8-Track Cartridge"))
 _LETTERED = "abcdefgh"
@@ -38,11 +38,11 @@ _LETTERED = "abcdefgh"
 class ReleaseWriter:
     entity = Entity.RELEASES
 
-    def __init__(self, references: References, shape: Shape, *, forbidden: bool) -> None:
+    def __init__(self, references: References, shape: Shape, *, traps: Sprung) -> None:
         self._references = references
         self._draws = Draws(references.plan.seed, self.entity)
         self._shape = shape
-        self._forbidden = forbidden
+        self._traps = traps
 
     def record(self, position: int, version: int) -> str:
         """The record at a position as a line of the file, without the line's end."""
@@ -116,7 +116,7 @@ class ReleaseWriter:
             sections["videos"] = videos(draw, letters, shape, 1 + draw() % 9, artist)
         if kind % 7 > 1:
             sections["companies"] = self._companies(draw, month, 1 + draw() % 7)
-        spring(RELEASE_TRAPS, sections, position, version, shape, references, self._forbidden)
+        spring(RELEASE_TRAPS, sections, position, version, shape, references, self._traps)
         return "".join(sections.values())
 
     def _labels(self, draw: Draw, month: int, number: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from discogs.catalogue import Entity
 from discogs.sample.plan import absent_id
@@ -21,6 +22,9 @@ Sections = dict[str, str]
 Spring = Callable[[Sections, Shape, References], None]
 
 SCATTER = 199
+
+#: which traps a sample springs: those that leave its files well-formed XML, all, or none
+Sprung = Literal["all", "well-formed", "none"]
 
 #: matches what makes a file ill-formed; without it, any XML parser reads the file
 FORBIDDEN = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#x(?:[1-8bcef]|1[0-9a-f]);", re.IGNORECASE)
@@ -45,12 +49,14 @@ def spring(
     version: int,
     shape: Shape,
     references: References,
-    forbidden: bool,
+    traps_sprung: Sprung,
 ) -> None:
     """Alter a record if a trap is due at its position.
 
-    :param forbidden: whether traps that make the file ill-formed may be sprung.
+    :param traps_sprung: which traps may be sprung.
     """
+    if traps_sprung == "none":
+        return
     if position < len(traps):
         trap = traps[position]
     elif position % SCATTER == 0 and not version:
@@ -59,7 +65,7 @@ def spring(
             return
     else:
         return
-    if shape.era in trap.eras and (forbidden or not trap.forbidden):
+    if shape.era in trap.eras and (traps_sprung == "all" or not trap.forbidden):
         trap.spring(sections, shape, references)
 
 
