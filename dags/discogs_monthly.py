@@ -38,6 +38,7 @@ from discogs.operators.finishing import CleanupOperator, CompleteOperator, Recor
 from discogs.operators.params import load_params
 from discogs.operators.planning import MigrateOperator, MonthPendingOperator, ResolveMonthOperator
 from discogs.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.operators.retries import TransientRetryPolicy
 from discogs.sensors.dumps import DumpAvailableSensor
 from discogs.settings import Settings
 from discogs.timetables import MonthlyDumpTimetable
@@ -61,6 +62,7 @@ with DAG(
         "retry_delay": dt.timedelta(seconds=SETTINGS.retry_delay),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": dt.timedelta(hours=1),
+        "retry_policy": TransientRetryPolicy(),
         "on_failure_callback": task_failed,
     },
     on_failure_callback=run_failed,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from discogs.operators.retries import TransientRetryPolicy
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class DiscogsOperator(BaseOperator):
         dumps_conn_id: str = "discogs_dumps",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"retry_policy": TransientRetryPolicy(), **kwargs})
+        super().__init__(**kwargs)
         self.plan = plan
         self.postgres_conn_id = postgres_conn_id
         self.dumps_conn_id = dumps_conn_id

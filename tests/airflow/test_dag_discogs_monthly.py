@@ -1,0 +1,164 @@
+"""The DAG file: it parses, quickly, and its graph is the one that is meant."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from discogs.operators.retries import TransientRetryPolicy
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTITIES = ["labels", "artists", "masters", "releases"]
+WORK = {
+    "migrate",
+    "month_pending",
+    "wait_for_dump",
+    "fetch_checksums",
+    "download",
+    "checksum",
+    "ready",
+    *(f"{entity}.{step}" for entity in ENTITIES for step in ("stage", "merge")),
+    "checks",
+    "complete",
+}
+
+
+@pytest.fixture(scope="module")
+def dag() -> Any:
+    bag = DagBag(str(ROOT / "dags" / "discogs_monthly.py"), load_op_links=False)
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["discogs_monthly"]
+    return bag.dags["discogs_monthly"]
+
+
+def test_the_tasks_are_the_steps_of_a_month(dag: Any) -> None:
+    assert set(dag.task_ids) == {*WORK, "resolve_month", "cleanup", "record_failure"}
+
+
+def test_every_step_comes_after_those_that_it_needs(dag: Any) -> None:
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+
+    assert upstream["month_pending"] >= {"migrate"}
+    assert upstream["wait_for_dump"] >= {"month_pending"}
+    assert upstream["fetch_checksums"] >= {"wait_for_dump"}
+    assert upstream["download"] >= {"fetch_checksums"}
+    assert upstream["checksum"] >= {"download"}
+    assert upstream["ready"] >= {"checksum"}
+    for entity in ENTITIES:
+        assert upstream[f"{entity}.stage"] >= {"ready"}
+    assert upstream["complete"] >= {"checks"}
+    assert upstream["cleanup"] >= {"complete"}
+
+
+def test_merges_follow_the_foreign_keys_and_staging_waits_for_no_merge(dag: Any) -> None:
+    before: set[str] = set()
+    for entity in ENTITIES:
+        merge = dag.get_task(f"{entity}.merge")
+        assert {each for each in merge.upstream_task_ids if each.endswith(".merge")} == before
+        assert f"{entity}.stage" in merge.upstream_task_ids
+        before = {merge.task_id}
+        stage = dag.get_task(f"{entity}.stage")
+        assert not {each for each in stage.upstream_task_ids if each.endswith(".merge")}
+
+
+def test_a_failure_of_any_work_task_is_recorded(dag: Any) -> None:
+    record = dag.get_task("record_failure")
+
+    assert record.upstream_task_ids >= WORK
+    assert "cleanup" not in record.upstream_task_ids
+    assert record.trigger_rule == "one_failed"
+    assert (record.retries, record.downstream_task_ids) == (0, set())
+
+
+def test_only_what_may_pass_is_tried_again(dag: Any) -> None:
+    for task in dag.tasks:
+        assert isinstance(task.retry_policy, TransientRetryPolicy), task.task_id
+        assert task.on_failure_callback, task.task_id
+
+
+def test_mapped_tasks_have_names(dag: Any) -> None:
+    for task in dag.tasks:
+        if task.is_mapped:
+            assert task.map_index_template, task.task_id
+
+
+def test_the_scheduler_reads_back_the_same_graph(dag: Any) -> None:
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    assert set(again.task_dict) == set(dag.task_dict)
+    for task_id, task in dag.task_dict.items():
+        assert again.get_task(task_id).downstream_task_ids == task.downstream_task_ids
+    assert again.timetable.serialize() == dag.timetable.serialize()
+    assert (again.max_active_runs, again.catchup) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"year_month": "2026-7"},
+        {"year_month": "2026-13"},
+        {"entities": ["songs"]},
+        {"entities": []},
+        {"shards": 0},
+        {"shards": "many"},
+        {"force": "yes"},
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused(dag: Any, wrong: dict[str, object]) -> None:
+    params = copy.deepcopy(dag.params)
+
+    with pytest.raises(ParamValidationError):
+        params.update(wrong)
+
+
+def test_the_defaults_are_accepted_and_every_parameter_is_described(dag: Any) -> None:
+    values = dag.params.validate()
+
+    assert values["entities"] == ENTITIES
+    assert {name: values[name] for name in ("year_month", "shards", "force")} == {
+        "year_month": None,
+        "shards": None,
+        "force": False,
+    }
+    for name in dag.params:
+        assert dag.params.get_param(name).description, name
+
+
+def test_the_page_explains_the_dag(dag: Any) -> None:
+    for task_id in ("month_pending", "wait_for_dump", "record_failure"):
+        assert f"`{task_id}`" in dag.doc_md
+
+
+def test_parsing_is_quick_and_imports_nothing_heavy() -> None:
+    code = """
+import json, sys, time
+import airflow.sdk, airflow.timetables.trigger, airflow.triggers.base
+from airflow.sdk import DAG, Param, TaskGroup, BaseOperator, BaseSensorOperator, SkipMixin
+before, started = set(sys.modules), time.process_time()
+import discogs_monthly
+seconds = time.process_time() - started
+print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - before)}))
+"""
+    path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "dags")])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(done.stdout.splitlines()[-1])
+
+    assert answer["seconds"] < 1.0
+    heavy = {"pyarrow", "lxml", "xml2arrow", "numpy", "psycopg", "requests", "aiohttp", "rich"}
+    assert heavy.isdisjoint(answer["modules"])

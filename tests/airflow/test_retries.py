@@ -1,0 +1,41 @@
+"""Which failures are tried again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import psycopg
+import pytest
+from airflow.sdk import RetryAction
+
+from discogs.errors import ChecksumMismatch, DatabaseUnavailable, RateLimited
+from discogs.operators.base import TaskStopped
+from discogs.operators.retries import TransientRetryPolicy
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (DatabaseUnavailable("gone"), RetryAction.RETRY),
+        (psycopg.OperationalError("connection lost"), RetryAction.RETRY),
+        (psycopg.errors.UndefinedTable("no such table"), RetryAction.FAIL),
+        (ChecksumMismatch("a", "b", "c"), RetryAction.FAIL),
+        (TaskStopped("told to stop"), RetryAction.DEFAULT),
+        (KeyError("a mistake of ours"), RetryAction.DEFAULT),
+    ],
+)
+def test_what_may_pass_is_tried_again(error: BaseException, action: RetryAction) -> None:
+    assert TransientRetryPolicy().evaluate(error, 1, 3).action is action
+
+
+def test_a_server_that_names_a_time_is_not_asked_before_it() -> None:
+    decision = TransientRetryPolicy().evaluate(RateLimited("https://…", 429, 3574.0), 1, 3)
+
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay == dt.timedelta(seconds=3574)
+
+
+def test_the_reason_is_the_errors_own_words() -> None:
+    error = ChecksumMismatch("discogs_20260701_labels.xml.gz", "aa", "bb")
+
+    assert TransientRetryPolicy().evaluate(error, 1, 3).reason == str(error)
