@@ -389,6 +389,42 @@ class StagingStale(DiscogsError):
         )
 
 
+class StagingLost(StagingStale):
+    """A crash of the server has emptied staging tables, which are unlogged."""
+
+    def __init__(self, entity: object, month: object, shards: list[int]) -> None:
+        listed = ", ".join(map(str, shards))
+        DiscogsError.__init__(
+            self,
+            f"{entity} of {month} was staged, but the rows of shard {listed} are gone: PostgreSQL"
+            " empties staging tables when it restarts after a crash. They must be staged again:"
+            " clear the stage tasks.",
+        )
+
+
+class StagingTaken(DiscogsError):
+    """A later try of a shard took its staging tables from this one."""
+
+    def __init__(self, entity: object, month: object) -> None:
+        super().__init__(
+            f"{entity} of {month} is being staged, or was merged, by a later try; this one writes"
+            " nothing more. Nothing is to be done if the later one ends well."
+        )
+
+
+class TablesBusy(DatabaseError):
+    """Live tables could not be replaced, since others were reading them all the time."""
+
+    transient = True
+
+    def __init__(self, entity: object, seconds: float, who: str) -> None:
+        super().__init__(
+            f"The tables of {entity} could not be put in place within {seconds:g} seconds"
+            f" (DISCOGS_SWAP_SECONDS), since others use them: {who}. Nothing was changed. Let them"
+            " end, or stop them, and try again."
+        )
+
+
 class TooManyRejected(DiscogsError):
     """More of a dump's records were rejected than the limit allows."""
 

@@ -169,6 +169,12 @@ class Settings:
         "`maintenance_work_mem` of each connection that builds keys",
         _bytes,
     )
+    swap_seconds: float = _setting(
+        "DISCOGS_SWAP_SECONDS",
+        "3600",
+        "seconds that a first load waits for readers before its tables take the empty ones' place",
+        _seconds,
+    )
     max_shrink: float = _setting(
         "DISCOGS_MAX_SHRINK",
         "0.02",

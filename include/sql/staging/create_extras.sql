@@ -1,4 +1,6 @@
--- Beside the rows: what the dump lacks, which names its rows use, and what was rejected.
+-- Beside the rows: what the dump lacks, which names its rows use, what was rejected, and which
+-- try owns each shard. Unlogged, so a crash of the server empties them, and most tables of rows
+-- with them; the empty table of claims tells that the rows are gone.
 CREATE UNLOGGED TABLE {absent} (shard integer NOT NULL, id integer NOT NULL);
 CREATE UNLOGGED TABLE {names} (
     shard integer NOT NULL, kind text NOT NULL, id bigint NOT NULL, name text NOT NULL
@@ -9,4 +11,9 @@ CREATE UNLOGGED TABLE {rejected} (
     record_id   integer,
     reason      text NOT NULL,
     xml         text NOT NULL
+);
+CREATE UNLOGGED TABLE {claims} (
+    shard    integer PRIMARY KEY,
+    claim    uuid NOT NULL,
+    complete boolean NOT NULL
 )

@@ -8,8 +8,9 @@ read from the live tables, so they are declared in the migrations and nowhere el
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from uuid import UUID
 
 from psycopg import sql
 
@@ -18,6 +19,7 @@ from discogs.database.loads import Connection
 from discogs.database.references import add_names, add_placeholders
 from discogs.database.sql import read
 from discogs.database.staging import Staging
+from discogs.database.swapping import Patience, lock_tables
 from discogs.tables import Table
 
 
@@ -67,11 +69,15 @@ def is_adoptable(conn: Connection, staging: Staging) -> bool:
     return row is not None and not row[0]
 
 
-def build_keys(connect: Connect, staging: Staging, settings: AdoptionSettings) -> None:
+def build_keys(
+    connect: Connect, staging: Staging, settings: AdoptionSettings, claims: dict[int, UUID]
+) -> None:
     """Build on the staged tables whatever keys the live ones have, in parallel.
 
     What an earlier try has built is found and left. The staged tables are seen by nobody, so
     each step commits by itself; references to other entities come with :func:`adopt`.
+
+    :raises StagingTaken: when another try stages one of the shards anew.
     """
     with connect() as conn:
         indexes, constraints = _definitions(conn, staging)
@@ -83,7 +89,12 @@ def build_keys(connect: Connect, staging: Staging, settings: AdoptionSettings) -
         largest_first = sorted(steps, key=lambda step: -sizes.get(step[0], 0))
         with ThreadPoolExecutor(settings.connections, thread_name_prefix="keys") as pool:
             futures = [pool.submit(run, step) for _, step in largest_first]
-            for future in futures:
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        for future in futures:
+            if not future.cancelled():
                 future.result()
 
     def run(step: Callable[[Connection], None]) -> None:
@@ -94,11 +105,13 @@ def build_keys(connect: Connect, staging: Staging, settings: AdoptionSettings) -
                 [f"{settings.memory // 1024}kB"],
             )
             conn.commit()
+            staging.hold(conn, claims)
             step(conn)
             conn.commit()
 
     in_parallel((index.table, _index_step(staging, index)) for index in indexes)
     with connect() as conn:
+        staging.hold(conn, claims)
         for table in staging.tables.all:
             _attach_keys(conn, staging, table, constraints)
         # References within the entity point to ids of this very dump, or to no record at all.
@@ -110,8 +123,12 @@ def build_keys(connect: Connect, staging: Staging, settings: AdoptionSettings) -
     in_parallel((table.name, _analyze_step(staging, table)) for table in staging.tables.all)
 
 
-def adopt(conn: Connection, staging: Staging) -> None:
-    """Put the staged tables in place of the live ones; the caller commits."""
+def adopt(conn: Connection, staging: Staging, patience: Patience) -> bool:
+    """Put the staged tables in place of the live ones; the caller commits.
+
+    :returns: False, with nothing done, when somebody has filled the live tables meanwhile.
+    :raises TablesBusy: when others do not let go of the live tables in time.
+    """
     indexes, constraints = _definitions(conn, staging)
     own = {table.name for table in staging.tables.all}
     add_names(conn, staging)
@@ -119,16 +136,19 @@ def adopt(conn: Connection, staging: Staging) -> None:
     for constraint in constraints:
         if constraint.kind == "f" and constraint.target not in own:
             _add_reference(conn, staging, constraint, valid=True)
-    incoming = conn.execute(
-        read("first_load/incoming_references.sql"),
-        {"schema": staging.live_schema, "tables": sorted(own)},
-    ).fetchall()
-    grants = conn.execute(
-        read("first_load/grants.sql"), {"schema": staging.live_schema, "tables": sorted(own)}
-    ).fetchall()
-    comments = conn.execute(
-        read("first_load/comments.sql"), {"schema": staging.live_schema, "tables": sorted(own)}
-    ).fetchall()
+    given = {"schema": staging.live_schema, "tables": sorted(own)}
+    incoming = conn.execute(read("first_load/incoming_references.sql"), given).fetchall()
+    # Dropping a table locks what refers to it, and what it refers to.
+    targets = {constraint.target for constraint in constraints if constraint.target is not None}
+    lock_tables(
+        conn, staging.live_schema, own | targets | {str(row[0]) for row in incoming}, patience
+    )
+    if not is_adoptable(conn, staging):
+        conn.rollback()
+        return False
+    incoming = conn.execute(read("first_load/incoming_references.sql"), given).fetchall()
+    grants = conn.execute(read("first_load/grants.sql"), given).fetchall()
+    comments = conn.execute(read("first_load/comments.sql"), given).fetchall()
     for table, name, _definition in incoming:
         conn.execute(
             sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
@@ -168,6 +188,7 @@ def adopt(conn: Connection, staging: Staging) -> None:
         )
     for (statement,) in [*grants, *comments]:
         conn.execute(sql.SQL(statement))
+    return True
 
 
 def _move(conn: Connection, staging: Staging, table: Table) -> None:

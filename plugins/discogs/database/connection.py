@@ -119,6 +119,8 @@ def explain(error: psycopg.Error) -> DiscogsError:
         return DatabaseUnavailable(f"The connection to PostgreSQL was lost: {text}")
     if state.startswith("53"):  # disk full, out of memory, too many connections
         return DatabaseUnavailable(f"PostgreSQL has run out of something: {text}")
+    if state in {"55P03", "40P01", "40001"}:  # lock not available, deadlock, serialization
+        return LockBusy(f"Another connection holds what is needed: {text}")
     if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
         return DatabaseError(
             f"PostgreSQL refused: {text.splitlines()[0]}. Run `python -m discogs migrate` first,"
@@ -152,7 +154,8 @@ def advisory_lock(
     try:
         yield
     finally:
-        if not conn.closed:
+        # A lost connection has lost its lock too, and what it was lost by is told already.
+        with contextlib.suppress(psycopg.OperationalError):
             if conn.info.transaction_status == TransactionStatus.INERROR:
                 conn.rollback()
             idle = conn.info.transaction_status == TransactionStatus.IDLE

@@ -7,6 +7,7 @@ months never meet, and whatever a killed task left is found and replaced by the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -14,12 +15,13 @@ from psycopg.rows import TupleRow
 
 from discogs.catalogue import Month
 from discogs.database.sql import read
+from discogs.errors import StagingTaken
 from discogs.tables import EntityTables, Table
 
 Connection = psycopg.Connection[TupleRow]
 
-#: Beside the tables' own rows: ids that the dump lacks, names, rejected records.
-ABSENT, NAMES, REJECTED = "absent", "names", "rejected"
+#: Beside the tables' own rows: ids that the dump lacks, names, rejected records, and claims.
+ABSENT, NAMES, REJECTED, CLAIMS = "absent", "names", "rejected", "claims"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Staging:
         return sql.Identifier(self.schema, self.suffixed(table.name))
 
     def extra(self, kind: str) -> sql.Identifier:
-        """One of the tables beside: ABSENT, NAMES or REJECTED."""
+        """One of the tables beside: ABSENT, NAMES, REJECTED or CLAIMS."""
         return sql.Identifier(self.schema, self.suffixed(f"{self.tables.entity}_{kind}"))
 
     def exists(self, conn: Connection) -> bool:
@@ -76,22 +78,25 @@ class Staging:
         )
         conn.execute(
             sql.SQL(read("staging/create_extras.sql")).format(
-                absent=self.extra(ABSENT), names=self.extra(NAMES), rejected=self.extra(REJECTED)
+                absent=self.extra(ABSENT),
+                names=self.extra(NAMES),
+                rejected=self.extra(REJECTED),
+                claims=self.extra(CLAIMS),
             )
         )
 
     def drop(self, conn: Connection) -> None:
         """Drop what is there; the caller commits."""
         names = [self.table(table) for table in self.tables.all]
-        names += [self.extra(kind) for kind in (ABSENT, NAMES, REJECTED)]
+        names += [self.extra(kind) for kind in (ABSENT, NAMES, REJECTED, CLAIMS)]
         conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(names)))
 
     def clear_shard(self, conn: Connection, shard: int, shards: int) -> None:
         """Remove one shard's rows; the caller commits."""
-        for table in self.tables.all:
-            if shards == 1:
-                conn.execute(sql.SQL("TRUNCATE {}").format(self.table(table)))
-                continue
+        if shards == 1:
+            names = [self.table(table) for table in self.tables.all]
+            conn.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
+        for table in self.tables.all if shards > 1 else ():
             conn.execute(
                 sql.SQL("DELETE FROM {} WHERE {} %% %s = %s").format(
                     self.table(table), sql.Identifier(table.key[0])
@@ -102,6 +107,87 @@ class Staging:
             conn.execute(
                 sql.SQL("DELETE FROM {} WHERE shard = %s").format(self.extra(kind)), [shard]
             )
+
+    def strip(self, conn: Connection) -> None:
+        """Take away what building keys has added; the caller commits.
+
+        A try that ended between its keys and its merge leaves them, and rows go into bare tables.
+        """
+        given = {
+            "schema": self.schema,
+            "tables": [self.suffixed(table.name) for table in self.tables.all],
+        }
+        found = conn.execute(read("staging/keys.sql"), given).fetchall()
+        for kind, table, name in found:
+            drop = "DROP INDEX {schema}.{name}"
+            if kind == "constraint":
+                drop = "ALTER TABLE {schema}.{table} DROP CONSTRAINT {name}"
+            conn.execute(
+                sql.SQL(drop).format(
+                    schema=sql.Identifier(self.schema),
+                    table=sql.Identifier(table),
+                    name=sql.Identifier(name),
+                )
+            )
+        if found:
+            root = self.table(self.tables.root)
+            conn.execute(sql.SQL("DELETE FROM {} WHERE placeholder").format(root))
+
+    def claim(self, conn: Connection, shard: int) -> UUID:
+        """Take a shard from whatever try had it; commits.
+
+        Every write of a try holds its claim, so this waits for the one that is under way, and
+        none of an older try comes after it.
+        """
+        claim = uuid4()
+        conn.execute(
+            sql.SQL(
+                "INSERT INTO {} (shard, claim, complete) VALUES (%s, %s, false) ON CONFLICT (shard)"
+                " DO UPDATE SET claim = excluded.claim, complete = excluded.complete"
+            ).format(self.extra(CLAIMS)),
+            [shard, claim],
+        )
+        conn.commit()
+        return claim
+
+    def hold(self, conn: Connection, claims: dict[int, UUID]) -> None:
+        """Keep shards from being taken until the transaction ends.
+
+        :raises StagingTaken: when another try has one of them, or a crash has emptied it.
+        """
+        try:
+            rows = conn.execute(
+                sql.SQL("SELECT shard, claim FROM {} WHERE shard = ANY (%s) FOR SHARE").format(
+                    self.extra(CLAIMS)
+                ),
+                [list(claims)],
+            ).fetchall()
+        except psycopg.errors.UndefinedTable:  # merged and dropped meanwhile
+            rows = []
+        if dict(rows) != claims:
+            raise StagingTaken(self.tables.entity, self.month)
+
+    def complete(self, conn: Connection, claims: dict[int, UUID]) -> None:
+        """Note beside the rows that they are all there; the caller commits.
+
+        :raises StagingTaken: when another try has one of the shards.
+        """
+        self.hold(conn, claims)
+        conn.execute(
+            sql.SQL("UPDATE {} SET complete = true WHERE shard = ANY (%s)").format(
+                self.extra(CLAIMS)
+            ),
+            [list(claims)],
+        )
+
+    def completed(self, conn: Connection) -> dict[int, UUID]:
+        """The shards whose rows are all there, and the claim of each."""
+        if not self.exists(conn):
+            return {}
+        rows = conn.execute(
+            sql.SQL("SELECT shard, claim FROM {} WHERE complete").format(self.extra(CLAIMS))
+        ).fetchall()
+        return dict(rows)
 
 
 def leftovers(conn: Connection, schema: str, month: Month | None = None) -> list[sql.Identifier]:

@@ -30,6 +30,9 @@ from discogs.tracking.repository import MonthRepository
 
 log = logging.getLogger(__name__)
 
+#: How many seconds a load waits for another of the same month: a killed one is soon gone.
+_LOCK_SECONDS = 5
+
 #: How the command line signs the rows that it moves.
 COMMAND = "command line"
 
@@ -147,7 +150,8 @@ def load_folder(
     migrate(connect, settings.schema)
     repository = PostgresMonthRepository(connect)
     run = tracking.RunIdentity(dag_id=COMMAND, run_id=run_id)
-    with connect() as conn, advisory_lock(conn, f"month:{settings.schema}:{month}", wait=0):
+    key = f"month:{settings.schema}:{month}"
+    with connect() as conn, advisory_lock(conn, key, wait=_LOCK_SECONDS):
         _claim(repository, month, run)
         try:
             report = _load(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -15,7 +16,8 @@ from discogs.database.connection import Connect, advisory_lock, explain
 from discogs.database.loads import Connection, StagedShard
 from discogs.database.merging import Merged, Place, log_rejected, merge_rows
 from discogs.database.staging import Staging, leftovers
-from discogs.errors import DumpShrank, NotStaged, StagingStale, TooManyRejected
+from discogs.database.swapping import Patience, outwait_snapshots
+from discogs.errors import DumpShrank, NotStaged, StagingLost, StagingStale, TooManyRejected
 from discogs.months.stage import staging_of
 from discogs.settings import Settings
 
@@ -76,7 +78,9 @@ def merge(
 
     :param allow_shrink: take a dump that has far fewer records than the month before it.
     :raises NotStaged: when a shard is missing.
-    :raises StagingStale: when another month was merged since the shards were staged.
+    :raises StagingStale: when another month was merged since the shards were staged, or, as
+        StagingLost, when a crash of the server has emptied their tables.
+    :raises TablesBusy: when a first load's tables cannot take the empty ones' place.
     :raises TooManyRejected: and the rejected records lie in ``rejected_records``.
     :raises DumpShrank: when the dump is smaller than its neighbour by more than the limit.
     """
@@ -119,7 +123,7 @@ def _merge(
     shards = loads.staged(conn, entity, month)
     if not shards and month in merged:
         return EntityReport.from_dict(merged[month].report)
-    _check_staged(conn, entity, month, shards)
+    claims = _check_staged(conn, staging, shards)
     read = sum(shard.report["read"] for shard in shards)
     rejected = sum(shard.report["rejected"] for shard in shards)
     _check_rejected(conn, staging, read, rejected, settings)
@@ -128,12 +132,19 @@ def _merge(
     conn.commit()
     first = not merged and staging.is_logged(conn) and is_adoptable(conn, staging)
     conn.commit()
+    done = None
     if first:
         keys = AdoptionSettings(settings.key_connections, settings.maintenance_memory)
-        build_keys(connect, staging, keys)
-        adopt(conn, staging)
-        done = Merged(sum(shard.report["changed"] for shard in shards), 0, 0, 0, 0, 0)
-    else:
+        build_keys(connect, staging, keys, claims)
+        patience = Patience(entity, settings.swap_seconds)
+        outwait_snapshots(conn, patience)
+        staging.hold(conn, claims)
+        if adopt(conn, staging, patience):
+            done = Merged(sum(shard.report["changed"] for shard in shards), 0, 0, 0, 0, 0)
+    if done is None:
+        first = False
+        staging.hold(conn, claims)
+        staging.strip(conn)
         done = merge_rows(conn, staging, Place.among(month, list(merged)))
     report = _report(entity, month, shards, done, first, started)
     log_rejected(conn, staging)
@@ -183,15 +194,20 @@ def _report(
     )
 
 
-def _check_staged(
-    conn: Connection, entity: Entity, month: Month, shards: list[StagedShard]
-) -> None:
+def _check_staged(conn: Connection, staging: Staging, shards: list[StagedShard]) -> dict[int, UUID]:
+    """The claims of the shards, each complete and of the present generation."""
+    entity, month = staging.tables.entity, staging.month
     expected = shards[0].shards if shards else 1
     missing = sorted(set(range(expected)) - {shard.shard for shard in shards})
     if missing:
         raise NotStaged(entity, month, missing, expected)
     if any(shard.generation != loads.generation(conn, entity) for shard in shards):
         raise StagingStale(entity, month)
+    claims = staging.completed(conn)
+    lost = sorted({shard.shard for shard in shards} - set(claims))
+    if lost:
+        raise StagingLost(entity, month, lost)
+    return claims
 
 
 def _check_rejected(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import psycopg
 import pyarrow as pa
@@ -43,6 +44,7 @@ class Pipeline:
     """Parses and copies the blocks that are put into it, with a fixed number of workers.
 
     :param flush_bytes: a worker sends its rows when it has parsed about so many bytes.
+    :param claims: the shard's claim; a worker stops with StagingTaken when it no longer counts.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Pipeline:
         *,
         workers: int,
         flush_bytes: int,
+        claims: dict[int, UUID],
     ) -> None:
         self.connect = connect
         self.staging = staging
         self.engine = engine
         self.workers = workers
         self.flush_bytes = flush_bytes
+        self.claims = claims
         self.blocks: queue.Queue[Block | None] = queue.Queue(maxsize=workers + 1)
         self.stop = threading.Event()
 
@@ -140,6 +144,7 @@ class Pipeline:
         gathered: dict[str, list[pa.RecordBatch]],
     ) -> int:
         sent = 0
+        self.staging.hold(conn, self.claims)
         for table in self.staging.tables.all:
             sent += copy_batches(conn, self.staging.table(table), gathered.pop(table.name, []))
         conn.commit()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -127,17 +128,19 @@ class _Stager:
         self.rejected: list[Rejected] = []
 
     def run(self, conn: Connection, packed: BinaryIO) -> StageReport:
-        generation = self._prepare(conn)
+        generation, claim = self._prepare(conn)
         pipeline = Pipeline(
             self.connect,
             self.staging,
             Engine(self.entity, fast=self.settings.engine == "fast"),
             workers=self.settings.parse_workers,
             flush_bytes=self.settings.flush_bytes,
+            claims=claim,
         )
         written = pipeline.run(self._blocks(packed))
         self.rejected += written.rejected
         absent = self._absent()
+        self.staging.complete(conn, claim)
         self._write_extras(conn, written, absent)
         report = StageReport(
             entity=str(self.entity),
@@ -165,8 +168,11 @@ class _Stager:
         conn.commit()
         return report
 
-    def _prepare(self, conn: Connection) -> int:
+    def _prepare(self, conn: Connection) -> tuple[int, dict[int, UUID]]:
         """Make empty staging tables for the shard, and read what the database knows."""
+        # What a killed try was running ends soon after it; only somebody else's takes longer.
+        conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{_LOCK_SECONDS}s"])
+        conn.commit()
         lock = f"staging:{self.settings.schema}:{self.entity}:{self.month}"
         with advisory_lock(conn, lock, wait=_LOCK_SECONDS):
             generation = loads.generation(conn, self.entity)
@@ -183,6 +189,9 @@ class _Stager:
                 self.staging.create(conn, logged=is_adoptable(conn, self.staging))
             loads.forget_staged(conn, self.entity, self.month, self.shard)
             conn.commit()
+            claim = {self.shard: self.staging.claim(conn, self.shard)}
+            self.staging.strip(conn)
+            conn.commit()
         self.staging.clear_shard(conn, self.shard, self.shards)
         conn.commit()
         months = list(loads.loads(conn, self.entity))
@@ -190,7 +199,7 @@ class _Stager:
         self.known = read_known(conn, str(self.entity), self.shard, self.shards)
         self.first = not len(self.known) and self.staging.is_logged(conn)
         conn.commit()
-        return generation
+        return generation, claim
 
     def _blocks(self, packed: BinaryIO) -> Iterator[Block]:
         """The records to parse, and everything that is counted on the way to them."""
