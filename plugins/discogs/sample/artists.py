@@ -51,14 +51,16 @@ class ArtistWriter:
         profile = text(draw, 8) if kind >> 2 & 3 == 0 else ""
         if kind >> 4 & 3 == 0:
             sections["urls"] = urls(draw, letters, name)
-        if kind >> 6 & 3 == 0 or version:
+        variations: list[str] = []
+        if kind >> 6 & 3 == 0:
             last = name.rpartition(" ")[2]
             variations = [f"{name[0]}. {last}", f"{last}, {name[0]}.", name.upper()]
             if "&" in name or ";" in name:
                 variations = [last, f"The {last}"]
             variations += [f"{FIRST_NAMES[draw() & 511]} {last}" for _ in range(kind >> 8 & 1)]
-            # Every other change adds a variation, the next takes it back.
-            variations += [f"{name} #{version}"] * (version & 1)
+        # Every other change adds a variation, the next takes it back.
+        variations += [f"{name} #{version}"] * (version & 1)
+        if variations:
             rows = "".join(f"<name>{variation}</name>" for variation in variations)
             sections["namevariations"] = f"<namevariations>{rows}</namevariations>"
         month = references.artists.born(position)

@@ -56,13 +56,16 @@ class LabelWriter:
             sections["parentLabel"] = f'<parentLabel id="{parent_id}">{parent}</parentLabel>'
         if kind >> 7 & 3 == 0:
             sections["urls"] = urls(draw, letters, name)
-        if kind >> 9 & 7 == 0 or version & 1:
-            rows = []
+        drawn = [draw] * (1 + (kind >> 12 & 3)) if kind >> 9 & 7 == 0 else []
+        if version & 1:
             # Every other change adds a sublabel, the next takes it back.
-            for _ in range(1 + (kind >> 12 & 3) + (version & 1)):
-                sublabel_id, sublabel = references.label(draw, month)
-                if draw() % DANGLES_EVERY == 0:
-                    sublabel_id = references.absent(draw)
+            drawn.append(self._draws.of_edit(label_id, version))
+        if drawn:
+            rows = []
+            for each in drawn:
+                sublabel_id, sublabel = references.label(each, month)
+                if each() % DANGLES_EVERY == 0:
+                    sublabel_id = references.absent(each)
                 rows.append(f'<label id="{sublabel_id}">{sublabel}</label>')
             sections["sublabels"] = f"<sublabels>{''.join(rows)}</sublabels>"
         if version:

@@ -83,7 +83,11 @@ class ReleaseWriter:
         if version:
             notes = f"{notes}\nSubmission {version + 1}." if notes else f"No. {version + 1}."
         credit_count = draw() % 7 if kind >> 12 & 7 else 0
-        credits = self._credits(draw, month, credit_count + (version % 3 == 1), number)
+        credits = self._credits(draw, month, credit_count, number)
+        # A change adds a credit, the next an identifier, the one after a track, and so on.
+        edit = self._draws.of_edit(release_id, version) if version else draw
+        if version % 3 == 1:
+            credits += self._credits(edit, month, 1)
         sections: Sections = {
             "start": shape.release(release_id),
             "images": shape.images(release_id),
@@ -106,12 +110,17 @@ class ReleaseWriter:
             "companies": "",
             "end": "</release>",
         }
-        tracks = TRACK_COUNTS[draw() & 1023] + (version > 2 and version % 3 == 0)
-        sections["tracklist"] = self._tracklist(
-            draw, month, tracks, compilation, first in _SIDED_FORMATS
+        tracks = self._tracklist(
+            draw, month, TRACK_COUNTS[draw() & 1023], compilation, first in _SIDED_FORMATS
         )
-        if kind % 6 or version % 3 == 2:
-            sections["identifiers"] = self._identifiers(draw, letters, number, version)
+        if version and version % 3 == 0:
+            tracks += f"<track><position>Bonus</position><title>{title(edit)}</title></track>"
+        sections["tracklist"] = f"<tracklist>{tracks}</tracklist>"
+        identifiers = self._identifiers(draw, letters, number) if kind % 6 else ""
+        if version % 3 == 2:
+            identifiers += self._shape.identifier("Label Code", "", f"LC {edit() % 30000:05d}")
+        if identifiers:
+            sections["identifiers"] = f"<identifiers>{identifiers}</identifiers>"
         if kind % 3:
             sections["videos"] = videos(draw, letters, shape, 1 + draw() % 9, artist)
         if kind % 7 > 1:
@@ -191,7 +200,7 @@ class ReleaseWriter:
             if length % 397 == 0:
                 row += self._sub_tracks(draw, month, place, 2 + length % 7)
             rows.append(row + "</track>")
-        return f"<tracklist>{''.join(rows)}</tracklist>"
+        return "".join(rows)
 
     def _sub_tracks(self, draw: Draw, month: int, place: str, count: int) -> str:
         """The movements of a work or the songs of a medley."""
@@ -203,9 +212,9 @@ class ReleaseWriter:
             rows.append(row + "</track>")
         return f"<sub_tracks>{''.join(rows)}</sub_tracks>"
 
-    def _identifiers(self, draw: Draw, letters: str, number: str, version: int) -> str:
+    def _identifiers(self, draw: Draw, letters: str, number: str) -> str:
         rows = []
-        for at in range(1 + draw() % 6 + (version % 3 == 2)):
+        for at in range(1 + draw() % 6):
             kind, about = IDENTIFIERS[draw() & 7]
             if kind == "Barcode":
                 value = f"{draw():05d}{draw():05d}{draw() % 1000:03d}"
@@ -217,7 +226,7 @@ class ReleaseWriter:
             else:
                 value = f"LC {draw() % 30000:05d}"
             rows.append(self._shape.identifier(kind, about, value))
-        return f"<identifiers>{''.join(rows)}</identifiers>"
+        return "".join(rows)
 
     def _companies(self, draw: Draw, month: int, count: int) -> str:
         rows = []
