@@ -13,6 +13,9 @@ from discogs.database.sql import read
 from discogs.database.staging import ABSENT, REJECTED, Staging
 from discogs.tables import Table
 
+#: How each kind of difference is written, in the order in which it is.
+_WRITES = {"gone": "drop_children", "changed": "update_children", "new": "add_children"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -130,6 +133,7 @@ def log_rejected(conn: Connection, staging: Staging) -> None:
 
 def _plan_for_few_rows(conn: Connection, staging: Staging) -> None:
     """Let the planner see how few rows there are, and that the live ones are read by key."""
+    conn.execute("SET LOCAL default_statistics_target TO 10")
     for table in staging.tables.all:
         conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
     conn.execute(sql.SQL("ANALYZE {}").format(staging.extra(ABSENT)))
@@ -144,7 +148,10 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
         "staged_root": staging.table(staging.tables.root),
         "parent": sql.Identifier(table.key[0]),
         "columns": _columns(table.names),
-        "staged_columns": _columns(table.names, "s"),
+        "keys": sql.SQL(", ").join(
+            sql.SQL("coalesce(s.{0}, l.{0}) AS {0}").format(sql.Identifier(name))
+            for name in table.key
+        ),
         "same_key": sql.SQL(" AND ").join(
             sql.SQL("l.{0} = s.{0}").format(sql.Identifier(name)) for name in table.key
         ),
@@ -152,8 +159,19 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
         "live_values": _columns(table.values, "l"),
         "staged_values": _columns(table.values, "s"),
     }
-    for name in ("children_gone", "children_changed", "children_new"):
+
+    def run(name: str) -> None:
         conn.execute(sql.SQL(read(f"merge/{name}.sql")).format(**parts))
+
+    run("compare_children")
+    found = conn.execute("SELECT DISTINCT merge_change FROM merge_rows").fetchall()
+    changes = {change for (change,) in found}
+    for change, name in _WRITES.items():
+        if change in changes:
+            run(name)
+    if changes:
+        run("note_children")
+    conn.execute("DROP TABLE merge_rows")
 
 
 def _mark_removed(conn: Connection, staging: Staging, place: Place) -> None:

@@ -1,0 +1,14 @@
+-- What the changed records' rows were beside what they are now: only rows that came, went, or say
+-- something else are written, so an edit of one line costs one row.
+CREATE TEMP TABLE merge_rows ON COMMIT DROP AS
+SELECT
+    CASE WHEN l.{parent} IS NULL THEN 'new' WHEN s.{parent} IS NULL THEN 'gone' ELSE 'changed' END
+        AS merge_change,
+    {keys},
+    {staged_values}
+FROM {staged} s
+FULL JOIN (
+    SELECT c.* FROM {live} c JOIN {staged_root} r ON c.{parent} = r.id
+) l ON {same_key}
+WHERE l.{parent} IS NULL OR s.{parent} IS NULL
+    OR ({live_values}) IS DISTINCT FROM ({staged_values})

@@ -1,0 +1,1 @@
+DELETE FROM {live} l USING merge_rows s WHERE s.merge_change = 'gone' AND {same_key}
