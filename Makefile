@@ -5,6 +5,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 N ?= 40000
+RUNS ?= 3
 
 RUN = PYTHONPATH=plugins $(BIN)/python
 
@@ -47,8 +48,8 @@ format: $(STAMP) ## Bring the code into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure the load beside its peers and its floor (N=40000 releases)
-	$(RUN) -m benchmarks --releases $(N)
+bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1)
+	$(RUN) -m benchmarks --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(GROWTH),--growth)
 
 clean: down ## Delete the local Airflow with its databases and logs
 	rm -rf "$${DISCOGS_HOME:-.demo}"

@@ -1,0 +1,92 @@
+"""``python -m benchmarks``: measure, print, and write the results; ``make bench`` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench, chart, results, tables
+from benchmarks.process import ROOT, StepFailed
+from discogs.errors import DiscogsError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """:returns: the exit code: 0, or 1 when a step failed."""
+    args = _parser().parse_args(arguments)
+    plan = bench.Plan(
+        args.releases, args.runs, args.seed, floor=True, peer=args.peer, data=args.data
+    )
+    try:
+        summary = results.summary(bench.measure(plan, _tell))
+        _write(args.results, f"load-{plan.releases}", summary, chart.load_chart(summary))
+        tables.show(summary)
+        if args.growth:
+            summaries = [summary]
+            for size in sorted(set(args.growth) - {plan.releases}):
+                other = replace(plan, releases=size, runs=args.growth_runs, floor=False, peer=False)
+                summaries.append(results.summary(bench.measure(other, _tell)))
+            report = results.growth(summaries)
+            largest = report["points"][-1]["releases"]
+            _write(args.results, f"growth-{largest}", report, chart.growth_chart(report))
+            tables.show_growth(report)
+    except (StepFailed, DiscogsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure a first load of releases, an update, and the least that"
+        " PostgreSQL itself takes, side by side on this machine.",
+    )
+    parser.add_argument("--releases", type=_size, default=40_000, metavar="N")
+    parser.add_argument("--runs", type=_size, default=3, metavar="K", help="of each step")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the sample dumps")
+    parser.add_argument("--peer", action="store_true", help="measure discogskit from PyPI too")
+    parser.add_argument(
+        "--growth",
+        type=_sizes,
+        nargs="?",
+        const=(40_000, 200_000, 1_000_000),
+        metavar="N,N,…",
+        help="measure other sizes too (default: 40000,200000,1000000; 30 GB of disk)",
+    )
+    parser.add_argument("--growth-runs", type=_size, default=1, metavar="K", help="of each size")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
+    )
+    parser.add_argument("--data", type=Path, default=bench.Plan(1).data, metavar="FOLDER")
+    return parser
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(_size(part) for part in text.split(","))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _write(folder: Path, name: str, report: dict[str, Any], drawn: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    (folder / f"{name}.svg").write_text(drawn)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""What is measured, in which order, and what is checked on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import peer
+from benchmarks.process import ROOT, Measured, StepFailed, step
+from benchmarks.server import Server, started
+from discogs.catalogue import Entity, Month
+from discogs.records.mapping import TABLES
+from discogs.settings import Settings
+
+FIRST_MONTH = Month(2026, 1)
+NEXT_MONTH = FIRST_MONTH.plus(1)
+_SMALL = [str(entity) for entity in Entity if entity is not Entity.RELEASES]
+_RELEASES = [str(Entity.RELEASES)]
+#: Disk that a release takes: both dumps, two databases, the floor's files, the server's log.
+_DISK_BYTES = 30_000
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    :param parent: where the server's folder is made; the system's place for such when None.
+    """
+
+    releases: int
+    runs: int = 3
+    seed: int = 1
+    floor: bool = True
+    peer: bool = False
+    data: Path = ROOT / "benchmarks" / ".data"
+    parent: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """The runs of each step, in the order in which they were made, and what they worked on."""
+
+    plan: Plan
+    runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    dump: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, dict[str, Any]] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
+    peer_options: dict[str, list[str]] = field(default_factory=dict)
+
+
+def dumps(plan: Plan, tell: Tell) -> Path:
+    """The folder with two months of sample dumps, written once for a size and a seed."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "plugins" / "discogs" / "sample").glob("*.py")):
+        if path.stem not in {"mirror", "layouts", "faults"}:
+            digest.update(path.read_bytes())
+    folder = plan.data / f"dumps-{plan.releases}-{plan.seed}"
+    about = {"releases": plan.releases, "seed": plan.seed, "generator": digest.hexdigest()}
+    note = folder / "sample.json"
+    if note.exists() and json.loads(note.read_text()) == about:
+        return folder
+    tell(f"writing two months of {plan.releases:,} releases")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    given = {"releases": plan.releases, "seed": plan.seed, "month": FIRST_MONTH}
+    step("sample", folder=folder, **given)
+    note.write_text(json.dumps(about))
+    return folder
+
+
+def measure(plan: Plan, tell: Tell) -> Outcome:
+    """Run every step as often as planned, in turn, so that noise hits all of them alike.
+
+    :raises StepFailed: when a step fails, or ends in other rows than it should.
+    """
+    folder = dumps(plan, tell)
+    outcome = Outcome(plan)
+    for name, month in (("first", FIRST_MONTH), ("next", NEXT_MONTH)):
+        outcome.dump[f"{name}_packed_bytes"] = dump_file(folder, month).stat().st_size
+    if plan.peer:
+        tell(f"installing {peer.NAME} {peer.VERSION}")
+        program = peer.install(plan.data / "peer")
+        outcome.peer_options = peer.variants(processors())
+    with started(plan.parent) as (server, files):
+        need, free = plan.releases * _DISK_BYTES, shutil.disk_usage(files).free
+        if free < need:
+            raise StepFailed(
+                f"{plan.releases:,} releases need {need / 1e9:.0f} GB in {files}, which has"
+                f" {free / 1e9:.0f} GB free; set TMPDIR to another place."
+            )
+        outcome.server = server.about()
+        runs = _Runs(server, folder, files, outcome, tell)
+        runs.make_base()
+        for number in range(plan.runs):
+            runs.first(number)
+            if number == 0:
+                runs.make_loaded()
+            if plan.floor:
+                runs.floor(number)
+            runs.update(number)
+            for variant, options in outcome.peer_options.items():
+                runs.peer(number, program, variant, options)
+    return outcome
+
+
+def dump_file(folder: Path, month: Month) -> Path:
+    """The file of releases of a month."""
+    return folder / f"discogs_{month.first_day:%Y%m%d}_{Entity.RELEASES}.xml.gz"
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+class _Runs:
+    """The steps, each against a database of its own."""
+
+    def __init__(
+        self, server: Server, folder: Path, files: Path, outcome: Outcome, tell: Tell
+    ) -> None:
+        self.server = server
+        self.folder = folder
+        self.files = files
+        self.outcome = outcome
+        self.tell = tell
+        self.schema = Settings.from_environment().schema
+        self.tables = [table.name for table in TABLES[Entity.RELEASES].all]
+
+    def make_base(self) -> None:
+        """What a load of releases finds: the other entities of its month."""
+        self.tell("loading labels, artists and masters")
+        dsn = self.server.create("base")
+        step("migrate", dsn=dsn)
+        step("load", dsn=dsn, folder=self.folder, month=FIRST_MONTH, entities=_SMALL)
+
+    def make_loaded(self) -> None:
+        """What an update of releases finds: the month before, and the others of its own."""
+        self.server.rename("first", "loaded")
+        dsn = self.server.database("loaded")
+        content = self.server.content("loaded", self.schema, self.tables)
+        self.outcome.content["first"] = content
+        if self.outcome.plan.floor:
+            self.tell("writing the rows for the floor")
+            step("floor_files", dsn=dsn, folder=self.files / "rows")
+        self.tell("loading labels, artists and masters of the next month")
+        step("load", dsn=dsn, folder=self.folder, month=NEXT_MONTH, entities=_SMALL)
+
+    def first(self, number: int) -> None:
+        dsn = self.server.create("first", "base")
+        with self._measured("first", number) as run:
+            run["taken"], answer = step(
+                "load", dsn=dsn, folder=self.folder, month=FIRST_MONTH, entities=_RELEASES
+            )
+            report = run["report"] = answer["reports"]["releases"]
+            run["startup_seconds"] = answer["startup_seconds"]
+            run["releases"], run["rows"] = report["read"], report["rows"]
+        if not report["first_load"]:
+            raise StepFailed("The first load went the way of an update.")
+        self.outcome.dump["first_unpacked_bytes"] = report["bytes"]
+        if number:
+            self.server.drop("first")
+
+    def floor(self, number: int) -> None:
+        dsn = self.server.create("floor", "base")
+        first = self.outcome.runs["first"][0]
+        with self._measured("floor", number) as run:
+            run["taken"], answer = step(
+                "floor", dsn=dsn, folder=self.files / "rows", month=FIRST_MONTH
+            )
+            run["startup_seconds"] = answer["startup_seconds"]
+            run["releases"], run["rows"] = first["releases"], first["rows"]
+        if number == 0:
+            content = self.server.content("floor", self.schema, self.tables)
+            whole = self.outcome.content["first"]
+            for what in ("rows_of", "primary_keys", "foreign_keys", "indexes"):
+                if content[what] != whole[what]:
+                    raise StepFailed(f"The floor ended with other {what} than the first load.")
+            self.outcome.content["floor"] = content
+        self.server.drop("floor")
+
+    def update(self, number: int) -> None:
+        dsn = self.server.create("update", "loaded")
+        with self._measured("update", number) as run:
+            run["taken"], answer = step(
+                "load", dsn=dsn, folder=self.folder, month=NEXT_MONTH, entities=_RELEASES
+            )
+            report = run["report"] = answer["reports"]["releases"]
+            run["startup_seconds"] = answer["startup_seconds"]
+            run["releases"], run["rows"] = report["read"], report["rows"]
+        self.server.drop("update")
+
+    def peer(self, number: int, program: Path, variant: str, options: list[str]) -> None:
+        dsn = self.server.create("peer")
+        name = f"peer: {variant}"
+        dump = dump_file(self.folder, FIRST_MONTH)
+        with self._measured(name, number) as run:
+            run["taken"] = peer.load(program, dsn, dump, self.files / "peer", options)
+        content = self.server.content("peer", peer.SCHEMA, None)
+        run["releases"], run["rows"] = content["rows_of"].get("releases", 0), content["rows"]
+        if run["releases"] != self.outcome.runs["first"][0]["releases"]:
+            raise StepFailed(f"{peer.NAME} ended with {run['releases']:,} releases.")
+        self.outcome.content["peer"] = content
+        self.server.drop("peer")
+
+    @contextmanager
+    def _measured(self, name: str, number: int) -> Any:
+        """Count what the server, and what everybody else, took meanwhile."""
+        self.tell(f"{name}, run {number + 1} of {self.outcome.plan.runs}")
+        self.server.settle()
+        server, busy, own = self.server.cpu_seconds(), _busy_seconds(), _own_seconds()
+        run: dict[str, Any] = {}
+        yield run
+        taken: Measured = run.pop("taken")
+        self.server.idle()
+        run["seconds"] = taken.seconds
+        run["client_cpu_seconds"] = taken.cpu_seconds
+        run["server_cpu_seconds"] = self.server.cpu_seconds() - server
+        run["peak_bytes"] = taken.peak_bytes
+        counted = taken.cpu_seconds + run["server_cpu_seconds"] + _own_seconds() - own
+        run["others_cpu_seconds"] = max(0.0, _busy_seconds() - busy - counted)
+        self.outcome.runs.setdefault(name, []).append(run)
+
+
+def _busy_seconds() -> float:
+    """Processor time that all processes of the machine took, and that was stolen from it."""
+    times = psutil.cpu_times()
+    names = ("user", "nice", "system", "irq", "softirq", "steal")
+    return float(sum(getattr(times, name, 0.0) for name in names))
+
+
+def _own_seconds() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)

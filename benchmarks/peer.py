@@ -1,0 +1,59 @@
+"""discogskit, from PyPI, in an environment of its own, on the same file and the same server."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.process import Measured, run
+
+NAME = "discogskit"
+VERSION = "0.2.0"
+#: The schema that it loads into.
+SCHEMA = "public"
+
+
+def install(folder: Path) -> Path:
+    """Install it where it is missing; its program."""
+    program = folder / "bin" / NAME
+    done = folder / f"{NAME}-{VERSION}"
+    if not done.exists():
+        run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        run([*pip, "--disable-pip-version-check", f"{NAME}=={VERSION}"])
+        done.touch()
+    return program
+
+
+def variants(processors: int) -> dict[str, list[str]]:
+    """Its options to be tried: as they are by default, and with all of the machine.
+
+    A chunk of its default size, 256 MiB, holds a whole small file, which leaves all parsers
+    but one idle; so the last variant makes the chunks smaller too.
+    """
+    workers = ["--parse-workers", str(processors)]
+    writers = ["--pg-write-workers", str(processors)]
+    return {
+        "defaults": [],
+        "workers": workers,
+        "workers, 32 MiB chunks": [*workers, *writers, "--chunk-mb", "32"],
+    }
+
+
+def load(program: Path, dsn: str, dump: Path, folder: Path, options: list[str]) -> Measured:
+    """Load a file; it works in a folder that is emptied afterwards, since it unpacks beside it."""
+    folder.mkdir(parents=True)
+    here = folder / dump.name
+    try:
+        linked = False
+        with suppress(OSError):
+            here.hardlink_to(dump)
+            linked = True
+        if not linked:
+            shutil.copyfile(dump, here)
+        command = [str(program), "load", str(here), "--dsn", dsn, "--fk", "--no-progress"]
+        return run([*command, *options], cwd=folder)
+    finally:
+        shutil.rmtree(folder)

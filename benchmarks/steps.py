@@ -1,0 +1,115 @@
+"""The steps that run in processes of their own: ``python -m benchmarks.steps NAME JSON``.
+
+Each prints one line of JSON. Imports are the step's own, so that the memory and the start of
+one do not count for another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.process import STARTED
+
+
+def sample(folder: str, releases: int, seed: int, month: str) -> dict[str, Any]:
+    """Write two successive months of dumps that every loader reads."""
+    from discogs.catalogue import Month
+    from discogs.sample.generator import write_months
+
+    write_months(Path(folder), Month.parse(month), 2, releases=releases, seed=seed, traps="none")
+    return {}
+
+
+def migrate(dsn: str) -> dict[str, Any]:
+    """Make the empty tables."""
+    from discogs.database import migrations
+    from discogs.database.connection import connector
+    from discogs.settings import Settings
+
+    schema = Settings.from_environment().schema
+    migrations.migrate(connector(dsn, schema), schema)
+    return {}
+
+
+def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str, Any]:
+    """Stage and merge some of a month's files; the report of each."""
+    from discogs.catalogue import Entity, Month
+    from discogs.database.connection import connector
+    from discogs.months.load import find_files
+    from discogs.months.merge import merge
+    from discogs.months.stage import stage
+    from discogs.settings import Settings
+
+    begun = _since_start()
+    settings = Settings.from_environment()
+    connect = connector(dsn, settings.schema)
+    which = Month.parse(month)
+    files = find_files(Path(folder), which)
+    reports = {}
+    for name in entities:
+        entity = Entity(name)
+        with files[entity].open("rb") as packed:
+            staged = stage(
+                connect,
+                packed,
+                name=files[entity].name,
+                entity=entity,
+                month=which,
+                settings=settings,
+            )
+        started = time.perf_counter()
+        merged = merge(connect, entity=entity, month=which, settings=settings)
+        reports[name] = {
+            **merged.as_dict(),
+            "staged": staged.as_dict(),
+            "merge_seconds": time.perf_counter() - started,
+        }
+    return {"startup_seconds": begun, "reports": reports}
+
+
+def floor_files(dsn: str, folder: str) -> dict[str, Any]:
+    """Write the rows of a loaded database into files for :func:`floor`."""
+    from benchmarks.floor import prepare
+    from discogs.database.connection import connector
+    from discogs.settings import Settings
+
+    settings = Settings.from_environment()
+    return prepare(connector(dsn, settings.schema), settings, Path(folder))
+
+
+def floor(dsn: str, folder: str, month: str) -> dict[str, Any]:
+    """COPY prepared rows and build the keys."""
+    from benchmarks.floor import load
+    from discogs.catalogue import Month
+    from discogs.database.connection import connector
+    from discogs.settings import Settings
+
+    begun = _since_start()
+    settings = Settings.from_environment()
+    load(connector(dsn, settings.schema), settings, Path(folder), Month.parse(month))
+    return {"startup_seconds": begun}
+
+
+_STEPS: dict[str, Callable[..., dict[str, Any]]] = {
+    step.__name__: step for step in (sample, migrate, load, floor_files, floor)
+}
+
+
+def _since_start() -> float:
+    """Seconds since this process was started: the interpreter's own start, and imports."""
+    return max(0.0, time.time() - float(os.environ[STARTED]))
+
+
+def main() -> None:
+    answer = _STEPS[sys.argv[1]](**json.loads(sys.argv[2]))
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

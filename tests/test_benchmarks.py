@@ -1,0 +1,142 @@
+"""The benchmark runs, and its report has every figure; how long a step took is not tested."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+RELEASES = 300
+TAKEN = (
+    "seconds",
+    "client_cpu_seconds",
+    "server_cpu_seconds",
+    "peak_bytes",
+    "others_cpu_seconds",
+    "startup_seconds",
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one small run of the benchmark wrote."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    command = [sys.executable, "-m", "benchmarks", f"--releases={RELEASES}", "--runs=1"]
+    command += [f"--growth={RELEASES},{2 * RELEASES}", f"--data={folder / 'data'}"]
+    command += [f"--results={folder / 'results'}"]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{RELEASES:,} releases, median of 1 runs" in done.stdout
+    (folder / "results" / "terminal.txt").write_text(done.stdout)
+    return folder / "results"
+
+
+def report_of(results: Path, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((results / f"{name}.json").read_text())
+    return report
+
+
+def words(path: Path) -> str:
+    """The text of a drawing, which must be well-formed."""
+    return " ".join(ElementTree.parse(path).getroot().itertext())
+
+
+def test_each_step_has_every_figure(results: Path) -> None:
+    report = report_of(results, f"load-{RELEASES}")
+    assert set(report["steps"]) == {"first", "floor", "update"}
+    for step in report["steps"].values():
+        for each in (step["median"], step["min"], step["max"], *step["runs"]):
+            for name in TAKEN:
+                assert math.isfinite(each[name])
+        assert step["median"]["client_cpu_seconds"] > 0
+        assert step["median"]["server_cpu_seconds"] > 0
+        assert step["median"]["peak_bytes"] > 10_000_000
+        assert step["releases_per_second"] > 0
+        assert step["rows_per_second"] > 0
+        assert len(step["runs"]) == 1
+
+
+def test_the_ratios_are_those_of_the_seconds(results: Path) -> None:
+    report = report_of(results, f"load-{RELEASES}")
+    seconds = {name: step["median"]["seconds"] for name, step in report["steps"].items()}
+    assert set(report["ratios"]) == {"first_vs_floor", "update_vs_first"}
+    ratios = report["ratios"]
+    assert ratios["first_vs_floor"]["median"] == seconds["first"] / seconds["floor"]
+    assert ratios["update_vs_first"]["median"] == seconds["first"] / seconds["update"]
+
+
+def test_an_update_reads_all_and_writes_what_changed(results: Path) -> None:
+    steps = report_of(results, f"load-{RELEASES}")["steps"]
+    first, update = steps["first"]["runs"][0]["report"], steps["update"]["runs"][0]["report"]
+    assert first["first_load"]
+    assert first["read"] == first["inserted"] == RELEASES
+    assert not update["first_load"]
+    assert update["updated"] == round(0.02 * RELEASES)
+    assert update["unchanged"] + update["updated"] + update["inserted"] == update["read"]
+
+
+def test_the_floor_ends_in_the_rows_and_keys_of_the_load(results: Path) -> None:
+    content = report_of(results, f"load-{RELEASES}")["content"]
+    for what in ("tables", "rows_of", "primary_keys", "foreign_keys", "indexes"):
+        assert content["floor"][what] == content["first"][what]
+    assert content["first"]["rows"] > 10 * RELEASES
+
+
+def test_the_report_says_what_was_measured_on(results: Path) -> None:
+    report = report_of(results, f"load-{RELEASES}")
+    assert report["machine"]["processors"] >= 1
+    assert report["postgresql"]["version"].startswith("18")
+    assert report["postgresql"]["settings"]["fsync"] == "on"
+    assert report["settings"]["parse_workers"] >= 1
+
+
+def test_the_growth_has_a_point_for_each_size(results: Path) -> None:
+    report = report_of(results, f"growth-{2 * RELEASES}")
+    assert [point["releases"] for point in report["points"]] == [RELEASES, 2 * RELEASES]
+    for point in report["points"]:
+        assert set(point["steps"]) == {"first", "update"}
+        assert point["ratios"]["update_vs_first"]["median"] > 0
+
+
+def test_the_charts_name_every_step(results: Path) -> None:
+    drawn = words(results / f"load-{RELEASES}.svg")
+    for text in ("first load", "floor", "update", f"{RELEASES:,} releases", "releases/s", "MB"):
+        assert text in drawn
+    drawn = words(results / f"growth-{2 * RELEASES}.svg")
+    for text in ("seconds", "peak memory", f"{2 * RELEASES:,}"):
+        assert text in drawn
+
+
+def test_the_tables_fit_no_terminal_too_narrow(results: Path) -> None:
+    shown = (results / "terminal.txt").read_text()
+    assert "…" not in shown
+    for text in ("first load", "peak MB", "foreign keys", "times as long as the floor"):
+        assert text in shown
+
+
+def test_a_size_that_is_no_number_is_wrong_usage() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--releases=many"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "whole number" in done.stderr
