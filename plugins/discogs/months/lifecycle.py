@@ -285,6 +285,8 @@ class MonthLife:
         record = self.repository.ensure(self.month)
         if record.status is Status.COMPLETED:
             return record
+        if record.status.at_work and record.run not in (None, self.run):
+            raise MonthTaken(self.month, str(record.status), str(record.run))
         if record.status is Status.FAILED and record.run == self.run:
             if record.updated_at >= self.since:
                 log.info("%s stays failed: another task of this run has failed.", self.month)

@@ -22,7 +22,9 @@ class FetchChecksumsOperator(DiscogsOperator):
         from discogs.database.connection import advisory_lock
 
         plan, life = self.load_plan, self.life(context)
-        with self.postgres.connect() as conn, advisory_lock(conn, f"month:{plan.month}", wait=0):
+        # The command line holds this lock as long as it works on the month.
+        key = f"month:{self.settings.schema}:{plan.month}"
+        with self.postgres.connect() as conn, advisory_lock(conn, key, wait=0):
             life.claim(lambda run: self._is_alive(context, run))
         with self.dumps.source(self.settings) as source:
             dump = source.find(plan.month, plan.entities)

@@ -128,12 +128,13 @@ class ChecksOperator(DiscogsOperator):
         month = self.load_plan.month
         results = run_checks(self.postgres.connect, month, self.settings)
         for result in results:
-            self.log.info("%s: %s. %s", result.name, _verdict(result.passed), result.detail)
-        failed = [f"{result.name}: {result.detail}" for result in results if not result.passed]
+            verdict = "passed" if result.passed else "FAILED"
+            self.log.info("%s: %s: %s %s", verdict, result.name, result.value, result.detail)
+        failed = [
+            f"{result.name}: {result.value} {result.detail}"
+            for result in results
+            if not result.passed
+        ]
         if failed:
             raise ChecksFailed(month, failed)
         return [dataclasses.asdict(result) for result in results]
-
-
-def _verdict(passed: bool) -> str:
-    return "passed" if passed else "FAILED"

@@ -1,0 +1,212 @@
+"""The hooks: from Airflow's connections to a real mirror and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from discogs.catalogue import Month
+from discogs.database.connection import Connect
+from discogs.errors import DatabaseRefused, DatabaseUnavailable, InvalidSetting
+from discogs.hooks.dumps import DiscogsDumpsHook
+from discogs.hooks.postgres import DiscogsPostgresHook
+from discogs.sample.generator import write_months
+from discogs.sample.mirror import Layout, Mirror
+
+MONTH = Month(2026, 5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dumps")
+    write_months(folder, MONTH, releases=20, traps="none")
+    return folder
+
+
+@pytest.fixture(params=["data.discogs.com", "s3"])
+def mirror(folder: Path, request: pytest.FixtureRequest) -> Iterator[Mirror]:
+    layout: Layout = request.param
+    with Mirror(folder, layout) as mirror:
+        yield mirror
+
+
+def connect_to(monkeypatch: pytest.MonkeyPatch, name: str, **connection: object) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
+    """The connection ``discogs_postgres``, to a database of the test's own."""
+    parts = conninfo_to_dict(database)
+    connection: dict[str, object] = {
+        "conn_type": "postgres",
+        "host": parts.get("host", "localhost"),
+        "port": int(parts.get("port") or 5432),
+        "login": parts.get("user", "postgres"),
+        "password": parts.get("password", ""),
+        "schema": parts["dbname"],
+    }
+    connect_to(monkeypatch, "discogs_postgres", **connection)
+    return connection
+
+
+def test_a_connection_with_its_layout_finds_a_month(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    layout = request.node.callspec.params["mirror"]
+    connect_to(
+        monkeypatch, "discogs_dumps", conn_type="http", host=mirror.url, extra={"layout": layout}
+    )
+
+    with DiscogsDumpsHook().source() as source:
+        dump = source.find(MONTH)
+
+    assert (dump.month, len(dump.files)) == (MONTH, 4)
+    assert "layout" not in {name.lower() for name in mirror.seen[0].headers}
+    assert DiscogsDumpsHook().test_connection()[0]
+
+
+def test_host_and_port_may_stand_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Mirror(folder) as mirror:
+        parts = urlsplit(mirror.url)
+        connect_to(
+            monkeypatch, "discogs_dumps", conn_type="http", host=parts.hostname, port=parts.port
+        )
+        with DiscogsDumpsHook().source() as source:
+            assert len(source.find(MONTH).files) == 4
+
+
+def test_login_and_headers_of_the_connection_are_sent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mirror(folder) as mirror:
+        connect_to(
+            monkeypatch,
+            "discogs_dumps",
+            conn_type="http",
+            host=mirror.url,
+            login="me",
+            password="secret",
+            extra={"headers": {"User-Agent": "my agent"}},
+        )
+        with DiscogsDumpsHook().source() as source:
+            source.find(MONTH)
+        headers = {name.lower(): value for name, value in mirror.seen[0].headers.items()}
+
+    assert headers["user-agent"] == "my agent"
+    assert headers["authorization"] == "Basic bWU6c2VjcmV0"
+
+
+def test_an_unknown_layout_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect_to(
+        monkeypatch, "discogs_dumps", conn_type="http", host="http://x", extra={"layout": "ftp"}
+    )
+
+    with (
+        pytest.raises(InvalidSetting, match=r"discogs_dumps.*'ftp'.*data\.discogs\.com or s3"),
+        DiscogsDumpsHook().source(),
+    ):
+        pass
+
+
+def test_the_test_button_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCOGS_DOWNLOAD_ATTEMPTS", "1")
+    connect_to(monkeypatch, "discogs_dumps", conn_type="http", host="http://127.0.0.1:1")
+
+    passed, message = DiscogsDumpsHook().test_connection()
+
+    assert not passed
+    assert "127.0.0.1:1" in message
+
+
+def test_a_connection_has_the_schema_and_no_autocommit(
+    target: dict[str, object], connect: Connect
+) -> None:
+    with DiscogsPostgresHook().connect() as conn:
+        assert isinstance(conn, psycopg.Connection)
+        assert not conn.autocommit
+        assert conn.execute("SELECT current_schema(), current_setting('timezone')").fetchone() == (
+            "discogs",
+            "UTC",
+        )
+    assert DiscogsPostgresHook().repository().get(MONTH) is None
+
+
+def test_blocks_are_copied_in_one_transaction(target: dict[str, object], connect: Connect) -> None:
+    hook = DiscogsPostgresHook()
+    statement = sql.SQL("COPY {} (id, name) FROM STDIN").format(sql.Identifier("genres"))
+
+    assert hook.copy(statement, [b"1\tRo", b"ck\n2\tJa", b"zz\n"]) == 2
+
+    def broken() -> Iterator[bytes]:
+        yield b"3\tPop\n"
+        raise RuntimeError("the source broke")
+
+    with pytest.raises(RuntimeError):
+        hook.copy(statement, broken())
+    with connect() as conn:
+        rows = conn.execute("SELECT id, name FROM genres ORDER BY id").fetchall()
+    assert rows == [(1, "Rock"), (2, "Jazz")]
+
+
+def test_a_running_statement_is_cancelled(target: dict[str, object], connect: Connect) -> None:
+    hook = DiscogsPostgresHook()
+    ended: list[BaseException] = []
+
+    def sleep() -> None:
+        with hook.connect() as conn:
+            started.set()
+            try:
+                conn.execute("SELECT pg_sleep(60)")
+            except psycopg.Error as error:
+                ended.append(error)
+
+    started = threading.Event()
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    assert started.wait(10)
+    for _ in range(50):  # until the statement is under way
+        time.sleep(0.1)
+        hook.cancel()
+        if not thread.is_alive():
+            break
+    thread.join(5)
+
+    assert [type(error) for error in ended] == [psycopg.errors.QueryCanceled]
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect_to(
+        monkeypatch,
+        "discogs_postgres",
+        conn_type="postgres",
+        host="127.0.0.1",
+        port=1,
+        login="me",
+        password="pa55word",
+        schema="music",
+    )
+
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/music") as caught:
+        DiscogsPostgresHook().connect()
+    assert "pa55word" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_no_passing_fault(
+    target: dict[str, object], connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_to(monkeypatch, "discogs_postgres", **{**target, "schema": "no_such_database"})
+
+    with pytest.raises(DatabaseRefused, match="no_such_database"):
+        DiscogsPostgresHook().connect()

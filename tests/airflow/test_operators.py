@@ -1,0 +1,334 @@
+"""The operators, one after the other, on a real PostgreSQL and a real mirror."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
+from psycopg.conninfo import conninfo_to_dict
+
+from discogs.catalogue import Month
+from discogs.database.connection import Connect
+from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
+from discogs.operators import callbacks
+from discogs.operators.base import DiscogsOperator, TaskStopped
+from discogs.operators.files import (
+    ChecksumOperator,
+    DownloadOperator,
+    FetchChecksumsOperator,
+    ReadyOperator,
+)
+from discogs.operators.finishing import CleanupOperator, CompleteOperator, RecordFailureOperator
+from discogs.operators.planning import MigrateOperator, MonthPendingOperator, ResolveMonthOperator
+from discogs.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.sample.generator import write_months
+from discogs.sample.mirror import Mirror
+from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking.postgres import PostgresMonthRepository
+
+MONTH = Month(2026, 5)
+STARTED = dt.datetime(2026, 5, 2, tzinfo=dt.timezone.utc)
+ENTITIES = ["labels", "artists", "masters", "releases"]
+
+
+class TaskInstance(SimpleNamespace):
+    """What the operators ask of Airflow, with fixed answers."""
+
+    run_states: dict[str, str] = {}  # noqa: RUF012
+    task_states: dict[str, str] = {}  # noqa: RUF012
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        return self.run_states[run_id]
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        return {run_ids[0]: self.task_states}
+
+    def xcom_push(self, key: str, value: Any) -> None: ...
+
+
+def context(run_id: str = "a run", **params: Any) -> Any:
+    run = SimpleNamespace(
+        dag_id="discogs_monthly",
+        run_id=run_id,
+        partition_key=str(MONTH),
+        run_after=STARTED,
+        start_date=STARTED,
+        conf=params,
+    )
+    ti = TaskInstance(task_id="a_task", map_index=-1, rendered_map_index=None)
+    return {"dag_run": run, "params": params, "ti": ti}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dumps")
+    write_months(folder, MONTH, releases=200, seed=3)
+    return folder
+
+
+@pytest.fixture
+def repository(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    tmp_path: Path,
+    database: str,
+    connect: Connect,
+) -> Iterator[PostgresMonthRepository]:
+    """The tracking rows of the database that the connection ``discogs_postgres`` leads to."""
+    parts = conninfo_to_dict(database)
+    postgres = {
+        "conn_type": "postgres",
+        "host": parts.get("host", "localhost"),
+        "port": int(parts.get("port") or 5432),
+        "login": parts.get("user", "postgres"),
+        "password": parts.get("password", ""),
+        "schema": parts["dbname"],
+    }
+    with Mirror(folder) as mirror:
+        dumps = {"conn_type": "http", "host": mirror.url}
+        monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_POSTGRES", json.dumps(postgres))
+        monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", json.dumps(dumps))
+        monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path / "storage"))
+        monkeypatch.setenv("DISCOGS_DISK_MARGIN", "0")
+        monkeypatch.setenv("DISCOGS_PARSE_WORKERS", "1")
+        yield PostgresMonthRepository(connect)
+
+
+def run(operator: DiscogsOperator, given: Any | None = None) -> Any:
+    return operator.execute(given if given is not None else context())
+
+
+def plan_of(**params: Any) -> dict[str, Any]:
+    plan: dict[str, Any] = run(ResolveMonthOperator(task_id="t"), context(**params))
+    return plan
+
+
+def fetched(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    files: list[dict[str, Any]] = run(FetchChecksumsOperator(task_id="t", plan=plan))
+    return files
+
+
+def load(plan: dict[str, Any]) -> dict[str, Any]:
+    """All steps from the claim to the report."""
+    files = fetched(plan)
+    for file in files:
+        run(DownloadOperator(task_id="t", plan=plan, file=file))
+        run(ChecksumOperator(task_id="t", plan=plan, file=file))
+    shards = run(ReadyOperator(task_id="t", plan=plan, files=files))
+    for entity in plan["entities"]:
+        given = {"task_id": "t", "plan": plan, "files": files, "entity": entity}
+        for shard in shards:
+            run(StageOperator(shard=shard, **given))
+        run(MergeOperator(**given))
+    run(ChecksOperator(task_id="t", plan=plan))
+    report: dict[str, Any] = run(CompleteOperator(task_id="t", plan=plan))
+    return report
+
+
+def test_the_plan_is_what_the_form_says(repository: PostgresMonthRepository) -> None:
+    plan = plan_of(entities=["releases", "labels"], shards=3, force=True)
+
+    assert plan == {
+        "year_month": "2026-05",
+        "entities": ["labels", "releases"],
+        "shards": 3,
+        "keep_files": False,
+        "allow_shrink": False,
+        "force": True,
+    }
+    assert plan_of()["entities"] == ENTITIES
+    with pytest.raises(MonthMismatch):
+        plan_of(year_month="2026-04")
+
+
+def test_migrating_twice_applies_nothing_the_second_time(
+    repository: PostgresMonthRepository,
+) -> None:
+    assert run(MigrateOperator(task_id="t")) == []
+
+
+def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
+    repository: PostgresMonthRepository,
+) -> None:
+    plan = plan_of(shards=2)
+    with DAG("a_dag", schedule=None):
+        pending = MonthPendingOperator(task_id="pending", plan=plan)
+        pending >> MigrateOperator(task_id="next") >> MigrateOperator(task_id="last")
+    assert "not_started" in run(pending)
+
+    report = load(plan)
+
+    record = repository.get(MONTH)
+    assert record is not None
+    assert (record.status, record.run) == (
+        Status.COMPLETED,
+        RunIdentity("discogs_monthly", "a run"),
+    )
+    assert {entity: stats["read"] > 0 for entity, stats in record.processing_stats.items()} == (
+        dict.fromkeys(ENTITIES, True)
+    )
+    assert report["status"] == "completed"
+    json.dumps(report)
+    json.dumps(plan)
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        run(pending, context("the next run"))
+    assert set(skipped.value.tasks) == {"next", "last"}
+
+
+def test_names_for_the_map_index_are_given(repository: PostgresMonthRepository) -> None:
+    plan = plan_of(entities=["labels"], shards=2)
+    files = fetched(plan)
+    given = context()
+
+    run(DownloadOperator(task_id="t", plan=plan, file=files[0]), given)
+    run(ChecksumOperator(task_id="t", plan=plan, file=files[0]))
+    run(ReadyOperator(task_id="t", plan=plan, files=files))
+    run(StageOperator(task_id="t", plan=plan, files=files, entity="labels", shard=1), given)
+
+    assert given["discogs_entity"] == "labels"
+    assert given["discogs_shard"] == "shard 2 of 2"
+
+
+def test_an_entity_that_was_not_asked_for_is_skipped(repository: PostgresMonthRepository) -> None:
+    plan = plan_of(entities=["labels"])
+    files = fetched(plan)
+
+    for operator in (StageOperator, MergeOperator):
+        with pytest.raises(AirflowSkipException, match="artists"):
+            run(operator(task_id="t", plan=plan, files=files, entity="artists"))
+
+
+def test_steps_of_a_completed_month_change_nothing(repository: PostgresMonthRepository) -> None:
+    plan = plan_of(entities=["labels"])
+    files = fetched(plan)
+    load(plan)
+    before = repository.get(MONTH)
+
+    given = {"task_id": "t", "plan": plan, "files": files, "entity": "labels"}
+    assert run(DownloadOperator(task_id="t", plan=plan, file=files[0])) is None
+    assert run(StageOperator(**given)) is None
+    assert run(MergeOperator(**given)) is None
+
+    assert repository.get(MONTH) == before
+
+
+def test_a_month_of_a_run_that_is_alive_is_not_taken(
+    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.claim(MONTH, RunIdentity("discogs_monthly", "the first"))
+    plan = plan_of()
+
+    monkeypatch.setattr(TaskInstance, "run_states", {"the first": "running"})
+    with pytest.raises(MonthTaken, match="the first"):
+        fetched(plan)
+    monkeypatch.setattr(TaskInstance, "run_states", {"the first": "failed"})
+    assert len(fetched(plan)) == 4
+
+
+def test_a_failed_check_fails_the_task(
+    repository: PostgresMonthRepository, connect: Connect
+) -> None:
+    plan = plan_of(entities=["labels"])
+    load(plan)
+    with connect() as conn:
+        conn.execute("UPDATE entity_loads SET records = records + 7")
+
+    with pytest.raises(ChecksFailed, match=str(MONTH)):
+        run(ChecksOperator(task_id="t", plan=plan))
+
+
+def test_cleanup_keeps_files_when_it_is_told_to(
+    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DISCOGS_KEEP_MONTHS", "0")
+    load(plan_of(entities=["labels"]))
+
+    run(CleanupOperator(task_id="t", plan=plan_of(keep_files=True)))
+    assert len(list((tmp_path / "storage").glob("*.gz"))) == 1
+    report = run(CleanupOperator(task_id="t", plan=plan_of()))
+    assert len(report["deleted"]) == 1
+    assert list((tmp_path / "storage").glob("*.gz")) == []
+
+
+def test_a_failure_is_recorded_once_and_fails_the_run(
+    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of()
+    fetched(plan)
+    monkeypatch.setattr(
+        TaskInstance, "task_states", {"releases.stage": "failed", "ready": "success"}
+    )
+
+    with pytest.raises(AirflowFailException, match=r"releases\.stage failed without a word"):
+        run(RecordFailureOperator(task_id="t", plan=plan))
+    callbacks.task_failed({**context(), "exception": ValueError("later")})
+    callbacks.run_failed({**context(), "reason": "task_failure"})
+
+    record = repository.get(MONTH)
+    assert record is not None
+    assert (record.status, record.retry_count) == (Status.FAILED, 1)
+    assert record.error_message is not None
+    assert record.error_message.startswith("releases.stage failed without a word")
+
+
+def test_a_task_that_raised_has_told_why(
+    repository: PostgresMonthRepository,
+) -> None:
+    plan = plan_of()
+    fetched(plan)
+    callbacks.task_failed({**context(), "exception": ValueError("out of luck")})
+
+    with pytest.raises(AirflowFailException, match="a_task: out of luck"):
+        run(RecordFailureOperator(task_id="t", plan=plan))
+
+
+class Sleeper(DiscogsOperator):
+    """Runs a statement that would take a minute."""
+
+    def work(self, context: Any) -> None:
+        with self.postgres.connect() as conn:
+            conn.execute("SELECT pg_sleep(60)")
+
+
+def test_a_task_that_is_told_to_stop_cancels_its_statement_and_ends(
+    repository: PostgresMonthRepository, connect: Connect
+) -> None:
+    operator = Sleeper(task_id="t")
+    before = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+    timer = threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM])
+    timer.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(TaskStopped):
+            operator.execute(context())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        timer.join()
+
+    assert time.monotonic() - started < 10
+    with connect() as conn:
+        running = conn.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'active'"
+            " AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert running == (0,)
+
+
+def test_after_its_end_a_task_cannot_be_stopped() -> None:
+    Sleeper(task_id="t").on_kill()

@@ -1,0 +1,199 @@
+"""The sensor and its trigger, on a real mirror."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+
+from discogs.catalogue import Month
+from discogs.errors import RateLimited, RequestRefused, SourceError, TransferFailed
+from discogs.months.plan import LoadPlan
+from discogs.sample import faults
+from discogs.sample.generator import write_months
+from discogs.sample.mirror import Mirror
+from discogs.sensors.dumps import DumpAvailableSensor
+from discogs.triggers.dumps import DumpAvailableTrigger, wait_after
+
+NOW = Month.of(dt.datetime.now(dt.timezone.utc).date())
+OLD = Month(2021, 7)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    monkeypatch.setenv("DISCOGS_DOWNLOAD_ATTEMPTS", "1")
+    with Mirror(folder) as mirror:
+        connection = json.dumps({"conn_type": "http", "host": mirror.url})
+        monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", connection)
+        yield mirror
+
+
+def publish(folder: Path, month: Month = NOW) -> None:
+    write_months(folder, month, releases=20, traps="none")
+
+
+def sensor(month: Month = NOW, **options: Any) -> DumpAvailableSensor:
+    return DumpAvailableSensor(
+        task_id="wait_for_dump", plan=LoadPlan(month=month).as_dict(), **options
+    )
+
+
+def deferred(task: DumpAvailableSensor) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as caught:
+        task.execute({})  # type: ignore[typeddict-item]
+    return caught.value
+
+
+def fired(trigger: DumpAvailableTrigger, seconds: float = 20) -> dict[str, Any]:
+    async def first() -> Any:
+        async for event in trigger.run():
+            return event.payload
+        return None
+
+    payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), seconds))
+    return payload
+
+
+def trigger(**options: Any) -> DumpAvailableTrigger:
+    given = {
+        "dumps_conn_id": "discogs_dumps",
+        "year_month": str(NOW),
+        "entities": ["labels", "releases"],
+        "poll_seconds": 0.2,
+        **options,
+    }
+    return DumpAvailableTrigger(**given)
+
+
+def test_a_dump_that_is_there_is_not_waited_for(folder: Path, mirror: Mirror) -> None:
+    publish(folder)
+
+    found = sensor().execute({})  # type: ignore[typeddict-item]
+
+    assert found["month"] == str(NOW)
+    assert len(mirror.seen) == 1
+
+
+def test_a_dump_that_is_not_there_is_waited_for_in_the_triggerer(mirror: Mirror) -> None:
+    task = sensor(poll_interval=dt.timedelta(minutes=10), wait=dt.timedelta(hours=5), retries=0)
+
+    left = deferred(task)
+
+    assert isinstance(left.trigger, DumpAvailableTrigger)
+    assert (left.trigger.year_month, left.trigger.poll_seconds) == (str(NOW), 600)
+    assert left.timeout == dt.timedelta(hours=5)
+    assert len(mirror.seen) == 1
+
+
+def test_the_default_wait_is_below_a_day_and_the_looks_are_rare(mirror: Mirror) -> None:
+    left = deferred(sensor())
+
+    assert left.timeout is not None
+    assert left.timeout < dt.timedelta(days=1)
+    assert isinstance(left.trigger, DumpAvailableTrigger)
+    assert left.trigger.poll_seconds >= 900
+
+
+def test_a_checksum_that_is_lacking_means_that_the_dump_is_not_there(
+    folder: Path, mirror: Mirror
+) -> None:
+    publish(folder)
+    next(folder.glob("*CHECKSUM.txt")).unlink()
+
+    deferred(sensor())
+
+
+def test_a_server_that_asks_for_a_pause_gets_it(mirror: Mirror) -> None:
+    mirror.add(faults.status(429, retry_after="3574"))
+
+    left = deferred(sensor())
+
+    assert isinstance(left.trigger, DumpAvailableTrigger)
+    assert left.trigger.first_wait == 3574
+
+
+def test_a_month_that_is_long_past_is_skipped_with_the_reason(mirror: Mirror) -> None:
+    with pytest.raises(AirflowSkipException, match=r"2021-07 is not published.*too long to wait"):
+        sensor(OLD).execute({})  # type: ignore[typeddict-item]
+
+
+def test_a_fault_that_may_pass_is_waited_out_also_for_an_old_month(mirror: Mirror) -> None:
+    mirror.add(faults.status(503, retry_after="600"))
+
+    deferred(sensor(OLD))
+
+
+def test_a_refusal_fails_the_task(mirror: Mirror) -> None:
+    mirror.add(faults.status(400).repeated(None))
+
+    with pytest.raises(RequestRefused):
+        sensor().execute({})  # type: ignore[typeddict-item]
+
+
+def test_the_end_of_the_wait_skips_the_task() -> None:
+    with pytest.raises(AirflowSkipException):
+        sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, {})  # type: ignore[typeddict-item]
+
+
+def test_a_refusal_in_the_triggerer_fails_the_task_and_skips_nothing() -> None:
+    event = {"status": "error", "message": "refused: 403"}
+
+    with pytest.raises(SourceError, match="refused: 403"):
+        sensor().resume_execution("resume", {"event": event}, {})  # type: ignore[typeddict-item]
+
+
+def test_the_trigger_fires_when_the_dump_appears(folder: Path, mirror: Mirror) -> None:
+    later = threading.Timer(0.7, publish, [folder])
+    later.start()
+
+    payload = fired(trigger())
+
+    later.join()
+    assert payload["status"] == "found"
+    assert [file["name"].split("_")[2] for file in payload["dump"]["files"]] == [
+        "labels.xml.gz",
+        "releases.xml.gz",
+    ]
+    assert len(mirror.seen) > 2
+
+
+def test_the_trigger_outlasts_a_fault_that_passes(folder: Path, mirror: Mirror) -> None:
+    publish(folder)
+    mirror.add(faults.reset().repeated(2))
+
+    assert fired(trigger())["status"] == "found"
+
+
+def test_the_trigger_tells_a_refusal(mirror: Mirror) -> None:
+    mirror.add(faults.status(400).repeated(None))
+
+    payload = fired(trigger())
+
+    assert payload["status"] == "error"
+    assert "400" in payload["message"]
+
+
+def test_the_trigger_does_not_ask_before_the_server_allows() -> None:
+    assert wait_after(RateLimited("u", 429, 3574.0), 1800) == 3574
+    assert wait_after(RateLimited("u", 429, None), 1800) == 1800
+    assert wait_after(TransferFailed("u", "cut", 1), 1800) == 1800
+
+
+def test_the_trigger_survives_a_restart_of_the_triggerer() -> None:
+    path, arguments = trigger(first_wait=5.0).serialize()
+
+    assert path == "discogs.triggers.dumps.DumpAvailableTrigger"
+    assert DumpAvailableTrigger(**arguments).serialize() == (path, arguments)
+    json.dumps(arguments)
