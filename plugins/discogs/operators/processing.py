@@ -125,8 +125,10 @@ class ChecksOperator(DiscogsOperator):
         from discogs.errors import ChecksFailed
         from discogs.months.checks import run_checks
 
-        month = self.load_plan.month
-        results = run_checks(self.postgres.connect, month, self.settings)
+        plan = self.load_plan
+        results = run_checks(
+            self.postgres.connect, plan.month, self.settings, allow_shrink=plan.allow_shrink
+        )
         for result in results:
             verdict = "passed" if result.passed else "FAILED"
             self.log.info("%s: %s: %s %s", verdict, result.name, result.value, result.detail)
@@ -136,5 +138,5 @@ class ChecksOperator(DiscogsOperator):
             if not result.passed
         ]
         if failed:
-            raise ChecksFailed(month, failed)
+            raise ChecksFailed(plan.month, failed)
         return [dataclasses.asdict(result) for result in results]
