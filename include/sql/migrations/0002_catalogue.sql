@@ -472,7 +472,6 @@ CREATE INDEX artists_placeholder_idx ON artists (id) WHERE placeholder;
 CREATE INDEX masters_removed_in_idx ON masters (removed_in) WHERE removed_in IS NOT NULL;
 CREATE INDEX masters_placeholder_idx ON masters (id) WHERE placeholder;
 CREATE INDEX releases_removed_in_idx ON releases (removed_in) WHERE removed_in IS NOT NULL;
-CREATE INDEX releases_placeholder_idx ON releases (id) WHERE placeholder;
 
 -- Columns that the load writes into each root table.
 COMMENT ON COLUMN labels.dump_month IS 'Month whose load wrote the row.';

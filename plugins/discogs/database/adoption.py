@@ -23,6 +23,10 @@ from discogs.database.swapping import Patience, lock_tables
 from discogs.tables import Table
 
 
+#: Rows below which a coarser sample tells the planner enough.
+_SMALL_TABLE = 1_000_000
+
+
 @dataclass(frozen=True)
 class _Index:
     table: str
@@ -328,6 +332,14 @@ def _validate_step(staging: Staging, constraint: _Constraint) -> Callable[[Conne
 
 def _analyze_step(staging: Staging, table: Table) -> Callable[[Connection], None]:
     def step(conn: Connection) -> None:
+        row = conn.execute(
+            "SELECT reltuples FROM pg_class"
+            " WHERE oid = format('%%I.%%I', %s::text, %s::text)::regclass",
+            [staging.schema, staging.suffixed(table.name)],
+        ).fetchone()
+        if row is not None and row[0] < _SMALL_TABLE:
+            # ANALYZE samples 30,000 rows by default, which is most of a small table.
+            conn.execute("SET LOCAL default_statistics_target TO 20")
         conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
 
     return step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,12 @@ def arrow_schema(mapping: EntityMapping, table: Table) -> pa.Schema:
     )
 
 
+@cache
+def _layout(mapping: EntityMapping) -> tuple[tuple[Table, tuple[Field, ...]], ...]:
+    """Every table with its fields; asked for each block."""
+    return tuple((table, table_fields(mapping, table)) for table in mapping.tables().all)
+
+
 def finish(
     mapping: EntityMapping,
     batches: dict[str, pa.RecordBatch],
@@ -67,10 +74,10 @@ def finish(
     """
     names: dict[str, dict[int, str]] = {}
     tables: dict[str, pa.RecordBatch] = {}
-    for table in mapping.tables().all:
+    for table, fields in _layout(mapping):
         batch = batches[table.name]
         columns: dict[str, pa.Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
-        for field in table_fields(mapping, table):
+        for field in fields:
             column = columns[field.column]
             if field.by_name:
                 columns[field.column] = _ids(column, names.setdefault(str(field.references), {}))
@@ -78,7 +85,7 @@ def finish(
                 columns[field.column] = _without_zero(column)
             if field.derived:
                 columns.update(_derived(column, field))
-        if table.name == mapping.root.name:
+        if table.name == str(mapping.entity):
             columns[FINGERPRINT.name] = pa.array(fingerprints)
         wanted = [name for name in table.names if name in columns]
         tables[table.name] = pa.RecordBatch.from_arrays([columns[n] for n in wanted], names=wanted)

@@ -21,6 +21,7 @@ from xml2arrow import Xml2ArrowError, XmlToArrowParser
 
 from discogs.catalogue import Entity
 from discogs.records.block import Block, ParsedBlock
+from discogs.records.careful import MAX_DEPTH
 from discogs.records.columns import SPACE, arrow_schema, finish
 from discogs.records.mapping import MAPPINGS
 from discogs.records.model import EntityMapping, Field, Rows
@@ -33,7 +34,14 @@ _DTYPES = {
     Type.BOOLEAN: "Boolean",
 }
 
+#: The depth of records above this size is counted, which costs a tenth of parsing them; few
+#: are, and the parser keeps nothing of what it does not know, so depth harms it only by size.
+_LONG_BYTES = 16 * 1024
+
 Ordinals = npt.NDArray[np.int64]
+
+_IS_SPACE = np.zeros(256, np.bool_)
+_IS_SPACE[list(SPACE.encode())] = True
 
 
 class Refused(Exception):
@@ -55,6 +63,7 @@ class FastEngine:
 
     def __init__(self, entity: Entity) -> None:
         self.mapping: EntityMapping = MAPPINGS[entity]
+        self.root = str(entity)
         self.open = f"<{entity}>".encode()
         self.close = f"</{entity}>".encode()
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
@@ -78,14 +87,16 @@ class FastEngine:
         if b"\r" in data:
             # XML's own rule for line ends, which the parser leaves to its caller.
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        _check_depth(block)
         try:
             found = self.parser.parse(b"".join((self.open, data, self.close)))
-        except Xml2ArrowError as error:
+        except (Xml2ArrowError, TypeError, ValueError) as error:
+            # Of bytes that are no UTF-8 it raises a TypeError, as it fails to make its own error.
             raise Refused(str(error)) from error
-        root = found[self.mapping.root.name]
+        root = found[self.root]
         if root["id"].null_count or not np.array_equal(_numpy(root["id"]), block.ids):
             raise Refused("the records are not those that were cut")
-        batches = {self.mapping.root.name: self._batch(self.mapping.root.name, root, {})}
+        batches = {self.root: self._batch(self.root, root, {})}
         ids = block.ids
         for rows in self.mapping.rows:
             self._rows(rows, found, ids, batches, data)
@@ -210,6 +221,18 @@ class FastEngine:
                     raise Refused(f"{rows.container} is written in an older form")
 
 
+def _check_depth(block: Block) -> None:
+    ends = np.append(block.starts[1:], len(block.data))
+    for index in np.flatnonzero(ends - block.starts > _LONG_BYTES).tolist():
+        text = np.frombuffer(block.record(index), np.uint8)
+        tags = np.flatnonzero(text[:-1] == ord("<"))
+        # An empty element's own tag ends it as well, so this is more than the depth.
+        steps = np.where(text[tags + 1] == ord("/"), np.int8(-1), np.int8(1))
+        empty = np.count_nonzero((text[:-1] == ord("/")) & (text[1:] == ord(">")))
+        if int(np.cumsum(steps, dtype=np.int32).max(initial=0)) > MAX_DEPTH + empty:
+            raise Refused(f"elements nest deeper than {MAX_DEPTH}")
+
+
 def _nested(table: str, depth: int) -> str:
     return f"{table}/{depth}"
 
@@ -228,12 +251,27 @@ def _positions(group: Ordinals) -> Ordinals:
 
 
 def _trimmed(column: pa.Array) -> pa.Array:
-    """The texts without white space at their ends; empty ones are NULL."""
-    trimmed = pc.utf8_trim(column, SPACE)
-    empty = pc.equal(trimmed, "")
-    if pc.any(empty).as_py():
-        return pc.if_else(empty, pa.scalar(None, pa.string()), trimmed)
-    return trimmed
+    """The texts without white space at their ends; empty ones are NULL.
+
+    Most columns need nothing, which two looks at the ends of each text tell without a copy.
+    """
+    size = len(column)
+    if not size:
+        return column
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, np.int32, size + 1, column.offset * 4)
+    if bounds[0] == bounds[-1]:
+        return pa.nulls(size, pa.string())
+    text = np.frombuffer(data, np.uint8)
+    starts, ends = bounds[:-1], bounds[1:]
+    filled = ends > starts
+    last = len(text) - 1
+    spaced = _IS_SPACE[text[np.minimum(starts, last)]] | _IS_SPACE[text[ends - 1]]
+    if (spaced & filled).any():
+        column = pc.utf8_trim(column, SPACE)
+    elif column.null_count == size - np.count_nonzero(filled):
+        return column
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 
 def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:

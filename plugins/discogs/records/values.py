@@ -5,10 +5,13 @@ from __future__ import annotations
 import calendar
 import re
 import unicodedata
+from functools import lru_cache
 
 import xxhash
 
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?|([0-9]{4})([0-9]{2})([0-9]{2})")
+# Each block repeats most of the last one's dates and durations.
+_REMEMBERED = 65_536
 _DURATION = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-9]{1,2})")
 
 
@@ -19,6 +22,7 @@ def _ascii_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_released(text: str) -> tuple[int | None, int | None, int | None]:
     """Year, month and day of a release date, each where the text tells it.
 
@@ -40,6 +44,7 @@ def parse_released(text: str) -> tuple[int | None, int | None, int | None]:
     return year, month, day
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_duration(text: str) -> tuple[int | None]:
     """Seconds of a track's duration such as ``4:45``, ``1:00:00`` or ``3:5``, else None."""
     match = _DURATION.fullmatch(_ascii_digits(text))
