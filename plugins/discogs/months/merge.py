@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,8 @@ class EntityReport:
     merge_seconds: float
     placeholders_added: int = 0
     placeholders_dropped: int = 0
+    #: What the mapping does not know, as in StageReport.
+    unmapped: dict[str, int] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -60,7 +63,7 @@ class EntityReport:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EntityReport:
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
 
 def merge(
@@ -191,6 +194,7 @@ def _report(
         merge_seconds=round(time.monotonic() - started, 3),
         placeholders_added=done.placeholders_added,
         placeholders_dropped=done.placeholders_dropped,
+        unmapped=dict(sum((Counter(shard.report["unmapped"]) for shard in shards), Counter())),
     )
 
 

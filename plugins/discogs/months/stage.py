@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -23,15 +24,18 @@ from discogs.database.known import LIVE, PLACEHOLDER, KnownRecords, month_number
 from discogs.database.loads import Connection, StagedShard
 from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
 from discogs.months.pipeline import Pipeline, Written
-from discogs.months.prefetch import prefetched
+from discogs.months.prefetch import prefetched, quick_handover
 from discogs.months.progress import OnProgress, Progress, Ticker
 from discogs.records.block import REJECTED_XML_BYTES, Block, Rejected
 from discogs.records.cutter import cut, unpacked
 from discogs.records.engine import Engine
 from discogs.records.mapping import TABLES
+from discogs.records.probe import Probe
 from discogs.records.scanner import Scanned, Scanner
 from discogs.records.seen import SeenIds
 from discogs.settings import Settings
+
+log = logging.getLogger(__name__)
 
 #: How many seconds a shard waits for another try of itself to be gone.
 _LOCK_SECONDS = 60
@@ -56,6 +60,8 @@ class StageReport:
     copied_bytes: int
     seconds: float
     first_load: bool
+    #: Elements, attributes and texts that the mapping does not know, in the records looked into.
+    unmapped: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -123,6 +129,7 @@ class _Stager:
         self.newest = True
         self.first = False
         self.seen = SeenIds()
+        self.probe = Probe(entity)
         self.started = time.monotonic()
         self.read = self.unchanged = self.changed = self.unpacked_bytes = 0
         self.rejected: list[Rejected] = []
@@ -137,7 +144,8 @@ class _Stager:
             flush_bytes=self.settings.flush_bytes,
             claims=claim,
         )
-        written = pipeline.run(self._blocks(packed))
+        with quick_handover():
+            written = pipeline.run(self._blocks(packed))
         self.rejected += written.rejected
         absent = self._absent()
         self.staging.complete(conn, claim)
@@ -158,7 +166,16 @@ class _Stager:
             copied_bytes=written.copied_bytes,
             seconds=round(time.monotonic() - self.started, 3),
             first_load=self.first,
+            unmapped=dict(self.probe.unmapped),
         )
+        if report.unmapped:
+            log.warning(
+                "%s holds what the mapping does not know, and no table has: %s. Of the records"
+                " looked into, so many hold it: %s",
+                self.name,
+                ", ".join(report.unmapped),
+                report.unmapped,
+            )
         loads.record_staged(
             conn,
             self.entity,
@@ -208,15 +225,27 @@ class _Stager:
         ticker = Ticker()
         for piece in cut(chunks, self.entity, self.name, self.settings.max_record_bytes):
             self.unpacked_bytes = piece.offset + len(piece.data)
-            scanned = scanner.scan(piece)
-            self.read += len(scanned.ids) + len(scanned.rejected)
-            self.rejected += scanned.rejected
-            keep = self._needed(scanned)
-            self.changed += int(np.count_nonzero(keep))
-            yield from scanned.blocks(keep, self.settings.block_bytes)
+            yield from self._chosen(scanner, scanner.scan(piece))
             if ticker.due():
                 self._tell(packed)
         self._tell(packed)
+
+    def _chosen(self, scanner: Scanner, scanned: Scanned) -> Iterator[Block]:
+        self.read += len(scanned.ids) + len(scanned.rejected)
+        self.rejected += scanned.rejected
+        # A rejected record is in the dump: it must not count as removed.
+        found, places = self.known.find(
+            np.array([r.record_id for r in scanned.rejected if r.record_id], np.int32)
+        )
+        self.known.seen[places[found]] = True
+        keep = self._needed(scanned)
+        behind = scanner.behind(scanned, keep)
+        self.changed += int(np.count_nonzero(keep))
+        for block in scanned.blocks(keep, self.settings.block_bytes):
+            self.probe.sample(block)
+            yield block
+        if behind is not None:
+            yield from self._chosen(scanner, scanner.scan(behind))
 
     def _needed(self, scanned: Scanned) -> npt.NDArray[np.bool_]:
         """Which records must be parsed; a second record of one id is rejected."""

@@ -275,8 +275,7 @@ class _Cutter:
                     start = end_at + len(close)
                     continue
             found = [
-                pattern.search(data, start + 1)
-                for pattern in (self.opens, self.root_end, _SECTION)
+                pattern.search(data, start + 1) for pattern in (self.opens, self.root_end, _SECTION)
             ]
             stops = [match.start() for match in found if match]
             if not stops:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from lxml import etree
 
 from discogs.catalogue import Entity
 from discogs.records.block import MAX_ID, REJECTED_XML_BYTES, Block, Rejected
-from discogs.records.careful import parse_record
+from discogs.records.careful import parse_record, parsed_so_far
 from discogs.records.cutter import Cut
 from discogs.records.mapping import MAPPING_VERSION, MAPPINGS
+from discogs.records.unclosed import Unclosed
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Scanned:
 
     entity: Entity
     cut: Cut
+    #: Which of the cut's records these are.
+    places: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int32]
@@ -63,28 +66,40 @@ class Scanner:
         self.entity = entity
         self.shard = shard
         self.shards = shards
+        self._unclosed = Unclosed(entity)
         tag = re.escape(entity.record.encode())
+        self._opens = re.compile(rb"<%b(?=[\s/>])" % tag)
+        self._attribute = re.compile(
+            rb"""<%b(?:\s+[^\s=<>"']+\s*=\s*(?:"[^"]*"|'[^']*'))*?"""
+            rb"""\s+id\s*=\s*["']\s*([0-9]{1,10})\s*["']""" % tag
+        )
         if MAPPINGS[entity].id_path == "@id":
             self._usual = re.compile(rb'<%b id="([0-9]{1,10})"' % tag)
         else:
             self._usual = re.compile(
-                rb"<%b>\s*(?:<images>.*?</images>\s*)?<id>\s*([0-9]{1,10})\s*</id>" % tag, re.DOTALL
+                rb"<%b>\s*(?:<images>(?:\s*<image[^<>]*/>)*\s*</images>\s*)?"
+                rb"<id>\s*([0-9]{1,10})\s*</id>" % tag
             )
 
     def scan(self, cut: Cut) -> Scanned:
         """Read ids and fingerprints of a cut's records."""
         data, starts, ends = cut.data, cut.starts, cut.ends
-        rejected = list(cut.rejected) if self.shard == 0 else []
+        rejected = list(self._mine(cut.rejected))
         match = self._usual.match
         found = [match(data, start) for start in starts]
         ids = [
             int(m[1]) if m else self._rare(data[s:e])
             for m, s, e in zip(found, starts, ends, strict=True)
         ]
-        if not all(0 < i <= MAX_ID for i in ids):
+        if not all(0 < i <= MAX_ID for i in ids) and self.shard == 0:
             for i, start, end in zip(ids, starts, ends, strict=True):
-                if not 0 < i <= MAX_ID and self.shard == 0:
-                    rejected.append(self._without_id(cut.offset + start, data[start:end], i))
+                if not 0 < i <= MAX_ID:
+                    xml = data[start:end]
+                    rejected.append(
+                        Rejected(
+                            cut.offset + start, None, self._complaint(xml), xml[:REJECTED_XML_BYTES]
+                        )
+                    )
         numbers = np.array(ids, dtype=np.int64)
         mine = (numbers > 0) & (numbers <= MAX_ID)
         if self.shards > 1:
@@ -102,6 +117,7 @@ class Scanner:
         return Scanned(
             self.entity,
             cut,
+            chosen,
             first,
             last,
             numbers[chosen].astype(np.int32),
@@ -109,29 +125,76 @@ class Scanner:
             rejected,
         )
 
+    def behind(self, scanned: Scanned, keep: npt.NDArray[np.bool_]) -> Cut | None:
+        """The records that follow unclosed ones, which end before them from now on.
+
+        :param keep: which of the scanned records are to be parsed; one that is not was read
+            whole before. Records of other shards are all looked into, since what follows them
+            may be this shard's.
+        """
+        if self.entity is Entity.LABELS:
+            return None  # Their depth is counted, so the cutter has seen it.
+        cut = scanned.cut
+        places: list[int] | None = None
+        if self.shards == 1 and 4 * int(np.count_nonzero(keep)) < len(keep):
+            places = scanned.places[keep].tolist()
+            if len(scanned.places) < len(cut.starts):
+                places += np.setdiff1d(np.arange(len(cut.starts)), scanned.places).tolist()
+        splits = self._unclosed.splits(cut, places)
+        if not splits:
+            return None
+        behind = Cut(cut.data, cut.offset)
+        for place, starts in sorted(splits.items()):
+            behind.starts += starts
+            behind.ends += [*starts[1:], cut.ends[place]]
+            scanned.ends[scanned.places == place] = starts[0]
+        return behind
+
+    def _mine(self, rejected: Iterable[Rejected]) -> Iterator[Rejected]:
+        """Those rejects of the cutter that are this shard's to tell of; with ids, if they have."""
+        for reject in rejected:
+            number = 0
+            if self._opens.match(reject.xml):
+                usual = self._usual.match(reject.xml)
+                number = int(usual[1]) if usual else self._guess(reject.xml)
+            if not 0 < number <= MAX_ID:
+                number = 0
+            if number % self.shards == self.shard:
+                yield replace(reject, record_id=number or None)
+
     def _rare(self, xml: bytes) -> int:
         """The id of a record that is not written in the usual way; 0 where it has none."""
         try:
-            record = parse_record(xml)
+            text = self._id_text(parse_record(xml))
         except etree.XMLSyntaxError:
             return self._guess(xml)
+        return int(text) if re.fullmatch(r"\+?[0-9]{1,18}", text) else 0
+
+    def _id_text(self, record: etree._Element) -> str:
         path = MAPPINGS[self.entity].id_path
         text = record.get("id") if path == "@id" else record.findtext(path)
-        text = (text or "").strip()
-        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
+        return (text or "").strip()
 
     def _guess(self, xml: bytes) -> int:
-        """The id of a record that does not parse, so that its reject can be found."""
-        match = re.search(rb'\sid="([0-9]{1,10})"|<id>([0-9]{1,10})</id>', xml[:4096])
-        return int(match[1] or match[2]) if match else 0
+        """The id of a record that does not parse, as far as it stands before the defect."""
+        path = MAPPINGS[self.entity].id_path
+        if path == "@id":
+            match = self._attribute.match(xml)
+            return int(match[1]) if match else 0
+        depth = 0
+        for event, element in parsed_so_far(xml):
+            depth += 1 if event == "start" else -1
+            if event == "end" and depth == 1 and element.tag == path:
+                text = (element.text or "").strip()
+                return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
+        return 0
 
-    def _without_id(self, offset: int, xml: bytes, found: int) -> Rejected:
-        if found > MAX_ID:
-            reason = f"the id {found} is larger than {MAX_ID}"
-        else:
-            try:
-                parse_record(xml)
-                reason = "the record has no id"
-            except etree.XMLSyntaxError as error:
-                reason = str(error)
-        return Rejected(offset, None, reason, xml[:REJECTED_XML_BYTES])
+    def _complaint(self, xml: bytes) -> str:
+        """What is wrong with a record that has no usable id."""
+        try:
+            text = self._id_text(parse_record(xml))
+        except etree.XMLSyntaxError as error:
+            return str(error)
+        if not text:
+            return "the record has no id"
+        return f"the id {text[:80]!r} is not a number from 1 to {MAX_ID}"
