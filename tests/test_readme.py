@@ -1,0 +1,38 @@
+"""The README says what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from discogs.records.mapping import TABLES
+from discogs.settings import Settings
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def settings_table() -> str:
+    """The table between the README's marks; copy it there when a setting changes."""
+    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    for field in fields(Settings):
+        shown = str(field.metadata["shown"]).replace("`", "")
+        default = f"`{shown}`" if shown and " " not in shown else shown
+        rows.append(f"| `{field.metadata['name']}` | {default} | {field.metadata['about']} |")
+    return "\n".join(rows)
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    found = re.search(
+        r"<!-- settings -->\n(.*?)\n<!-- /settings -->", README.read_text(), re.DOTALL
+    )
+    assert found is not None
+    assert found[1] == settings_table()
+
+
+def test_every_table_of_the_catalogue_is_named() -> None:
+    text = README.read_text()
+    missing = [
+        t.name for tables in TABLES.values() for t in tables.all if f"`{t.name}`" not in text
+    ]
+    assert missing == []
