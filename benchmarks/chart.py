@@ -43,8 +43,8 @@ _WIDTH = 760
 
 def load_chart(summary: dict[str, Any]) -> str:
     """One bar a step: its seconds, the range of its runs, its rate and its memory."""
-    best = summary["peer"]["best"]
-    shown = [name for name in ("update", "floor", "first", best) if name in summary["steps"]]
+    names = ("update", "floor", "first", summary["peer"]["tuned"], summary["peer"]["best"])
+    shown = [name for name in names if name in summary["steps"]]
     longest = max(summary["steps"][name]["max"]["seconds"] for name in shown)
     left, top, pitch, bar = 24, 76, 58, 20
     room = _WIDTH - 2 * left - 70
@@ -67,7 +67,7 @@ def load_chart(summary: dict[str, Any]) -> str:
         rate = f"{step['releases_per_second']:,.0f} releases/s"
         memory = f"{step['median']['peak_bytes'] / _MEGA:,.0f} MB"
         parts += [
-            _text(left, y + 12, title(kind)),
+            _text(left, y + 12, title(name)),
             _text(_WIDTH - left, y + 12, f"{rate}, peak memory {memory}", "small", "end"),
             f'<rect class="{kind}" x="{left}" y="{y + 18}" width="{length:.1f}" height="{bar}"/>',
             _range(left, y + 18 + bar / 2, step, room / longest),
@@ -88,9 +88,11 @@ def growth_chart(report: dict[str, Any]) -> str:
     memory = {
         name: [each["peak_bytes"] / _MEGA for each in values] for name, values in series.items()
     }
-    low = 10 ** math.floor(math.log10(min(min(values) for values in seconds.values())))
-    high = 10 ** math.ceil(math.log10(max(max(values) for values in seconds.values())))
-    decades = [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
+    # Room below the lowest and above the highest for what is written beside the points.
+    low = min(min(values) for values in seconds.values()) / 2.5
+    high = max(max(values) for values in seconds.values()) * 2
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    decades = [10.0**power for power in powers]
     limit = 512.0
     top = max(limit, *(max(values) for values in memory.values())) * 1.1
     width, height = 290, 200
@@ -126,7 +128,7 @@ class _Panel:
         self.sizes = sizes
         first, last = math.log10(sizes[0]), math.log10(sizes[-1])
         span = (last - first) or 1.0
-        self.places = [0.04 + 0.88 * (math.log10(size) - first) / span for size in sizes]
+        self.places = [0.1 + 0.8 * (math.log10(size) - first) / span for size in sizes]
 
     def at(self, across: float, up: float) -> tuple[float, float]:
         return self.x + across * self.width, self.y + (1 - up) * self.height

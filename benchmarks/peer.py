@@ -13,6 +13,8 @@ NAME = "discogskit"
 VERSION = "0.2.0"
 #: The schema that it loads into.
 SCHEMA = "public"
+#: The variant whose options suit the size of the file.
+TUNED = "tuned"
 
 
 def install(folder: Path) -> Path:
@@ -28,17 +30,17 @@ def install(folder: Path) -> Path:
 
 
 def variants(processors: int) -> dict[str, list[str]]:
-    """Its options to be tried: as they are by default, and with all of the machine.
+    """Its options to be tried: as they are by default, with more parsers, and tuned.
 
-    A chunk of its default size, 256 MiB, holds a whole small file, which leaves all parsers
-    but one idle; so the last variant makes the chunks smaller too.
+    A chunk of its default size, 256 MiB, holds the whole of a small file, which leaves all
+    parsers but one idle; so the last makes the chunks smaller, and writes in parallel too.
     """
     workers = ["--parse-workers", str(processors)]
     writers = ["--pg-write-workers", str(processors)]
     return {
         "defaults": [],
-        "workers": workers,
-        "workers, 32 MiB chunks": [*workers, *writers, "--chunk-mb", "32"],
+        "parallel": workers,
+        TUNED: [*workers, *writers, "--chunk-mb", "32"],
     }
 
 

@@ -49,8 +49,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     """Everything that one measurement of one size tells."""
     settings = Settings.from_environment()
     steps = {name: _step(runs) for name, runs in outcome.runs.items()}
-    variants = [name for name in steps if name.startswith("peer")]
-    best = min(variants, key=lambda name: _seconds(steps[name])) if variants else None
+    best, tuned = _peers(steps)
     return {
         "releases": outcome.plan.releases,
         "seed": outcome.plan.seed,
@@ -61,10 +60,23 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "dump": outcome.dump,
         "steps": steps,
-        "peer": {"version": peer.VERSION, "options": outcome.peer_options, "best": best},
+        "peer": {
+            "version": peer.VERSION,
+            "options": outcome.peer_options,
+            "best": best,
+            "tuned": tuned,
+        },
         "content": outcome.content,
-        "ratios": _ratios(outcome, best),
+        "ratios": _ratios(outcome, best, tuned),
     }
+
+
+def _peers(steps: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The better of the peer's variants with chunks of its default size, and the tuned one."""
+    tuned = f"peer: {peer.TUNED}"
+    usual = [name for name in steps if name.startswith("peer") and name != tuned]
+    best = min(usual, key=lambda name: _seconds(steps[name])) if usual else None
+    return best, tuned if tuned in steps else None
 
 
 def growth(summaries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -126,13 +138,15 @@ def _step(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _ratios(outcome: Outcome, best: str | None) -> dict[str, Any]:
+def _ratios(outcome: Outcome, best: str | None, tuned: str | None) -> dict[str, Any]:
     """Of each pair of steps how many times the seconds of the first the second took."""
     pairs = {
         "first_vs_peer": (best, "first"),
+        "first_vs_peer_tuned": (tuned, "first"),
         "first_vs_floor": ("first", "floor"),
         "update_vs_first": ("first", "update"),
         "update_vs_peer": (best, "update"),
+        "update_vs_peer_tuned": (tuned, "update"),
     }
     ratios = {}
     for name, (over, under) in pairs.items():
