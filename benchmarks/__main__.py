@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from discogs.errors import DiscogsError
 def main(arguments: list[str] | None = None) -> int:
     """:returns: the exit code: 0, or 1 when a step failed."""
     args = _parser().parse_args(arguments)
+    # The server outlives whoever started it, so a killed run must end like a stopped one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = bench.Plan(
         args.releases, args.runs, args.seed, floor=True, peer=args.peer, data=args.data
     )
