@@ -12,7 +12,8 @@ from lxml import etree
 
 from discogs.catalogue import Month
 from discogs.sample.generator import write_months
-from discogs.tracking.model import Status
+from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking.postgres import PostgresMonthRepository
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import RunningAirflow
@@ -145,3 +146,24 @@ def test_a_dump_that_is_not_what_its_checksum_says_fails_the_month_until_it_is(
     record = airflow_stack.month(str(month))
     assert (record.status, record.error_message) == (Status.COMPLETED, None)
     assert airflow_stack.count("releases") > rows
+
+
+def test_a_run_takes_over_what_a_vanished_one_left_and_loads_what_it_is_asked_for(
+    airflow_stack: RunningAirflow,
+) -> None:
+    month = MONTH.plus(2)
+    write_months(airflow_stack.dumps, month, releases=400, seed=5, since=MONTH)
+    gone = RunIdentity("discogs_monthly", "a run that was deleted")
+    PostgresMonthRepository(airflow_stack.connect).claim(month, gone)
+
+    run_id, state = airflow_stack.load(str(month), entities=["labels", "masters"], shards=2)
+
+    states = airflow_stack.states(run_id)
+    assert state == "success", states
+    assert {states[f"masters.stage [shard {number} of 2]"] for number in (1, 2)} == {"success"}
+    assert (states["labels.merge"], states["masters.merge"]) == ("success", "success")
+    assert (states["artists.merge"], states["releases.merge"]) == ("skipped", "skipped")
+    record = airflow_stack.month(str(month))
+    assert (record.status, record.run_id) == (Status.COMPLETED, run_id)
+    assert set(record.processing_stats) == {"labels", "masters"}
+    assert "a run that was deleted" in airflow_stack.log(run_id, "fetch_checksums")

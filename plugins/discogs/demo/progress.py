@@ -7,7 +7,9 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from discogs.demo.client import AirflowClient, TaskState
 
@@ -76,5 +78,5 @@ class RunProgress:
             if task.state not in _QUIET:
                 style = _STYLES.get(task.state or "", "")
                 took = f"{task.seconds:.1f}" if task.seconds is not None else ""
-                table.add_row(task.name, f"[{style}]{task.state}[/]" if style else task.state, took)
+                table.add_row(escape(task.name), Text(task.state or "", style), took)
         return table
