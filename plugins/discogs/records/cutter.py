@@ -7,11 +7,12 @@ no record is never skipped in silence: the cutter yields it as rejected, or rais
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from isal import igzip, isal_zlib
 
@@ -20,10 +21,14 @@ from discogs.errors import CorruptDump, NotADump, TruncatedDump
 from discogs.records.block import REJECTED_XML_BYTES, Rejected
 from discogs.records.mapping import MAPPINGS
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 #: Unpacked bytes read at a time; large, so that the threads seldom wait for each other.
 CHUNK_BYTES = 8 * 1024 * 1024
 
 _SPACE = b" \t\r\n"
+_MAGIC = b"\x1f\x8b"
 _DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?\?>""")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 #: What a well-formed file may hold where no record is: comments and processing instructions.
@@ -36,6 +41,8 @@ _ROOT = re.compile(rb"\s*<([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(/?)>")
 _HEADER_BYTES = 64 * 1024
 #: Tags, and the end of the root with the space behind it, are shorter than this.
 _TAG_BYTES = 64
+#: So much of what is no dump is quoted.
+_FIRST_WORDS = 80
 _BETWEEN = "bytes between records"
 
 
@@ -58,21 +65,18 @@ def unpacked(packed: BinaryIO, name: str, chunk_bytes: int = CHUNK_BYTES) -> Ite
     :raises TruncatedDump: when it ends inside a gzip member.
     :raises CorruptDump: when its bytes contradict their own checksum or are no deflate.
     """
-    with igzip.IGzipFile(fileobj=packed, mode="rb") as stream:  # type: ignore[no-untyped-call]
+    magic = packed.read(len(_MAGIC))
+    if not _MAGIC.startswith(magic):
+        raise NotADump(name, "it is not a gzip file")
+    whole = _Begun(magic, packed)
+    with igzip.IGzipFile(fileobj=whole, mode="rb") as stream:  # type: ignore[no-untyped-call]
         first = True
-        if packed.seekable():
-            magic = packed.read(2)
-            packed.seek(0)
-            if magic not in (b"", b"\x1f", b"\x1f\x8b"):
-                raise NotADump(name, "it is not a gzip file")
         while True:
             try:
                 chunk = stream.read(chunk_bytes)
             except EOFError as error:
                 raise TruncatedDump(name, "the gzip stream ends before its end marker") from error
             except igzip.BadGzipFile as error:
-                if first and not packed.seekable() and "Not a gzip" in str(error):
-                    raise NotADump(name, "it is not a gzip file") from error
                 raise CorruptDump(name, _told(error)) from error
             except (isal_zlib.IsalError, zlib.error) as error:  # type: ignore[misc]
                 raise CorruptDump(name, _told(error)) from error
@@ -82,6 +86,25 @@ def unpacked(packed: BinaryIO, name: str, chunk_bytes: int = CHUNK_BYTES) -> Ite
                 return
             first = False
             yield chunk
+
+
+class _Begun(io.RawIOBase):
+    """A stream of which the first bytes were read already."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self.start = start
+        self.rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        part, self.start = self.start, b""
+        if not part:
+            part = self.rest.read(len(view))
+        view[: len(part)] = part
+        return len(part)
 
 
 def cut(chunks: Iterator[bytes], entity: Entity, name: str, max_record_bytes: int) -> Iterator[Cut]:
@@ -130,7 +153,7 @@ class _Cutter:
 
     def run(self, chunks: Iterator[bytes]) -> Iterator[Cut]:
         rest, offset, found = b"", 0, False
-        for chunk in chunks:
+        for chunk in _begun(chunks):
             data = rest + chunk if rest else chunk
             start = 0
             if not found:
@@ -160,10 +183,7 @@ class _Cutter:
         """Where the records begin, or -1 when more bytes are needed to tell."""
         if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
             raise NotADump(self.name, "it is encoded in UTF-16 or UTF-32, not UTF-8")
-        bom = b"\xef\xbb\xbf"
-        if len(data) < len(bom) and bom.startswith(data):
-            return -1
-        at = len(bom) if data.startswith(bom) else 0
+        at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
         declaration = _DECLARATION.match(data, at)
         if declaration:
             encoding = _ENCODING.search(declaration[0])
@@ -346,6 +366,18 @@ class _Cutter:
         return f"the record is longer than {self.limit:,} bytes"
 
 
+def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, of which the first piece is long enough to tell what they are."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= _FIRST_WORDS:
+            break
+    if start:
+        yield start
+    yield from chunks
+
+
 def _told(error: Exception) -> str:
     """The library's words for damage, to stand inside a sentence."""
     if "Not a gzip" in str(error):
@@ -354,5 +386,5 @@ def _told(error: Exception) -> str:
 
 
 def _first_words(data: bytes) -> str:
-    words = data[:80].decode("utf-8", "replace").split()
+    words = data[:_FIRST_WORDS].decode("utf-8", "replace").split()
     return f"it does not start like a dump but with {' '.join(words)!r}" if words else "it is empty"

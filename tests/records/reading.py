@@ -1,0 +1,96 @@
+"""From a hand-written dump to rows, through each parser by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from discogs.catalogue import Entity
+from discogs.records.block import Block, ParsedBlock, Rejected
+from discogs.records.careful import CarefulEngine
+from discogs.records.cutter import Cut, cut
+from discogs.records.engine import Engine
+from discogs.records.fast import FastEngine
+from discogs.records.scanner import Scanner
+
+Row = dict[str, Any]
+
+LIMIT = 16 * 1024 * 1024
+FAST = {entity: FastEngine(entity) for entity in Entity}
+CAREFUL = {entity: CarefulEngine(entity) for entity in Entity}
+ENGINES = {entity: Engine(entity) for entity in Entity}
+
+
+def dump(entity: Entity, *records: str | bytes, sep: bytes = b"\n") -> bytes:
+    """A whole file of these records."""
+    root = str(entity).encode()
+    encoded = [r.encode() if isinstance(r, str) else r for r in records]
+    return sep.join([b"<" + root + b">", *encoded, b"</" + root + b">"]) + sep
+
+
+def chunks(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def cuts(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Cut]:
+    return list(cut(chunks(data, size), entity, "dump.xml.gz", limit))
+
+
+def pieces(
+    entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT
+) -> tuple[list[tuple[int, bytes]], list[Rejected]]:
+    """The records that were cut, each with its offset, and what was rejected."""
+    found, rejected = [], []
+    for each in cuts(entity, data, size, limit):
+        found += [
+            (each.offset + start, each.data[start:end])
+            for start, end in zip(each.starts, each.ends, strict=True)
+        ]
+        rejected += each.rejected
+    return found, rejected
+
+
+def blocks(
+    entity: Entity, data: bytes, *, block_bytes: int = 1 << 22, shard: int = 0, shards: int = 1
+) -> tuple[list[Block], list[Rejected]]:
+    """Every record of a file in blocks, and what never came that far."""
+    scanner = Scanner(entity, shard, shards)
+    made: list[Block] = []
+    rejected: list[Rejected] = []
+    waiting = cuts(entity, data)
+    while waiting:
+        scanned = scanner.scan(waiting.pop(0))
+        rejected += scanned.rejected
+        keep = np.ones(len(scanned.ids), np.bool_)
+        behind = scanner.behind(scanned, keep)
+        if behind is not None:
+            waiting.insert(0, behind)
+        made += scanned.blocks(keep, block_bytes)
+    return made, rejected
+
+
+def rows(parsed: ParsedBlock) -> dict[str, list[Row]]:
+    """The rows by table, without fingerprints, in the order of their keys."""
+    tables = {}
+    for name, batch in parsed.tables.items():
+        found = batch.to_pylist()
+        for row in found:
+            row.pop("fingerprint", None)
+        if found:
+            tables[name] = sorted(found, key=lambda row: [v or 0 for v in list(row.values())[:3]])
+    return tables
+
+
+def read(entity: Entity, *records: str | bytes, engine: Any = None) -> dict[str, list[Row]]:
+    """The rows of records, none of which may be rejected."""
+    (block,), rejected = blocks(entity, dump(entity, *records))
+    assert rejected == []
+    parsed = (engine or ENGINES)[entity].parse(block)
+    assert parsed.rejected == []
+    return rows(parsed)
+
+
+def told(rejected: list[Rejected]) -> list[tuple[int, int | None, str]]:
+    return [(r.offset, r.record_id, r.reason) for r in rejected]
