@@ -198,7 +198,8 @@ class _Connection:
                 text = _statement(body)
                 if text == "COMMIT":
                     text = f"COMMIT after {last}"
-                last = text
+                if not text.startswith("DEALLOCATE"):  # the driver's own housekeeping
+                    last = text
             elif kind == b"P":
                 name, _, rest = body.partition(b"\0")
                 prepared[name] = _statement(rest)

@@ -111,6 +111,7 @@ class Prepared:
     template: dict[Month, str]
     outcomes: dict[Month, dict[str, Any]]
     states: dict[Month, tuple[dict[Entity, Any], dict[Entity, Any]]]
+    statements: dict[Month, int]
 
 
 @pytest.fixture(scope="module")
@@ -129,16 +130,24 @@ def prepared(
 
         first = copy(migrated_template)
         before = states(with_database(server, first))
-        load(with_database(server, first), folder, FIRST)
+        counts = {FIRST: counted(with_database(server, first), folder, FIRST)}
         second = copy(first)
-        load(with_database(server, second), folder, SECOND)
+        counts[SECOND] = counted(with_database(server, second), folder, SECOND)
         middle, after = (with_database(server, name) for name in (first, second))
         yield Prepared(
             folder,
             {FIRST: migrated_template, SECOND: first},
             {FIRST: outcome(middle), SECOND: outcome(after)},
             {FIRST: (before, states(middle)), SECOND: (states(middle), states(after))},
+            counts,
         )
+
+
+def counted(dsn: str, folder: Path, month: Month) -> int:
+    """Load undisturbed; how many statements that took."""
+    with Gate(dsn, None, lambda: True) as gate:
+        load(gate.dsn, folder, month)
+    return len(gate.statements)
 
 
 @pytest.fixture
@@ -196,8 +205,8 @@ def test_a_killed_load_is_made_good_by_the_next(
             Load(gate.dsn, prepared.folder, month) as command,
         ):
             commands.append(command)
-            code, _ = command.end()
-            assert gate.reached.is_set(), f"the load never came to {point.statement}"
+            code, said = command.end()
+            assert gate.reached.is_set(), f"never came to {point.statement}: {said}"
             assert code == -signal.SIGKILL
         load(dsn, prepared.folder, month)
     assert outcome(dsn) == prepared.outcomes[month]
@@ -221,7 +230,7 @@ def test_a_load_whose_connections_are_ended_is_made_good_by_the_next(
             Load(gate.dsn, prepared.folder, month) as command,
         ):
             code, said = command.end()
-            assert gate.reached.is_set(), f"the load never came to {point.statement}"
+            assert gate.reached.is_set(), f"never came to {point.statement}: {said}"
         assert "Traceback" not in said
         assert (code, bool(said)) in {(0, False), (1, True)}
         load(dsn, prepared.folder, month)
@@ -234,8 +243,5 @@ def test_a_load_whose_connections_are_ended_is_made_good_by_the_next(
 def test_a_load_killed_after_any_share_of_its_statements_is_made_good(
     prepared: Prepared, start: Callable[[Month], str], month: Month, share: float
 ) -> None:
-    with Gate(start(month), None, lambda: True) as gate:
-        load(gate.dsn, prepared.folder, month)
-        count = len(gate.statements)
-    point = Point(f"{share:.0%}", nth=max(1, int(count * share)))
+    point = Point(f"{share:.0%}", nth=int(prepared.statements[month] * share))
     test_a_killed_load_is_made_good_by_the_next(prepared, start, month, point)
