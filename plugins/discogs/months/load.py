@@ -10,14 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psycopg
+
 from discogs.catalogue import Entity, Month
 from discogs.database.connection import Connect, advisory_lock
+from discogs.database.loads import Connection
 from discogs.database.migrations import migrate
 from discogs.dumps import checksums
 from discogs.dumps.names import DumpName
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import digest
-from discogs.errors import ChecksFailed, DiscogsError, DumpFilesMissing, FileDiffers, StagingStale
+from discogs.errors import (
+    ChecksFailed,
+    DatabaseUnavailable,
+    DiscogsError,
+    DumpFilesMissing,
+    FileDiffers,
+    StagingStale,
+)
 from discogs.months.checks import CheckResult, run_checks
 from discogs.months.merge import EntityReport, merge
 from discogs.months.progress import OnProgress
@@ -155,7 +165,16 @@ def load_folder(
         _claim(repository, month, run)
         try:
             report = _load(
-                connect, repository, folder, files, month, settings, run, allow_shrink, on_progress
+                connect,
+                repository,
+                folder,
+                files,
+                month,
+                settings,
+                run,
+                allow_shrink,
+                on_progress,
+                lambda: _still_ours(conn, month),
             )
         except (DiscogsError, KeyboardInterrupt) as error:
             _record_failure(repository, month, run, str(error) or "The load was stopped.")
@@ -173,12 +192,14 @@ def _load(
     run: tracking.RunIdentity,
     allow_shrink: bool,
     on_progress: OnProgress | None,
+    check_lock: Callable[[], None],
 ) -> MonthReport:
     started = time.monotonic()
     _verify(repository, folder, month, files)
     repository.move(month, tracking.Status.READY_FOR_PROCESSING, run=run)
     repository.move(month, tracking.Status.PROCESSING, run=run)
     for entity, path in files.items():
+        check_lock()
         stage_shards(
             connect,
             _opener(path),
@@ -191,6 +212,7 @@ def _load(
         )
     reports = []
     for entity, path in files.items():
+        check_lock()
         report = merge_again(
             connect,
             _opener(path),
@@ -220,6 +242,21 @@ def _claim(repository: MonthRepository, month: Month, run: tracking.RunIdentity)
     if record.status.at_work and record.run is not None and record.run.dag_id == COMMAND:
         history.record_failure(repository, month, record.run, "The load was killed.")
     repository.move(month, tracking.Status.DOWNLOADING, run=run)
+
+
+def _still_ours(conn: Connection, month: Month) -> None:
+    """Make sure that the month's lock is held, so that no other load of the month runs.
+
+    :raises DatabaseUnavailable: when its connection is lost, and the lock with it.
+    """
+    try:
+        conn.execute("SELECT")
+        conn.commit()
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(
+            f"The load of {month} has lost its connection to PostgreSQL, and with it the lock that"
+            " keeps others from the month. It goes no further; run it again."
+        ) from error
 
 
 def _record_failure(

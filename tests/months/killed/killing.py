@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from discogs.records.mapping import TABLES
 from discogs.sample.generator import write_months
 from tests.conftest import PROJECT
 from tests.content import digests, staging_tables
+from tests.months.killed.gate import Gate
 
 #: Small blocks and COPYs, so that a small dump goes the way of a large one.
 ENVIRONMENT = {
@@ -34,6 +36,19 @@ ENVIRONMENT = {
 }
 _SECONDS = 90
 _BROKEN = b'<release id="900000001"><title>no end</titel></release>\n'
+
+FIRST, SECOND = Month(2026, 5), Month(2026, 6)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a load starts from, and what it must come to."""
+
+    folder: Path
+    template: dict[Month, str]
+    outcomes: dict[Month, dict[str, Any]]
+    states: dict[Month, tuple[dict[Entity, Any], dict[Entity, Any]]]
+    statements: dict[Month, int]
 
 
 def write_dumps(folder: Path, first: Month, releases: int) -> None:
@@ -51,6 +66,7 @@ class Load:
     """``python -m discogs load`` in a process of its own."""
 
     def __init__(self, dsn: str, folder: Path, month: Month, **settings: str) -> None:
+        self.ended: tuple[int, str] | None = None
         self.process = subprocess.Popen(
             [sys.executable, "-m", "discogs", "load", str(folder), "--month", str(month)],
             cwd=PROJECT,
@@ -71,22 +87,32 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+        if self.ended is None:
+            self.process.kill()
+            self.process.communicate()
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
         """The exit code and what was said on stderr."""
-        _, said = self.process.communicate(timeout=_SECONDS)
-        return self.process.returncode, said
+        if self.ended is None:
+            _, said = self.process.communicate(timeout=_SECONDS)
+            self.ended = self.process.returncode, said
+        return self.ended
 
 
 def load(dsn: str, folder: Path, month: Month, **settings: str) -> None:
     """A load that nobody disturbs."""
     with Load(dsn, folder, month, **settings) as command:
         assert command.end() == (0, "")
+
+
+def counted(dsn: str, folder: Path, month: Month) -> int:
+    """Load undisturbed; how many statements that took."""
+    with Gate(dsn, None, lambda: True) as gate:
+        load(gate.dsn, folder, month)
+    return len(gate.statements)
 
 
 def terminate(dsn: str, which: str = "") -> int:
@@ -108,37 +134,30 @@ def outcome(dsn: str) -> dict[str, Any]:
     with psycopg.connect(dsn) as conn:
 
         def rows(query: str) -> list[tuple[Any, ...]]:
-            return conn.execute(query).fetchall()
+            # Sorted here, since servers sort text in different ways.
+            return sorted(conn.execute(query).fetchall(), key=repr)
 
         left: dict[str, Any] = {
-            "changes": rows(
-                "SELECT year_month, entity, id, change FROM discogs.entity_changes ORDER BY 1, 2, 3"
-            ),
+            "changes": rows("SELECT year_month, entity, id, change FROM discogs.entity_changes"),
             "rejected": rows(
                 "SELECT year_month, entity, byte_offset, record_id, reason, xml"
-                " FROM discogs.rejected_records ORDER BY 1, 2, 3"
+                " FROM discogs.rejected_records"
             ),
-            "loads": rows(
-                "SELECT year_month, entity, records FROM discogs.entity_loads ORDER BY 1, 2"
-            ),
+            "loads": rows("SELECT year_month, entity, records FROM discogs.entity_loads"),
             "shards": rows("SELECT * FROM discogs.staged_shards"),
-            "months": rows(
-                "SELECT year_month, status::text FROM discogs.discogs_data_processing ORDER BY 1"
-            ),
+            "months": rows("SELECT year_month, status::text FROM discogs.discogs_data_processing"),
             "roots": [
                 rows(
                     "SELECT id, dump_month, fingerprint, placeholder, removed_in, last_seen"
-                    f" FROM discogs.{entity} ORDER BY id"
+                    f" FROM discogs.{entity}"
                 )
                 for entity in Entity
             ],
             "keys": rows(
                 "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated"
-                " FROM pg_constraint WHERE connamespace = 'discogs'::regnamespace ORDER BY 1, 2"
+                " FROM pg_constraint WHERE connamespace = 'discogs'::regnamespace"
             ),
-            "indexes": rows(
-                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'discogs' ORDER BY 1"
-            ),
+            "indexes": rows("SELECT indexdef FROM pg_indexes WHERE schemaname = 'discogs'"),
         }
     return {**left, "staging": staging_tables(dsn), "content": digests(dsn)}
 

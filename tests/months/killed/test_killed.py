@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from discogs.catalogue import Entity, Month
-from discogs.database.embedded import with_database
-from tests.conftest import _create, _drop
-from tests.months.gate import Gate, Point
-from tests.months.killing import Load, load, outcome, readers, states, terminate, write_dumps
-
-FIRST, SECOND = Month(2026, 5), Month(2026, 6)
+from tests.months.killed.gate import Gate, Point
+from tests.months.killed.killing import (
+    FIRST,
+    SECOND,
+    Load,
+    Prepared,
+    load,
+    outcome,
+    readers,
+    terminate,
+)
 
 STAGED = r"discogs_staging\."
 MERGED = rf"^COMMIT after DROP TABLE IF EXISTS {STAGED}"
@@ -101,66 +103,6 @@ QUICK = {
     (FIRST, "terminated"): {"rows committed", "tables moved"},
     (SECOND, "terminated"): {"rows half sent", "changes logged"},
 }
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a load starts from, and what it must come to."""
-
-    folder: Path
-    template: dict[Month, str]
-    outcomes: dict[Month, dict[str, Any]]
-    states: dict[Month, tuple[dict[Entity, Any], dict[Entity, Any]]]
-    statements: dict[Month, int]
-
-
-@pytest.fixture(scope="module")
-def prepared(
-    tmp_path_factory: pytest.TempPathFactory, server: str, migrated_template: str
-) -> Iterator[Prepared]:
-    """The dumps of two months, and databases before and after each."""
-    folder = tmp_path_factory.mktemp("killed")
-    write_dumps(folder, FIRST, releases=150)
-    with ExitStack() as stack:
-
-        def copy(template: str) -> str:
-            name = _create(server, template=template)
-            stack.callback(_drop, server, name)
-            return name
-
-        first = copy(migrated_template)
-        before = states(with_database(server, first))
-        counts = {FIRST: counted(with_database(server, first), folder, FIRST)}
-        second = copy(first)
-        counts[SECOND] = counted(with_database(server, second), folder, SECOND)
-        middle, after = (with_database(server, name) for name in (first, second))
-        yield Prepared(
-            folder,
-            {FIRST: migrated_template, SECOND: first},
-            {FIRST: outcome(middle), SECOND: outcome(after)},
-            {FIRST: (before, states(middle)), SECOND: (states(middle), states(after))},
-            counts,
-        )
-
-
-def counted(dsn: str, folder: Path, month: Month) -> int:
-    """Load undisturbed; how many statements that took."""
-    with Gate(dsn, None, lambda: True) as gate:
-        load(gate.dsn, folder, month)
-    return len(gate.statements)
-
-
-@pytest.fixture
-def start(server: str, prepared: Prepared) -> Iterator[Callable[[Month], str]]:
-    """Makes a database as it is before a month's load; its DSN."""
-    with ExitStack() as stack:
-
-        def make(month: Month) -> str:
-            name = _create(server, template=prepared.template[month])
-            stack.callback(_drop, server, name)
-            return with_database(server, name)
-
-        yield make
 
 
 def test_the_two_months_have_something_of_everything(prepared: Prepared) -> None:
