@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,10 @@ def parse_record(xml: bytes) -> etree._Element:
 def parsed_so_far(xml: bytes) -> Iterator[tuple[str, etree._Element]]:
     """The starts and ends of the elements of one record, up to where it is broken."""
     parser = etree.XMLPullParser(events=("start", "end"), **_OPTIONS)
-    try:
+    with suppress(etree.XMLSyntaxError):
         parser.feed(_tame(xml).xml)
+    with suppress(etree.XMLSyntaxError):
         yield from parser.read_events()
-    except etree.XMLSyntaxError:
-        return
 
 
 _OPTIONS: dict[str, Any] = {

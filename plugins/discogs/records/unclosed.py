@@ -68,7 +68,7 @@ class Unclosed:
         at = at[at < last - 2]
         at = at[text[at + 1] == _LESS]
         place = np.searchsorted(starts, at, side="right") - 1
-        inside = at < np.array(cut.ends, np.int64)[place]
+        inside = at + 1 < np.array(cut.ends, np.int64)[place]
         for number, start in zip(place[inside].tolist(), at[inside].tolist(), strict=True):
             if self._opens.match(cut.data, start):
                 yield number, start + 1
