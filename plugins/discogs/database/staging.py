@@ -190,12 +190,11 @@ class Staging:
         return dict(rows)
 
 
-def leftovers(conn: Connection, schema: str, month: Month | None = None) -> list[sql.Identifier]:
-    """The staging tables that are there, of one month or of all."""
-    suffix = f"{month.year:04d}_{month.month:02d}" if month else "[0-9]{4}_[0-9]{2}"
+def leftovers(conn: Connection, schema: str) -> list[tuple[str, Month]]:
+    """The staging tables that are there, each with its month."""
     rows = conn.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename ~ %s"
-        " ORDER BY tablename",
-        [schema, f"_{suffix}$"],
+        "SELECT tablename, replace(right(tablename, 7), '_', '-') FROM pg_tables"
+        " WHERE schemaname = %s AND tablename ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY tablename",
+        [schema],
     ).fetchall()
-    return [sql.Identifier(schema, str(row[0])) for row in rows]
+    return [(str(name), Month.parse(month)) for name, month in rows]

@@ -275,6 +275,11 @@ class MonthLife:
         self._note_deleted(report.deleted)
         return report
 
+    def unfinished(self) -> list[Month]:
+        """Months that a run works on, or that failed and may go on from what is staged."""
+        at_rest = (Status.COMPLETED, Status.NOT_STARTED)
+        return [r.month for r in self.repository.all() if r.status not in at_rest]
+
     # -- inside --------------------------------------------------------------------------
 
     def _enter(self, to: Status, *, backwards: bool = True) -> MonthRecord:

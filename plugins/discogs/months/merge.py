@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from discogs.catalogue import Entity, Month
 from discogs.database import loads
@@ -103,18 +105,25 @@ def is_merged(connect: Connect, entity: Entity, month: Month) -> bool:
         return month in loads.loads(conn, entity)
 
 
-def discard(connect: Connect, settings: Settings, month: Month | None = None) -> list[str]:
-    """Drop left-over staging tables of a month, or of every month; the names of the dropped."""
-    with connect() as conn:
-        found = leftovers(conn, settings.staging_schema, month)
-        for name in found:
-            conn.execute(psycopg.sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(name))
-        conn.execute(
-            "DELETE FROM staged_shards WHERE %s::text IS NULL OR year_month = %s",
-            [str(month) if month else None] * 2,
-        )
-        conn.commit()
-    return [name.as_string(None) for name in found]
+def discard_staging(connect: Connect, settings: Settings, needed: Collection[Month]) -> list[str]:
+    """Drop the staging tables that no month needs any more; the names of the dropped.
+
+    :param needed: months that are at work, or failed and may go on from what is staged.
+    """
+    dropped = []
+    try:
+        with connect() as conn:
+            for name, month in leftovers(conn, settings.staging_schema):
+                if month in needed:
+                    continue
+                table = sql.Identifier(settings.staging_schema, name)
+                conn.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(table))
+                conn.execute("DELETE FROM staged_shards WHERE year_month = %s", [str(month)])
+                dropped.append(name)
+            conn.commit()
+    except psycopg.Error as error:
+        raise explain(error) from error
+    return dropped
 
 
 def _merge(

@@ -11,6 +11,8 @@ from discogs.operators.base import DiscogsOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from discogs.months.lifecycle import MonthLife
+
 
 class CompleteOperator(DiscogsOperator):
     """The month is loaded. Returns its report."""
@@ -36,7 +38,21 @@ class CleanupOperator(DiscogsOperator):
         life = self.life(context)
         life.complete()  # this task failed before and was cleared: then the row says failed
         report = life.cleanup(self.storage, self.settings, keep_all=self.load_plan.keep_files)
-        return report.as_dict()
+        return {**report.as_dict(), "staging_dropped": self._drop_staging(life)}
+
+    def _drop_staging(self, life: MonthLife) -> list[str]:
+        """Left-over staging tables; that some stay is no reason to fail a run that is done."""
+        from discogs.errors import DiscogsError
+        from discogs.months.merge import discard_staging
+
+        try:
+            dropped = discard_staging(self.postgres.connect, self.settings, life.unfinished())
+        except DiscogsError as error:
+            self.log.warning("Left-over staging tables were not dropped: %s", error)
+            return []
+        if dropped:
+            self.log.info("Dropped left-over staging tables: %s.", ", ".join(dropped))
+        return dropped
 
 
 class RecordFailureOperator(DiscogsOperator):
