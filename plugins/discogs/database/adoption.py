@@ -22,7 +22,6 @@ from discogs.database.staging import Staging
 from discogs.database.swapping import Patience, lock_tables
 from discogs.tables import Table
 
-
 #: Rows below which a coarser sample tells the planner enough.
 _SMALL_TABLE = 1_000_000
 
