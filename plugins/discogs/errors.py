@@ -461,3 +461,21 @@ class FileDiffers(DumpError):
 
     def __init__(self, name: str, listed_in: str, expected: str, actual: str) -> None:
         super().__init__(name, f"{listed_in} has SHA-256 {expected}, the file {actual}")
+
+
+class AlertNotSent(DiscogsError):
+    """A message could not be handed to whoever should get it; its text names no path or login."""
+
+    def __init__(self, connection: str, where: str, why: str) -> None:
+        super().__init__(f"No alert was sent through connection {connection} ({where}): {why}.")
+
+
+class PoolMissing(DiscogsError):
+    """Tasks of a run are to use a pool that Airflow does not have; it would wait for ever."""
+
+    def __init__(self, pools: str) -> None:
+        super().__init__(
+            f"Airflow has no pool {pools}, so no task of it would ever start. Create it"
+            " (airflow pools set NAME SLOTS DESCRIPTION) or change DISCOGS_POOL, then clear the"
+            " run."
+        )

@@ -18,6 +18,9 @@ from discogs.errors import InvalidSetting
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
+#: What may be told to somebody; see :mod:`discogs.notifications`.
+ALERTS = ("failure", "retry_limit", "success", "late")
+
 _UNITS = {"": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}
 
 
@@ -90,6 +93,32 @@ def _header(name: str, text: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?", text):
         raise InvalidSetting(name, text, "at most 200 printable ASCII characters")
     return text
+
+
+def _alerts(name: str, text: str) -> tuple[str, ...]:
+    chosen = [part.strip() for part in text.split(",") if part.strip()]
+    if chosen == ["all"]:
+        return ALERTS
+    if not set(chosen) <= set(ALERTS):
+        raise InvalidSetting(name, text, f"a comma list of {', '.join(ALERTS)}, or all")
+    return tuple(alert for alert in ALERTS if alert in chosen)
+
+
+def _yes(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise InvalidSetting(name, text, "true or false")
+    return text.lower() == "true"
+
+
+def _optional(_name: str, text: str) -> str | None:
+    return text or None
+
+
+def _asset_database(name: str, text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?/[A-Za-z0-9._-]+", text):
+        raise InvalidSetting(name, text, "host/database or host:port/database, without a login")
+    host, _, database = text.partition("/")
+    return text if ":" in host else f"{host}:5432/{database}"
 
 
 def _storage() -> str:
@@ -287,6 +316,47 @@ class Settings:
         "62",
         "days after the first of its month from which a missing dump is not waited for",
         _whole(1, 10000),
+    )
+
+    alerts: tuple[str, ...] = _setting(
+        "DISCOGS_ALERTS",
+        "",
+        "what is told through the connection `discogs_alerts`: a comma list of `failure`,"
+        " `retry_limit`, `success`, `late`; or `all`",
+        _alerts,
+        shown="none",
+    )
+    late_wait_seconds: float = _setting(
+        "DISCOGS_LATE_WAIT_SECONDS",
+        "3600",
+        "seconds that a run waits for a dump that is late before the alert `late`",
+        _seconds,
+    )
+    asset_database: str = _setting(
+        "DISCOGS_ASSET_DATABASE",
+        "discogs_postgres/discogs",
+        "`host:port/database` in the addresses of the assets; no connection is made to it",
+        _asset_database,
+    )
+    pool: str | None = _setting(
+        "DISCOGS_POOL",
+        "",
+        "pool of all tasks but the first, which says when the pool is missing",
+        _optional,
+        shown="Airflow's default pool",
+    )
+    queue: str | None = _setting(
+        "DISCOGS_QUEUE",
+        "",
+        "queue of all tasks, where the executor has queues",
+        _optional,
+        shown="Airflow's default queue",
+    )
+    examples: bool = _setting(
+        "DISCOGS_EXAMPLES",
+        "false",
+        "`true` adds the example DAGs of `dags/examples/`",
+        _yes,
     )
 
     @classmethod
