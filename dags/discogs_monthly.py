@@ -75,6 +75,8 @@ with DAG(
     fetch_checksums = FetchChecksumsOperator(task_id="fetch_checksums", plan=plan)
     files = fetch_checksums.output
     each: dict[str, Any] = {"plan": plan, "map_index_template": "{{ discogs_entity }}"}
+    # A month's four files at a time, also when a backfill has several months at work.
+    each["max_active_tis_per_dag"] = len(ENTITIES)
     download = DownloadOperator.partial(task_id="download", **each).expand(file=files)
     checksum = ChecksumOperator.partial(task_id="checksum", **each).expand(file=files)
     ready = ReadyOperator(task_id="ready", plan=plan, files=files)
@@ -91,7 +93,10 @@ with DAG(
             ).expand(shard=ready.output)
             # An entity that this run leaves out is skipped, and the next one merged all the same.
             merge = MergeOperator(
-                task_id="merge", trigger_rule="none_failed_min_one_success", **work
+                task_id="merge",
+                trigger_rule="none_failed_min_one_success",
+                max_active_tis_per_dag=1,  # a backfill has several months at work
+                **work,
             )
             stage >> merge
         if merges:
@@ -99,7 +104,11 @@ with DAG(
         stages.append(stage)
         merges.append(merge)
 
-    checks = ChecksOperator(task_id="checks", plan=plan, trigger_rule="none_failed_min_one_success")
+    stages >> merges[0]  # nothing is merged before every file is staged whole
+
+    checks = ChecksOperator(
+        task_id="checks", plan=plan, files=files, trigger_rule="none_failed_min_one_success"
+    )
     complete = CompleteOperator(task_id="complete", plan=plan)
     cleanup = CleanupOperator(task_id="cleanup", plan=plan)
     merges >> checks >> complete >> cleanup

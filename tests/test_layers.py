@@ -21,6 +21,7 @@ FACE = {
     "airflow_plugin",
     "callbacks",
     "hooks",
+    "listeners",
     "notifications",
     "operators",
     "sensors",

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from discogs import listeners
 from discogs.timetables import MonthlyDumpTimetable
 
 
 class DiscogsPlugin(AirflowPlugin):
-    """Registers the timetable, without which a serialized DAG cannot be read back."""
+    """Registers the timetable, without which a serialized DAG cannot be read back, and what
+    hears of a run's end."""
 
     name = "discogs"
     timetables = [MonthlyDumpTimetable]  # noqa: RUF012 - the type that the parent class declares
+    listeners = [listeners]  # noqa: RUF012

@@ -60,5 +60,6 @@ def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
         "discogs",
         "discogs.catalogue",
         "discogs.errors",
+        "discogs.listeners",
         "discogs.timetables",
     ]

@@ -71,6 +71,16 @@ def test_merges_follow_the_foreign_keys_and_staging_waits_for_no_merge(dag: Any)
         assert not {each for each in stage.upstream_task_ids if each.endswith(".merge")}
 
 
+def test_nothing_is_merged_before_every_file_is_staged(dag: Any) -> None:
+    first = dag.get_task(f"{ENTITIES[0]}.merge")
+
+    assert first.upstream_task_ids >= {f"{entity}.stage" for entity in ENTITIES}
+    for entity in ENTITIES:
+        merge = dag.get_task(f"{entity}.merge")
+        assert merge.trigger_rule == "none_failed_min_one_success"
+        assert merge.max_active_tis_per_dag == 1
+
+
 def test_a_failure_of_any_work_task_is_recorded(dag: Any) -> None:
     record = dag.get_task("record_failure")
 

@@ -52,8 +52,8 @@ class TaskInstance(SimpleNamespace):
     run_states: dict[str, str] = {}  # noqa: RUF012
     task_states: dict[str, str] = {}  # noqa: RUF012
 
-    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
-        return self.run_states[run_id]
+    def get_dr_count(self, dag_id: str, run_ids: list[str], states: list[str]) -> int:
+        return sum(self.run_states.get(run_id) in states for run_id in run_ids)
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
         return {run_ids[0]: self.task_states}
@@ -135,7 +135,7 @@ def load(plan: dict[str, Any]) -> dict[str, Any]:
         for shard in shards:
             run(StageOperator(shard=shard, **given))
         run(MergeOperator(**given))
-    run(ChecksOperator(task_id="t", plan=plan))
+    run(ChecksOperator(task_id="t", plan=plan, files=[]))
     report: dict[str, Any] = run(CompleteOperator(task_id="t", plan=plan))
     return report
 
@@ -249,7 +249,7 @@ def test_a_failed_check_fails_the_task(
         conn.execute("UPDATE entity_loads SET records = records + 7")
 
     with pytest.raises(ChecksFailed, match=str(MONTH)):
-        run(ChecksOperator(task_id="t", plan=plan))
+        run(ChecksOperator(task_id="t", plan=plan, files=[]))
 
 
 def test_cleanup_keeps_files_when_it_is_told_to(

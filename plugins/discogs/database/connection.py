@@ -119,7 +119,8 @@ def explain(error: psycopg.Error) -> DiscogsError:
         return DatabaseUnavailable(f"The connection to PostgreSQL was lost: {text}")
     if state.startswith("53"):  # disk full, out of memory, too many connections
         return DatabaseUnavailable(f"PostgreSQL has run out of something: {text}")
-    if state in {"55P03", "40P01", "40001"}:  # lock not available, deadlock, serialization
+    # Lock not available; 40 transaction rollback: deadlock, serialization failure and their like.
+    if state == "55P03" or state.startswith("40"):
         return LockBusy(f"Another connection holds what is needed: {text}")
     if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
         return DatabaseError(

@@ -235,6 +235,22 @@ class MonthLife:
 
     # -- the rows ------------------------------------------------------------------------
 
+    def take_turn(self, is_alive: Callable[[RunIdentity], bool]) -> MonthRecord | None:
+        """Begin the processing, unless another month's is under way.
+
+        Months that are merged one after the other are staged once; a backfill has several at
+        work. Call it under a lock, so that of two months one begins.
+
+        :param is_alive: as in :meth:`claim`.
+        :returns: the month that has the turn, or None when it is this one's.
+        """
+        history.reconcile(self.repository, is_alive)
+        for record in self.repository.all():
+            if record.status is Status.PROCESSING and record.month != self.month:
+                return record
+        self.processing()
+        return None
+
     def processing(self) -> bool:
         """The row becomes ``processing``.
 
@@ -247,21 +263,34 @@ class MonthLife:
         stats = {**report, "sha256": self._expected(wanted)}
         self.repository.record_entity_stats(self.month, wanted.entity, stats)
 
-    def complete(self) -> MonthRecord:
-        """Everything is merged and checked; the row becomes ``completed``."""
+    def complete(self, entities: Sequence[Entity] = ()) -> MonthRecord:
+        """Everything is merged and checked; the row becomes ``completed``.
+
+        :param entities: those that must be merged by now.
+        :raises MonthNotReady: naming the ones that are not: a task was marked as done by hand.
+        """
         record = self.repository.ensure(self.month)
         if record.status is Status.COMPLETED:
             return record
+        lacking = [str(entity) for entity in entities if not _loaded(record, entity)]
+        if lacking:
+            raise MonthNotReady(
+                f"{self.month} is not completed: {', '.join(lacking)} not merged."
+                " Clear their merge tasks, and what follows them."
+            )
         # Whatever failed before was done again since: this comes after all of it.
         self.repository.move(self.month, Status.PROCESSING, run=self.run)
         return self.repository.move(self.month, Status.COMPLETED, run=self.run)
 
-    def failed(self, message: str) -> MonthRecord | None:
+    def failed(self, message: str, limit: int | None = None) -> MonthRecord | None:
         """The row becomes ``failed``; the first failure's message of a run stays.
 
+        :param limit: failed attempts after which another run's failure is not counted.
         :returns: None when the month is another run's.
         """
-        return history.record_failure(self.repository, self.month, self.run, message)
+        return history.record_failure(
+            self.repository, self.month, self.run, message, limit=limit, started=self.since
+        )
 
     def cleanup(self, storage: DumpStorage, settings: Settings, *, keep_all: bool) -> CleanupReport:
         """Delete the files that retention lets go."""

@@ -30,6 +30,7 @@ from discogs.errors import (
 )
 from discogs.months.checks import CheckResult, run_checks
 from discogs.months.merge import EntityReport, merge
+from discogs.months.plan import COMMAND, month_lock
 from discogs.months.progress import OnProgress
 from discogs.months.stage import StageReport, stage
 from discogs.settings import Settings
@@ -42,9 +43,6 @@ log = logging.getLogger(__name__)
 
 #: How many seconds a load waits for another of the same month: a killed one is soon gone.
 _LOCK_SECONDS = 5
-
-#: How the command line signs the rows that it moves.
-COMMAND = "command line"
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ def load_folder(
     migrate(connect, settings.schema)
     repository = PostgresMonthRepository(connect)
     run = tracking.RunIdentity(dag_id=COMMAND, run_id=run_id)
-    key = f"month:{settings.schema}:{month}"
+    key = month_lock(settings.schema, month)
     with connect() as conn, advisory_lock(conn, key, wait=_LOCK_SECONDS):
         _claim(repository, month, run)
         try:

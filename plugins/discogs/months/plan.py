@@ -13,6 +13,14 @@ from discogs.errors import MonthMismatch
 
 ALL = tuple(Entity)
 
+#: How the command line signs the rows that it moves, in place of a DAG's id.
+COMMAND = "command line"
+
+
+def month_lock(schema: str, month: Month) -> str:
+    """The key of the lock that the command line holds as long as it works on a month."""
+    return f"month:{schema}:{month}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadPlan:

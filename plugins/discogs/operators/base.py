@@ -126,6 +126,33 @@ class DiscogsOperator(BaseOperator):
             since=started if started is not None else dt.datetime.now(dt.timezone.utc),
         )
 
+    def is_alive(self, context: Context, run: RunIdentity) -> bool:
+        """Whether a run that a row names may still be at work.
+
+        Runs that Airflow no longer has are not; a command holds a lock as long as it lives.
+        """
+        from discogs.months.plan import COMMAND, month_lock
+        from discogs.tracking import history
+
+        if run.dag_id != COMMAND:
+            states = ["queued", "running"]
+            ti: Any = context["ti"]
+            count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
+            return count > 0
+        from discogs.database.connection import advisory_lock
+        from discogs.errors import LockBusy
+
+        with self.postgres.connect() as conn:
+            for record in history.of_run(self.postgres.repository(), run):
+                try:
+                    with advisory_lock(
+                        conn, month_lock(self.settings.schema, record.month), wait=0
+                    ):
+                        conn.rollback()
+                except LockBusy:
+                    return True
+        return False
+
 
 def run_identity(context: Any) -> RunIdentity:
     """The run that a task belongs to."""
@@ -135,15 +162,15 @@ def run_identity(context: Any) -> RunIdentity:
     return RunIdentity(dag_run.dag_id, dag_run.run_id)
 
 
-def wanted_file(files: Sequence[dict[str, Any]], entity: Entity) -> Wanted:
+def wanted_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> Wanted:
     """The file of an entity among those that a run fetches.
 
     :raises AirflowSkipException: when there is none: the entity is not asked for, or was loaded
-        from the same bytes before.
+        from the same bytes before, or nothing is fetched at all.
     """
     from discogs.months.plan import Wanted
 
-    for item in files:
+    for item in files or ():
         wanted = Wanted.from_dict(item)
         if wanted.entity is entity:
             return wanted

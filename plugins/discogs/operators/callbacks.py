@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any
 
 from discogs.operators.base import run_identity
+from discogs.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,11 +23,15 @@ def task_failed(context: Context) -> None:
 
 
 def run_failed(context: Context) -> None:
-    """A run failed. Called by the dag-processor, also for a task that was killed."""
-    _record(context, f"The run failed: {context.get('reason') or 'see the logs of its tasks'}")
+    """A run failed. Called by the dag-processor, also for a task that was killed.
+
+    It may come late, when the run was started again.
+    """
+    said = context.get("reason") or "see the logs of its tasks"
+    _record(context, f"The run failed: {said}", ended=getattr(context["dag_run"], "end_date", None))
 
 
-def _record(context: Any, message: str) -> None:
+def _record(context: Any, message: str, ended: dt.datetime | None = None) -> None:
     from discogs.hooks.postgres import DiscogsPostgresHook
     from discogs.months.plan import resolve_month
     from discogs.tracking import history
@@ -37,7 +43,15 @@ def _record(context: Any, message: str) -> None:
         run_after=dag_run.run_after,
     )
     repository = DiscogsPostgresHook().repository()
-    record = history.record_failure(repository, month, run_identity(context), message)
+    record = history.record_failure(
+        repository,
+        month,
+        run_identity(context),
+        message,
+        limit=Settings.from_environment().max_attempts,
+        started=dag_run.start_date,
+        ended=ended,
+    )
     if record is not None:
         log.info("%s is %s: %s", month, record.status, record.error_message)
 

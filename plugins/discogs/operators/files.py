@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from discogs.operators.base import DiscogsOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from discogs.tracking.model import RunIdentity
+_TURN_SECONDS = 60.0  # between two looks whether another month is still being processed
 
 
 class FetchChecksumsOperator(DiscogsOperator):
@@ -20,12 +21,12 @@ class FetchChecksumsOperator(DiscogsOperator):
 
     def work(self, context: Context) -> list[dict[str, Any]]:
         from discogs.database.connection import advisory_lock
+        from discogs.months.plan import month_lock
 
         plan, life = self.load_plan, self.life(context)
-        # The command line holds this lock as long as it works on the month.
-        key = f"month:{self.settings.schema}:{plan.month}"
+        key = month_lock(self.settings.schema, plan.month)
         with self.postgres.connect() as conn, advisory_lock(conn, key, wait=0):
-            life.claim(lambda run: self._is_alive(context, run))
+            life.claim(lambda run: self.is_alive(context, run))
         with self.dumps.source(self.settings) as source:
             dump = source.find(plan.month, plan.entities)
             files = life.wanted(plan, dump, source.checksums(dump))
@@ -35,17 +36,6 @@ class FetchChecksumsOperator(DiscogsOperator):
         for wanted in files:
             self.log.info("%s: SHA-256 %s", wanted.file.url, wanted.sha256)
         return [wanted.as_dict() for wanted in files]
-
-    def _is_alive(self, context: Context, run: RunIdentity) -> bool:
-        """Whether Airflow has a run that may still be at work."""
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
-        try:
-            state = context["ti"].get_dagrun_state(run.dag_id, run.run_id)
-        except AirflowRuntimeError as error:
-            self.log.info("Airflow does not know %s: %s", run, error)
-            return False
-        return str(state) in {"queued", "running"}
 
 
 class _FileOperator(DiscogsOperator):
@@ -101,7 +91,10 @@ class ChecksumOperator(_FileOperator):
 
 
 class ReadyOperator(DiscogsOperator):
-    """All files are there and right. Returns the numbers of the shards to stage.
+    """All files are there and right, and it is this month's turn to be processed.
+
+    While another month is, the task waits in the triggerer. Returns the numbers of the shards to
+    stage.
 
     :param files: those that :class:`FetchChecksumsOperator` returns.
     """
@@ -114,7 +107,25 @@ class ReadyOperator(DiscogsOperator):
         self.files = files
 
     def work(self, context: Context) -> list[int]:
+        from discogs.database.connection import advisory_lock
         from discogs.months.plan import Wanted
 
-        self.life(context).ready([Wanted.from_dict(item) for item in self.files])
+        life = self.life(context)
+        life.ready([Wanted.from_dict(item) for item in self.files])
+        with self.postgres.connect() as conn, advisory_lock(conn, f"turn:{self.settings.schema}"):
+            other = life.take_turn(lambda run: self.is_alive(context, run))
+        if other is not None:
+            self.log.info("%s is being processed by %s: waiting.", other.month, other.run)
+            self._wait()
         return list(range(self.load_plan.shards))
+
+    def resume(self, context: Context, event: Any) -> list[int]:
+        """Called when the wait is over."""
+        shards: list[int] = self.execute(context)
+        return shards
+
+    def _wait(self) -> None:
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        pause = dt.timedelta(seconds=min(self.settings.poll_seconds, _TURN_SECONDS))
+        self.defer(trigger=TimeDeltaTrigger(pause), method_name="resume")

@@ -23,7 +23,9 @@ class CompleteOperator(DiscogsOperator):
         from discogs.tracking.report import MonthReport
 
         life = self.life(context)
-        report = MonthReport.of(life.complete(), life.repository.files(life.month))
+        report = MonthReport.of(
+            life.complete(self.load_plan.entities), life.repository.files(life.month)
+        )
         for line in report.as_text().splitlines():
             self.log.info("%s", line)
         return report.as_dict()
@@ -70,7 +72,8 @@ class RecordFailureOperator(DiscogsOperator):
         named = ", ".join(failed) or "A task of the run"
         message = f"{named} failed without a word (killed, or out of time): see its log."
         if self.plan is not None:
-            record = self.life(context).failed(message)
+            life, limit = self.life(context), self.settings.max_attempts
+            record = life.failed(message, limit) or life.repository.get(life.month)
             if record is not None and record.error_message:
                 message = record.error_message
         raise AirflowFailException(message)

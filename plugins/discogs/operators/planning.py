@@ -63,11 +63,17 @@ class MigrateOperator(DiscogsOperator):
 
 
 class MonthPendingOperator(DiscogsOperator, SkipMixin):
-    """Ends the run here, skipping the rest, when the month is loaded and nothing is new."""
+    """Ends the run here, skipping the rest, when the month is loaded and nothing is new.
+
+    What runs that are no more left at work, of whatever month, becomes ``failed`` first.
+    """
 
     ui_color = "#e8b7e4"
 
     def work(self, context: Context) -> str:
+        from discogs.tracking import history
+
+        history.reconcile(self.postgres.repository(), lambda run: self.is_alive(context, run))
         with self.dumps.source(self.settings) as source:
             answer = self.life(context).pending(
                 self.load_plan, source, limit=self.settings.max_attempts

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from discogs.catalogue import Entity
 from discogs.operators.base import DiscogsOperator, wanted_file
 
@@ -92,23 +94,29 @@ class StageOperator(_EntityOperator):
 
 
 class MergeOperator(_EntityOperator):
-    """Merges an entity's staged rows into its tables, in one transaction."""
+    """Merges an entity's staged rows into its tables, in one transaction.
+
+    When another month was merged since they were staged, they are staged again first.
+    """
 
     ui_color = "#a9dcae"
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        from discogs.months.merge import merge
+        from discogs.months.load import merge_again
 
         plan, life = self.load_plan, self.life(context)
         wanted = wanted_file(self.files, Entity(self.entity))
         if not life.processing():
             self.log.info("%s is completed: nothing is merged.", plan.month)
             return None
-        report = merge(
+        name, storage = wanted.file.name, self.storage
+        report = merge_again(
             self.postgres.connect,
+            lambda: storage.open(name),
+            name=name,
             entity=wanted.entity,
             month=plan.month,
-            settings=self.settings,
+            settings=dataclasses.replace(self.settings, shards=plan.shards),
             allow_shrink=plan.allow_shrink,
         )
         life.merged(wanted, report.as_dict())
@@ -117,14 +125,25 @@ class MergeOperator(_EntityOperator):
 
 
 class ChecksOperator(DiscogsOperator):
-    """Asks the database whether the month came out as it should."""
+    """Asks the database whether the month came out as it should.
 
+    :param files: those that :class:`~discogs.operators.files.FetchChecksumsOperator` returns;
+        None when it was skipped, and this task is too.
+    """
+
+    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "files")
     ui_color = "#cdebd0"
+
+    def __init__(self, *, files: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.files = files
 
     def work(self, context: Context) -> list[dict[str, Any]]:
         from discogs.errors import ChecksFailed
         from discogs.months.checks import run_checks
 
+        if self.files is None:
+            raise AirflowSkipException("This run has loaded nothing.")
         plan = self.load_plan
         results = run_checks(
             self.postgres.connect, plan.month, self.settings, allow_shrink=plan.allow_shrink

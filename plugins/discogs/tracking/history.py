@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from discogs.catalogue import Month
+from discogs.catalogue import Entity, Month
 from discogs.errors import MonthTaken
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 from discogs.tracking.repository import MonthRepository
@@ -39,18 +39,70 @@ def at_work(repository: MonthRepository) -> list[MonthRecord]:
 
 
 def record_failure(
-    repository: MonthRepository, month: Month, run: RunIdentity, error_message: str
+    repository: MonthRepository,
+    month: Month,
+    run: RunIdentity,
+    error_message: str,
+    *,
+    limit: int | None = None,
+    started: dt.datetime | None = None,
+    ended: dt.datetime | None = None,
 ) -> MonthRecord | None:
     """Move a month to ``failed`` for a run; safe from several callbacks of one failure.
 
-    :returns: None, with nothing changed, when the month is another run's.
+    :param limit: failed attempts after which no run tries any more, so that the failure of
+        another run is none of the month's.
+    :param started: when the run began, or began again: what failed before is told anew.
+    :param ended: when the run ended: what it did since, begun again, has not failed.
+    :returns: None, with nothing changed, when the month is another run's, or as above.
     """
-    repository.ensure(month)
+    record = repository.ensure(month)
+    if record.run == run:
+        if ended is not None and record.status.at_work and record.updated_at > ended:
+            return None
+        again = started is not None and record.updated_at < started
+        if record.status is Status.FAILED and again:
+            repository.move(month, Status.DOWNLOADING, run=run)  # as a further attempt
+    elif record.status is Status.FAILED and limit is not None and record.retry_count >= limit:
+        log.info("%s has failed %d times: this is no further attempt", month, record.retry_count)
+        return None
     try:
         return repository.move(month, Status.FAILED, run=run, error_message=error_message)
     except MonthTaken as taken:
         log.warning("The failure of %s is not recorded: %s", run, taken)
         return None
+
+
+def settle(
+    repository: MonthRepository, month: Month, run: RunIdentity, entities: Collection[Entity]
+) -> MonthRecord | None:
+    """Bring a month to rest whose run ended as a success, if it has not come there by itself.
+
+    Somebody has marked the run so: the month is ``completed`` if all that it should load is
+    merged from the bytes that are published, and else ``failed``, so that it is tried again.
+
+    :returns: None when there is nothing to do.
+    """
+    record = repository.get(month)
+    if record is None or record.run != run or not record.status.at_work:
+        return None
+    published = set(record.expected_checksums.values())
+    stats = record.processing_stats
+    lacking = [
+        str(entity)
+        for entity in entities
+        if stats.get(str(entity), {}).get("sha256") not in published
+    ]
+    if lacking:
+        return record_failure(
+            repository,
+            month,
+            run,
+            f"The run was marked as a success before {', '.join(lacking)} of {month} were loaded."
+            " Clear its tasks, or trigger the month again.",
+        )
+    repository.move(month, Status.PROCESSING, run=run)
+    return repository.move(month, Status.COMPLETED, run=run)
 
 
 def reconcile(
