@@ -15,13 +15,14 @@ from psycopg.rows import TupleRow
 
 from discogs.catalogue import Month
 from discogs.database.sql import read
-from discogs.errors import StagingTaken
+from discogs.errors import LockBusy, StagingTaken
 from discogs.tables import EntityTables, Table
 
 Connection = psycopg.Connection[TupleRow]
 
 #: Beside the tables' own rows: ids that the dump lacks, names, rejected records, and claims.
 ABSENT, NAMES, REJECTED, CLAIMS = "absent", "names", "rejected", "claims"
+_EXTRAS = (ABSENT, NAMES, REJECTED, CLAIMS)
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,13 @@ class Staging:
 
     def drop(self, conn: Connection) -> None:
         """Drop what is there; the caller commits."""
-        names = [self.table(table) for table in self.tables.all]
-        names += [self.extra(kind) for kind in (ABSENT, NAMES, REJECTED, CLAIMS)]
-        conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(names)))
+        names = sql.SQL(", ").join(self._all())
+        conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(names))
+
+    def _all(self) -> list[sql.Identifier]:
+        return [self.table(table) for table in self.tables.all] + [
+            self.extra(kind) for kind in _EXTRAS
+        ]
 
     def clear_shard(self, conn: Connection, shard: int, shards: int) -> None:
         """Remove one shard's rows; the caller commits."""
@@ -132,6 +137,37 @@ class Staging:
         if found:
             root = self.table(self.tables.root)
             conn.execute(sql.SQL("DELETE FROM {} WHERE placeholder").format(root))
+
+    def lock(self, conn: Connection, claims: dict[int, UUID], seconds: float) -> None:
+        """Keep everybody else away from the tables until the transaction ends.
+
+        :param seconds: how long to wait for those who are at them.
+        :raises LockBusy: when somebody is at them still, saying who.
+        :raises StagingTaken: when another try has one of the shards.
+        """
+        names = sql.SQL(", ").join(self._all())
+        conn.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(seconds * 1000)}ms"])
+        try:
+            with conn.transaction():
+                conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
+        except psycopg.errors.LockNotAvailable:
+            raise self.busy(conn) from None
+        except psycopg.errors.UndefinedTable:
+            raise StagingTaken(self.tables.entity, self.month) from None
+        conn.execute("SET LOCAL lock_timeout TO DEFAULT")
+        self.hold(conn, claims)
+
+    def busy(self, conn: Connection) -> LockBusy:
+        """The error that names who is at the tables."""
+        names = [self.suffixed(table.name) for table in self.tables.all]
+        names += [self.suffixed(f"{self.tables.entity}_{kind}") for kind in _EXTRAS]
+        given = {"schema": self.schema, "tables": names}
+        rows = conn.execute(read("first_load/holders.sql"), given).fetchall()
+        who = "; ".join(str(row[0]) for row in rows) or "a connection that has just gone"
+        return LockBusy(
+            f"The staging tables of {self.tables.entity} of {self.month} are held by {who}."
+            " Wait for it to end, or stop it."
+        )
 
     def claim(self, conn: Connection, shard: int) -> UUID:
         """Take a shard from whatever try had it; commits.

@@ -26,6 +26,8 @@ from discogs.settings import Settings
 
 #: How many seconds a merge waits for another merge of the same entity.
 _LOCK_SECONDS = 600
+#: How many seconds a merge waits for what a vanished stage task has left in staging tables.
+_STAGING_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,12 @@ def _merge(
         build_keys(connect, staging, keys, claims)
         patience = Patience(entity, settings.swap_seconds)
         outwait_snapshots(conn, patience)
-        staging.hold(conn, claims)
+        staging.lock(conn, claims, _STAGING_SECONDS)
         if adopt(conn, staging, patience):
             done = Merged(sum(shard.report["changed"] for shard in shards), 0, 0, 0, 0, 0)
     if done is None:
         first = False
-        staging.hold(conn, claims)
+        staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
         done = merge_rows(conn, staging, Place.among(month, list(merged)))
     report = _report(entity, month, shards, done, first, started)

@@ -60,6 +60,8 @@ class StageReport:
     copied_bytes: int
     seconds: float
     first_load: bool
+    #: Of all workers together.
+    copy_seconds: float = 0.0
     #: Elements, attributes and texts that the mapping does not know, in the records looked into.
     unmapped: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +94,8 @@ def stage(
     :param total_bytes: the packed size, for progress.
     :raises DumpError: when the file is not the whole dump that it should be.
     :raises DatabaseUnavailable: when the connection is lost.
+    :raises LockBusy: when an earlier try does not let go of the shard.
+    :raises StagingTaken: when a later try has taken the shard.
     """
     stager = _Stager(connect, name, entity, month, settings, shard, shards)
     stager.progress = (on_progress, total_bytes)
@@ -135,7 +139,11 @@ class _Stager:
         self.rejected: list[Rejected] = []
 
     def run(self, conn: Connection, packed: BinaryIO) -> StageReport:
-        generation, claim = self._prepare(conn)
+        try:
+            generation, claim = self._prepare(conn)
+        except psycopg.errors.LockNotAvailable:
+            conn.rollback()
+            raise self.staging.busy(conn) from None
         pipeline = Pipeline(
             self.connect,
             self.staging,
@@ -166,6 +174,7 @@ class _Stager:
             copied_bytes=written.copied_bytes,
             seconds=round(time.monotonic() - self.started, 3),
             first_load=self.first,
+            copy_seconds=round(written.copy_seconds, 3),
             unmapped=dict(self.probe.unmapped),
         )
         if report.unmapped:

@@ -96,7 +96,13 @@ def test_a_load_beside_a_paused_one_says_who_is_in_its_way(
     assert outcome(dsn) == prepared.outcomes[month]
 
 
-@pytest.mark.parametrize("lost", ["true", LOCK_HOLDERS], ids=["everything", "locks"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param("true", id="everything"),
+        pytest.param(LOCK_HOLDERS, id="locks", marks=pytest.mark.full),
+    ],
+)
 @pytest.mark.parametrize(("month", "point"), cases({"2026-05 before the rows", "2026-06 merged"}))
 def test_a_load_that_lost_its_connections_writes_nothing_more(
     prepared: Prepared, start: Start, month: Month, point: Point, lost: str
@@ -104,10 +110,15 @@ def test_a_load_that_lost_its_connections_writes_nothing_more(
     dsn = start(month)
     with paused(dsn, prepared, month, point) as zombie:
         assert terminate(dsn, lost) > 0
+        with Load(dsn, prepared.folder, month) as retry:
+            code, said = retry.end()
+        # A worker that stands still in the middle of a COPY is waited for, but not for ever.
+        assert code == 0 or "held by server process" in said
+    if code:
         load(dsn, prepared.folder, month)
     code, said = zombie.ended
     assert code == 1
-    assert said.startswith("discogs: ")
+    assert said.splitlines()[-1].startswith("discogs: ")
     assert "Traceback" not in said
     assert outcome(dsn) == prepared.outcomes[month]
 
