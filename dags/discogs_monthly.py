@@ -26,8 +26,11 @@ from typing import Any
 
 from airflow.sdk import DAG, TaskGroup
 
+from discogs import notifications
+from discogs.assets import all_assets
 from discogs.catalogue import Entity
 from discogs.operators.callbacks import run_failed, task_failed
+from discogs.operators.docs import document
 from discogs.operators.files import (
     ChecksumOperator,
     DownloadOperator,
@@ -45,6 +48,7 @@ from discogs.timetables import MonthlyDumpTimetable
 
 ENTITIES = [str(entity) for entity in Entity]
 SETTINGS = Settings.from_environment()
+DEFAULT_POOL = "default_pool"  # where the first task tells that another one is missing
 
 with DAG(
     dag_id="discogs_monthly",
@@ -55,7 +59,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params=load_params(SETTINGS),
-    tags=["discogs"],
+    tags=["discogs", "postgres", "monthly"],
     default_args={
         "owner": "discogs",
         "retries": SETTINGS.task_retries,
@@ -64,10 +68,13 @@ with DAG(
         "max_retry_delay": dt.timedelta(hours=1),
         "retry_policy": TransientRetryPolicy(),
         "on_failure_callback": task_failed,
+        **SETTINGS.task_options,
     },
-    on_failure_callback=run_failed,
+    on_failure_callback=[run_failed, *notifications.on_failure(SETTINGS)],
+    on_success_callback=notifications.on_success(SETTINGS),
+    deadline=notifications.on_late(SETTINGS),
 ) as dag:
-    resolve_month = ResolveMonthOperator(task_id="resolve_month")
+    resolve_month = ResolveMonthOperator(task_id="resolve_month", pool=DEFAULT_POOL)
     plan = resolve_month.output
     migrate = MigrateOperator(task_id="migrate")
     month_pending = MonthPendingOperator(task_id="month_pending", plan=plan)
@@ -109,7 +116,7 @@ with DAG(
     checks = ChecksOperator(
         task_id="checks", plan=plan, files=files, trigger_rule="none_failed_min_one_success"
     )
-    complete = CompleteOperator(task_id="complete", plan=plan)
+    complete = CompleteOperator(task_id="complete", plan=plan, outlets=all_assets(SETTINGS))
     cleanup = CleanupOperator(task_id="cleanup", plan=plan)
     merges >> checks >> complete >> cleanup
 
@@ -120,3 +127,5 @@ with DAG(
         record_failure
     )
     [*stages, *merges, checks, complete] >> record_failure
+
+    document(dag)

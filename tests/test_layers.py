@@ -19,9 +19,11 @@ BASE = {"catalogue", "errors", "settings", "sqlfiles", "tables"}
 CORE = {"dumps", "records", "database", "tracking"}
 FACE = {
     "airflow_plugin",
+    "assets",
     "callbacks",
     "hooks",
     "listeners",
+    "metrics",
     "notifications",
     "operators",
     "sensors",

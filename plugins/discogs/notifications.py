@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -223,13 +223,16 @@ class LateNotifier(DiscogsNotifier):
 # -- what the DAG is given -----------------------------------------------------------------
 
 
-def on_failure(settings: Settings) -> list[DiscogsNotifier]:
+def on_failure(settings: Settings) -> list[Callable[[Context], None]]:
     """The notifiers of a failed run that the settings ask for."""
-    kinds = {"failure": FailureNotifier, "retry_limit": RetryLimitNotifier}
+    kinds: dict[str, type[DiscogsNotifier]] = {
+        "failure": FailureNotifier,
+        "retry_limit": RetryLimitNotifier,
+    }
     return [kind() for name, kind in kinds.items() if name in settings.alerts]
 
 
-def on_success(settings: Settings) -> list[DiscogsNotifier]:
+def on_success(settings: Settings) -> list[Callable[[Context], None]]:
     """The notifiers of a run that ended well."""
     return [SuccessNotifier()] if "success" in settings.alerts else []
 

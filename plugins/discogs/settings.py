@@ -373,6 +373,12 @@ class Settings:
         return cls(**values)
 
     @property
+    def task_options(self) -> dict[str, str]:
+        """What a task is given to run in the pool and the queue, where they are set."""
+        options = {"pool": self.pool, "queue": self.queue}
+        return {name: value for name, value in options.items() if value is not None}
+
+    @property
     def staging_schema(self) -> str:
         """The schema that holds a month's rows until they are merged."""
         return f"{self.schema}_staging"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from requests import Session
 
+    from discogs.catalogue import Month
     from discogs.dumps.source import DumpSource
 
 DEFAULT_LAYOUT = "data.discogs.com"
@@ -93,6 +94,18 @@ class DiscogsDumpsHook(HttpHook):
                     " or ".join(map(str, Layout)),
                 )
             yield DumpSource(session, self.base_url, layout, Limits.of(settings))
+
+    def listing_url(self, month: Month) -> str:
+        """The address of the server's list of what a month has, for a browser.
+
+        :raises AddressInvalid: when the connection names no HTTP address.
+        """
+        from discogs.dumps.names import Layout, checked_base
+
+        connection = self._connection()
+        self._set_base_url(connection)
+        layout = connection.extra_dejson.get("layout", DEFAULT_LAYOUT)
+        return Layout(layout).listing_url(checked_base(self.base_url), month)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the server lists dumps; what Airflow's *Test* button calls."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -25,16 +26,18 @@ from discogs.records.engine import Engine
 
 @dataclass
 class Written:
-    """What the workers of one shard wrote."""
+    """What the workers of one shard wrote; ``copy_seconds`` are theirs together."""
 
     rows: int = 0
     copied_bytes: int = 0
+    copy_seconds: float = 0.0
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
 
     def add(self, other: Written) -> None:
         self.rows += other.rows
         self.copied_bytes += other.copied_bytes
+        self.copy_seconds += other.copy_seconds
         self.rejected += other.rejected
         for kind, names in other.names.items():
             self.names.setdefault(kind, {}).update(names)
@@ -125,13 +128,13 @@ class Pipeline:
                 parsed = self.engine.parse(block)
                 for name, batch in parsed.tables.items():
                     gathered.setdefault(name, []).append(batch)
-                written.add(Written(parsed.rows, 0, parsed.names, parsed.rejected))
+                written.add(Written(parsed.rows, names=parsed.names, rejected=parsed.rejected))
                 size += len(block.data)
                 if size >= self.flush_bytes:
-                    written.copied_bytes += self._flush(conn, gathered)
+                    written.add(self._flush(conn, gathered))
                     size = 0
             if not self.stop.is_set():
-                written.copied_bytes += self._flush(conn, gathered)
+                written.add(self._flush(conn, gathered))
         except psycopg.Error as error:
             raise explain(error) from error
         finally:
@@ -142,10 +145,10 @@ class Pipeline:
         self,
         conn: psycopg.Connection[tuple[object, ...]],
         gathered: dict[str, list[pa.RecordBatch]],
-    ) -> int:
-        sent = 0
+    ) -> Written:
+        sent, started = 0, time.monotonic()
         self.staging.hold(conn, self.claims)
         for table in self.staging.tables.all:
             sent += copy_batches(conn, self.staging.table(table), gathered.pop(table.name, []))
         conn.commit()
-        return sent
+        return Written(copied_bytes=sent, copy_seconds=time.monotonic() - started)

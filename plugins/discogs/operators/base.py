@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -58,13 +59,19 @@ class DiscogsOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         self._working = True
         try:
-            return self.work(context)
+            result = self.work(context)
         finally:
             self._working = False
+        if result is not None:
+            self.measure(result)
+        return result
 
     def work(self, context: Context) -> Any:
         """What the step does."""
         raise NotImplementedError
+
+    def measure(self, result: Any) -> None:
+        """Tell Airflow's metrics of what the step did, where it does something to measure."""
 
     def on_kill(self) -> None:
         """Cancel what the database is doing for this task, and leave its code.
@@ -175,3 +182,9 @@ def wanted_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> Wante
         if wanted.entity is entity:
             return wanted
     raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
+
+
+def disk_of(storage: DumpStorage) -> dict[str, Any] | None:
+    """Use of the storage's disk, as the metrics take it; None when it is not local."""
+    use = storage.disk_use()
+    return dataclasses.asdict(use) if use is not None else None

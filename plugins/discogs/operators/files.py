@@ -6,7 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from discogs.operators.base import DiscogsOperator
+from discogs import metrics
+from discogs.operators.base import DiscogsOperator, disk_of
+from discogs.operators.links import DumpListingLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,6 +19,7 @@ _TURN_SECONDS = 60.0  # between two looks whether another month is still being p
 class FetchChecksumsOperator(DiscogsOperator):
     """Takes the month for this run, reads its CHECKSUM, and returns the files to fetch."""
 
+    operator_extra_links = (DumpListingLink(),)
     ui_color = "#d9e8f5"
 
     def work(self, context: Context) -> list[dict[str, Any]]:
@@ -43,6 +46,8 @@ class _FileOperator(DiscogsOperator):
 
     :param file: one of those that :class:`FetchChecksumsOperator` returns.
     """
+
+    operator_extra_links = (DumpListingLink(),)
 
     template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "file")
     template_fields_renderers = {**DiscogsOperator.template_fields_renderers, "file": "json"}  # noqa: RUF012
@@ -71,6 +76,12 @@ class DownloadOperator(_FileOperator):
             self.log.info("The month is completed: nothing is fetched.")
             return None
         return report.as_dict()
+
+    def measure(self, result: dict[str, Any]) -> None:
+        from discogs.months.plan import Wanted
+
+        metrics.downloaded(str(Wanted.from_dict(self.file).entity), result)
+        metrics.disk(disk_of(self.storage))
 
 
 class ChecksumOperator(_FileOperator):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from discogs.operators.base import DiscogsOperator
+from discogs import metrics
+from discogs.operators.base import DiscogsOperator, disk_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
     from discogs.months.lifecycle import MonthLife
 
 
+_COUNTS = ("read", "unchanged", "inserted", "updated", "removed", "restored", "rejected")
+
+
 class CompleteOperator(DiscogsOperator):
-    """The month is loaded. Returns its report."""
+    """The month is loaded. Returns its report, and emits the events of its assets.
+
+    All from this one task: events of two tasks that end together may leave a DAG that waits for
+    both assets waiting for ever.
+    """
 
     ui_color = "#a9dcae"
 
@@ -28,7 +36,28 @@ class CompleteOperator(DiscogsOperator):
         )
         for line in report.as_text().splitlines():
             self.log.info("%s", line)
+        self._emit(context, report.as_dict())
         return report.as_dict()
+
+    def _emit(self, context: Context, report: dict[str, Any]) -> None:
+        from discogs.assets import entity_asset
+
+        loaded = {
+            entity_asset(name, self.settings): stats for name, stats in report["entities"].items()
+        }
+        # Airflow emits an event for every outlet that is left.
+        self.outlets = [asset for asset in self.outlets if asset in loaded]
+        for asset in self.outlets:
+            event = context["outlet_events"][asset]
+            event.add_partitions(report["year_month"])
+            event.extra = {
+                "year_month": report["year_month"],
+                "dump_date": report["dump_date"],
+                **{count: loaded[asset].get(count) for count in _COUNTS},
+            }
+
+    def measure(self, result: dict[str, Any]) -> None:
+        metrics.completed(result)
 
 
 class CleanupOperator(DiscogsOperator):
@@ -56,6 +85,9 @@ class CleanupOperator(DiscogsOperator):
             self.log.info("Dropped left-over staging tables: %s.", ", ".join(dropped))
         return dropped
 
+    def measure(self, result: dict[str, Any]) -> None:
+        metrics.disk(disk_of(self.storage))
+
 
 class RecordFailureOperator(DiscogsOperator):
     """Runs when a task of the run has failed: the month becomes ``failed``, and this task fails.
@@ -66,6 +98,7 @@ class RecordFailureOperator(DiscogsOperator):
     ui_color = "#f4b6b6"
 
     def work(self, context: Context) -> None:
+        metrics.failed()
         run = context["dag_run"]
         states = context["ti"].get_task_states(run.dag_id, run_ids=[run.run_id])[run.run_id]
         failed = sorted(name for name, state in states.items() if state == "failed")

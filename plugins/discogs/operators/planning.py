@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import SkipMixin
 
 from discogs.operators.base import DiscogsOperator
+from discogs.operators.links import DumpListingLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,9 +23,14 @@ class ResolveMonthOperator(DiscogsOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         from discogs.catalogue import Entity
+        from discogs.errors import PoolMissing
+        from discogs.listeners import MISSING_POOL
         from discogs.months.plan import LoadPlan, resolve_month
 
         params, run = context["params"], context["dag_run"]
+        missing = (run.conf or {}).get(MISSING_POOL)
+        if missing:
+            raise PoolMissing(missing)
         month = resolve_month(
             partition_key=run.partition_key,
             year_month=params.get("year_month"),
@@ -68,6 +74,7 @@ class MonthPendingOperator(DiscogsOperator, SkipMixin):
     What runs that are no more left at work, of whatever month, becomes ``failed`` first.
     """
 
+    operator_extra_links = (DumpListingLink(),)
     ui_color = "#e8b7e4"
 
     def work(self, context: Context) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from discogs import metrics
 from discogs.catalogue import Entity
 from discogs.operators.base import DiscogsOperator, wanted_file
 
@@ -73,6 +74,9 @@ class StageOperator(_EntityOperator):
         self.log.info("%s", report)
         return report.as_dict()
 
+    def measure(self, result: dict[str, Any]) -> None:
+        metrics.staged(self.entity, result)
+
     def _tell(self) -> Callable[[Progress], None]:
         """Logs progress, not more often than DISCOGS_PROGRESS_SECONDS."""
         from discogs.months.progress import Ticker
@@ -122,6 +126,9 @@ class MergeOperator(_EntityOperator):
         life.merged(wanted, report.as_dict())
         self.log.info("%s", report)
         return report.as_dict()
+
+    def measure(self, result: dict[str, Any]) -> None:
+        metrics.merged(self.entity, result)
 
 
 class ChecksOperator(DiscogsOperator):

@@ -10,6 +10,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from discogs.errors import DiscogsError, DumpIncomplete, DumpNotPublished, SourceError
+from discogs.operators.links import DumpListingLink
 from discogs.settings import Settings
 from discogs.triggers.dumps import DumpAvailableTrigger, wait_after
 
@@ -34,6 +35,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     :param wait: how long in all; by default ``DISCOGS_WAIT_SECONDS``.
     """
 
+    operator_extra_links = (DumpListingLink(),)
     template_fields: Sequence[str] = ("plan", "dumps_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json"}
     ui_color = "#e6f1f2"

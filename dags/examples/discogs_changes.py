@@ -1,0 +1,49 @@
+"""
+### What a month changed
+
+An example of a DAG of your own behind `discogs_monthly`: it starts when a month's four entities
+are loaded, with the month as its partition key, and lists what changed from `entity_changes`.
+Added when `DISCOGS_EXAMPLES` is `true`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, PartitionedAssetTimetable, get_current_context, task
+
+from discogs.assets import entity_asset
+from discogs.settings import Settings
+
+if Settings.from_environment().examples:
+    with DAG(
+        dag_id="discogs_changes",
+        description="Lists what a month of Discogs changed",
+        doc_md=__doc__,
+        schedule=PartitionedAssetTimetable(
+            assets=entity_asset("labels")
+            & entity_asset("artists")
+            & entity_asset("masters")
+            & entity_asset("releases")
+        ),
+        catchup=False,
+        tags=["discogs", "example"],
+        default_args={"owner": "discogs"},
+    ):
+
+        @task
+        def list_changes() -> list[dict[str, Any]]:
+            """The month's changes, counted; the run's partition key is the month."""
+            from psycopg.rows import dict_row
+
+            from discogs.database.sql import read
+            from discogs.hooks.postgres import DiscogsPostgresHook
+
+            month = get_current_context()["dag_run"].partition_key
+            with DiscogsPostgresHook().connect() as conn, conn.cursor(row_factory=dict_row) as cur:
+                found = cur.execute(read("examples/month_changes.sql"), {"month": month}).fetchall()
+            for row in found:
+                print(month, row)  # noqa: T201 - a task's output is its log
+            return found
+
+        list_changes()

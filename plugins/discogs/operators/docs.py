@@ -1,0 +1,48 @@
+"""What each task's page says of it: what it does, and what may be done when it fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_AGAIN = "\n\nMay be cleared at any time: it finds what is done already."
+
+_DOCS = {
+    "resolve_month": "Which month the run is for: its partition key, else *Month* in the form, else"
+    " the month it starts in. Fails when two of them differ, and when the tasks' pool is missing.",
+    "migrate": "Brings the tables up to date (`include/sql/migrations`), each migration once, in a"
+    " transaction of its own.",
+    "month_pending": "Ends the run here when the month is loaded and its CHECKSUM is the one it was"
+    " loaded from. Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: trigger it with"
+    " *Force* when the cause is gone.",
+    "wait_for_dump": "Waits, in the triggerer, for the month's CHECKSUM, which Discogs publishes"
+    " last. Skipped when the time is over (`DISCOGS_WAIT_SECONDS`; the next day's run looks again)"
+    " and for a month that was never published.",
+    "fetch_checksums": "Takes the month for this run, so that no other works on it, and reads which"
+    " files it needs and their SHA-256.",
+    "download": "Fetches one file: resumed where the server can, retried, hashed while it is"
+    " written. A file that is there and whole is not fetched again.",
+    "checksum": "Compares a file with its published SHA-256. One that differs is fetched again,"
+    " `DISCOGS_VERIFY_ATTEMPTS` times in all.",
+    "ready": "All files are there and right: the month is `ready_for_processing`.",
+    "stage": "Reads the file, leaves unchanged records aside by their fingerprint, parses the rest"
+    " and copies their rows into staging tables. Replaces whatever an earlier try has staged.",
+    "merge": "Brings the staged rows into the entity's tables, in one transaction: readers see the"
+    " month before or the month after. Refuses a dump that shrank by more than"
+    " `DISCOGS_MAX_SHRINK`; *Allow shrink* takes it.",
+    "checks": "Counts and references of the merged tables. The SQL is in `include/sql/checks`.",
+    "complete": "The month is `completed`. Logs its report, and emits the assets' events.",
+    "cleanup": "Deletes files that `DISCOGS_KEEP_MONTHS` lets go.",
+    "record_failure": "Runs when a task has failed: the month becomes `failed`, with the error, and"
+    " so does the run. Clear the task that failed, not this one.",
+}
+
+
+def document(dag: Any) -> None:
+    """Give every task its text; mapped ones too, whose constructor has not run yet."""
+    for task in dag.tasks:
+        name = task.task_id.rpartition(".")[2]
+        text = _DOCS[name] + ("" if name == "record_failure" else _AGAIN)
+        if task.is_mapped:
+            task.partial_kwargs["doc_md"] = text
+        else:
+            task.doc_md = text
