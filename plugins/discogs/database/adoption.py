@@ -143,9 +143,9 @@ def adopt(conn: Connection, staging: Staging, patience: Patience) -> bool:
     incoming = conn.execute(read("first_load/incoming_references.sql"), given).fetchall()
     # Dropping a table locks what refers to it, and what it refers to.
     targets = {constraint.target for constraint in constraints if constraint.target is not None}
-    lock_tables(
-        conn, staging.live_schema, own | targets | {str(row[0]) for row in incoming}, patience
-    )
+    others = targets | {str(row[0]) for row in incoming}
+    tables = [table.name for table in staging.tables.all]
+    lock_tables(conn, staging.live_schema, [*tables, *sorted(others)], patience)
     if not is_adoptable(conn, staging):
         conn.rollback()
         return False

@@ -76,9 +76,11 @@ def outwait_snapshots(conn: Connection, patience: Patience) -> None:
 def lock_tables(conn: Connection, schema: str, tables: Iterable[str], patience: Patience) -> None:
     """Lock tables in ACCESS EXCLUSIVE mode until the transaction ends.
 
+    :param tables: in the order in which most readers come to them, so that the load queues
+        behind a reader at the first of them, and holds none that the reader wants.
     :raises TablesBusy: when they cannot be had in time.
     """
-    names = sorted(set(tables))
+    names = list(dict.fromkeys(tables))
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
         sql.SQL(", ").join(sql.Identifier(schema, name) for name in names)
     )

@@ -103,13 +103,8 @@ class Gate:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            host, port = self._server
             try:
-                if host.startswith("/"):
-                    server = socket.socket(socket.AF_UNIX)
-                    server.connect(f"{host}/.s.PGSQL.{port}")
-                else:
-                    server = socket.create_connection((host, port))
+                server = self._connect()
             except OSError:  # the server is down: so is what stands before it
                 client.close()
                 continue
@@ -117,6 +112,18 @@ class Gate:
             connection = _Connection(client, server)
             self._start(self._forward, connection)
             self._start(self._return, connection)
+
+    def _connect(self) -> socket.socket:
+        host, port = self._server
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            server.close()
+            raise
+        return server
 
     def _forward(self, connection: _Connection) -> None:
         """From the load to the server."""

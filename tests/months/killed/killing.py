@@ -105,7 +105,8 @@ class Load:
 def load(dsn: str, folder: Path, month: Month, **settings: str) -> None:
     """A load that nobody disturbs."""
     with Load(dsn, folder, month, **settings) as command:
-        assert command.end() == (0, "")
+        code, said = command.end()
+    assert (code, said) == (0, ""), said
 
 
 def counted(dsn: str, folder: Path, month: Month) -> int:
