@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +24,13 @@ if TYPE_CHECKING:
     from discogs.database.connection import Connect
     from discogs.demo.client import AirflowClient, TaskState
     from discogs.demo.stack import Stack
+    from discogs.sample.mirror import Mirror
     from discogs.tracking.model import MonthRecord
 
 # Nothing that is lost with the machine matters here.
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DAG_ID = "discogs_monthly"
+POLICY = Path(__file__).parent / "policy" / "airflow_local_settings.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,12 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class RunningAirflow:
     """A real Airflow with the DAG unpaused, a mirror, and the target database.
 
-    :param dumps: the folder that the mirror serves; a test puts months of its own there.
+    :param mirror: serves the folder ``dumps``, into which a test puts months of its own, and
+        misbehaves as it is told.
     """
 
     stack: Stack
     client: AirflowClient
     connect: Connect
+    mirror: Mirror
 
     @property
     def dumps(self) -> Path:
@@ -80,6 +87,42 @@ class RunningAirflow:
     def log(self, run_id: str, task_id: str, *, map_index: int = -1, try_number: int = 1) -> str:
         return self.client.logs(DAG_ID, run_id, task_id, map_index=map_index, try_number=try_number)
 
+    def execute(self, *statements: str) -> None:
+        """Run statements in the target database, each committed."""
+        with self.connect() as conn:
+            for statement in statements:
+                conn.execute(statement)
+                conn.commit()
+
+    @contextlib.contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Keep everybody else off a table."""
+        with self.connect() as conn:
+            conn.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+
+    def start_afresh(self) -> None:
+        """Leave nothing of earlier tests in the target database or the mirror's folder."""
+        self.execute(
+            "DROP SCHEMA IF EXISTS discogs CASCADE", "DROP SCHEMA IF EXISTS discogs_staging CASCADE"
+        )
+        for path in self.dumps.iterdir():
+            path.unlink()
+
+    def fault(self, name: str) -> Path:
+        """The file by which the tests' cluster policy makes a task fail, or run out of time."""
+        return self.stack.home.folder / "faults" / name
+
+    def until(self, what: str, holds: Callable[[], object], timeout: float = 60) -> None:
+        """Wait for something, and fail when it does not come."""
+        deadline = time.monotonic() + timeout
+        while not holds():
+            assert time.monotonic() < deadline, f"{what}: not after {timeout} s"
+            time.sleep(0.2)
+
+    def until_running(self, run_id: str, task_id: str, *, map_index: int = -1) -> None:
+        self.client.wait_for_task(DAG_ID, run_id, task_id, ["running"], map_index=map_index)
+
     def count(self, table: str) -> int:
         from psycopg import sql
 
@@ -92,34 +135,45 @@ class RunningAirflow:
 
 @pytest.fixture(scope="session")
 def airflow_stack() -> Iterator[RunningAirflow]:
-    """A real Airflow for the whole session, as ``make demo`` starts it, in a home of its own.
+    """A real Airflow for the whole session, as ``make up`` starts it, in a home of its own.
 
-    Tasks are tried once, so that a test sees the first failure; waits are short.
+    Tasks are tried once, so that a test sees the first failure; waits are short. The mirror of
+    dumps is in this process, so that a test can make it misbehave.
     """
     from discogs.database import embedded
     from discogs.database.connection import connector
     from discogs.demo import stack as local
     from discogs.demo.home import Home
+    from discogs.sample.mirror import Mirror
 
     home = Home(Path(tempfile.mkdtemp(prefix="discogs-airflow-", dir="/tmp")))
     home.folder.chmod(0o755)
-    home.dumps.mkdir()
-    plan = local.Plan(
-        port=0,
-        environment={
-            "DISCOGS_TASK_RETRIES": "0",
-            "DISCOGS_POLL_SECONDS": "2",
-            "DISCOGS_PROGRESS_SECONDS": "1",
-            "DISCOGS_PARSE_WORKERS": "2",
-        },
-    )
+    for folder in (home.dumps, home.folder / "faults", home.folder / "airflow" / "config"):
+        folder.mkdir(parents=True)
+    shutil.copy(POLICY, home.folder / "airflow" / "config")
     try:
         embedded.start(home.postgres, settings=QUICK)
-        stack = local.start(home, plan)
-        client = stack.client()
-        client.pause(DAG_ID, False)
-        yield RunningAirflow(stack, client, connector(stack.dsn, "discogs"))
-        client.close()
+        with Mirror(home.dumps) as mirror:
+            plan = local.Plan(
+                mode="up",
+                port=0,
+                environment={
+                    "AIRFLOW_CONN_DISCOGS_DUMPS": json.dumps(
+                        {"conn_type": "http", "host": mirror.url}
+                    ),
+                    "DISCOGS_TEST_FAULTS": str(home.folder / "faults"),
+                    "DISCOGS_TASK_RETRIES": "0",
+                    "DISCOGS_POLL_SECONDS": "2",
+                    "DISCOGS_PROGRESS_SECONDS": "1",
+                    "DISCOGS_PARSE_WORKERS": "2",
+                },
+            )
+            stack = local.start(home, plan)
+            client = stack.client()
+            client.pause(DAG_ID, False)
+            yield RunningAirflow(stack, client, connector(stack.dsn, "discogs"), mirror)
+            client.close()
+            local.stop(home)
     except BaseException:
         for path in sorted(home.logs.glob("*.log")):
             tail = "\n".join(path.read_text(errors="replace").splitlines()[-15:])
