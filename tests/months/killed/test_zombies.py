@@ -103,7 +103,7 @@ def test_a_load_beside_a_paused_one_says_who_is_in_its_way(
         pytest.param(LOCK_HOLDERS, id="locks", marks=pytest.mark.full),
     ],
 )
-@pytest.mark.parametrize(("month", "point"), cases({"2026-05 before the rows", "2026-06 merged"}))
+@pytest.mark.parametrize(("month", "point"), cases({"2026-05 before the rows"}))
 def test_a_load_that_lost_its_connections_writes_nothing_more(
     prepared: Prepared, start: Start, month: Month, point: Point, lost: str
 ) -> None:
