@@ -24,13 +24,15 @@ class Place:
     month: Month
     before: Month | None
     after: Month | None
+    #: Whether nothing of the entity was merged before, this month included.
+    first: bool = False
 
     @classmethod
     def among(cls, month: Month, merged: list[Month]) -> Place:
         """The month's neighbours among the merged ones, itself left out."""
         before = [other for other in merged if other < month]
         after = [other for other in merged if other > month]
-        return cls(month, max(before, default=None), min(after, default=None))
+        return cls(month, max(before, default=None), min(after, default=None), not merged)
 
     @property
     def newest(self) -> bool:
@@ -91,12 +93,13 @@ def merge_rows(conn: Connection, staging: Staging, place: Place) -> Merged:
         _merge_children(conn, staging, table)
     _mark_removed(conn, staging, place)
     dropped = drop_unused(conn, staging)
-    conn.execute(
-        sql.SQL(read("merge/log_changes.sql")).format(
-            feed=sql.Identifier(staging.live_schema, "entity_changes")
-        ),
-        {"month": str(place.month), "entity": str(staging.tables.entity)},
-    )
+    if not place.first:  # whoever follows the feed starts from the tables
+        conn.execute(
+            sql.SQL(read("merge/log_changes.sql")).format(
+                feed=sql.Identifier(staging.live_schema, "entity_changes")
+            ),
+            {"month": str(place.month), "entity": str(staging.tables.entity)},
+        )
     counts: dict[str, int] = dict(
         conn.execute(
             "SELECT change, count(*) FROM merge_changes WHERE change <> 'changed' OR differs"

@@ -90,6 +90,35 @@ def test_a_reader_who_never_ends_is_named_and_nothing_changes(
     assert outcome(dsn) == prepared.outcomes[FIRST]
 
 
+def test_tables_that_fill_before_the_swap_are_merged_into(prepared: Prepared, start: Start) -> None:
+    dsn = start(FIRST)
+
+    def fill() -> bool:
+        with psycopg.connect(dsn) as conn:
+            conn.execute("INSERT INTO discogs.labels (id, placeholder) VALUES (900000001, true)")
+        return True
+
+    with Gate(dsn, Point("swap", LOCKING), fill) as gate:
+        load(gate.dsn, prepared.folder, FIRST)
+        assert gate.reached.is_set()
+    assert outcome(dsn) == prepared.outcomes[FIRST]
+
+
+def test_a_first_load_below_a_users_view_leaves_the_view_and_feeds_nothing(
+    prepared: Prepared, start: Start
+) -> None:
+    dsn = start(FIRST)
+    with psycopg.connect(dsn) as conn:
+        for entity in Entity:
+            conn.execute(f"CREATE VIEW public.my_{entity} AS SELECT id FROM discogs.{entity}")
+    load(dsn, prepared.folder, FIRST)
+    assert outcome(dsn) == prepared.outcomes[FIRST]
+    with psycopg.connect(dsn) as conn:
+        row = conn.execute("SELECT count(*) FROM public.my_releases").fetchone()
+    assert row is not None
+    assert row[0] > 0
+
+
 def test_an_older_snapshot_never_sees_half_of_the_rows(prepared: Prepared, start: Start) -> None:
     dsn = start(FIRST)
     with session(dsn) as old:
