@@ -78,7 +78,7 @@ def settle(
 ) -> MonthRecord | None:
     """Bring a month to rest whose run ended as a success, if it has not come there by itself.
 
-    Somebody has marked the run so: the month is ``completed`` if all that it should load is
+    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all that it should load is
     merged from the bytes that are published, and else ``failed``, so that it is tried again.
 
     :returns: None when there is nothing to do.
@@ -98,8 +98,8 @@ def settle(
             repository,
             month,
             run,
-            f"The run was marked as a success before {', '.join(lacking)} of {month} were loaded."
-            " Clear its tasks, or trigger the month again.",
+            f"The run ended as a success, but {', '.join(lacking)} of {month} were not loaded."
+            " Clear all its tasks, or trigger the month again.",
         )
     repository.move(month, Status.PROCESSING, run=run)
     return repository.move(month, Status.COMPLETED, run=run)

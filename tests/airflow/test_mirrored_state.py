@@ -1,0 +1,252 @@
+"""The month's row says what Airflow says, whoever or whatever ends a task, a run or the DAG."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import signal
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg
+import pytest
+
+from discogs.catalogue import Month
+from discogs.demo import processes
+from discogs.sample import faults
+from discogs.sample.generator import write_months
+from discogs.tracking.model import Status
+from tests.airflow.test_clear_and_retry import trigger, undisturbed
+from tests.content import difference
+
+if TYPE_CHECKING:
+    from tests.airflow.conftest import RunningAirflow
+
+pytestmark = pytest.mark.airflow
+
+MONTH = Month(2022, 5)
+DAG_ID = "discogs_monthly"
+STOP_SECONDS = 15.0  # in which a task that is told to stop has ended; the machine may be busy
+
+
+def task_process(airflow: RunningAirflow, run_id: str, task_id: str) -> psutil.Process:
+    """The process that runs the code of a task that is running, found by the id in its title."""
+    path = f"dags/{DAG_ID}/dagRuns/{run_id}/taskInstances"
+    found = airflow.client.call("GET", path, params={"task_id": task_id, "state": "running"})
+    (ti,) = [each["id"] for each in found["task_instances"] if each["task_id"] == task_id]
+    (scheduler,) = [
+        each for each in processes.services(airflow.stack.home.run) if each.name == "scheduler"
+    ]
+    for process in scheduler.members():
+        with contextlib.suppress(psutil.Error):
+            if f"airflow worker -- {ti}" in " ".join(process.cmdline()):
+                return process
+    raise AssertionError(f"{task_id} has no process")
+
+
+def stop(airflow: RunningAirflow, run_id: str, task_id: str, number: int) -> None:
+    """Send a signal to a task, and wait until its process is gone."""
+    process, sent = task_process(airflow, run_id, task_id), time.monotonic()
+    process.send_signal(number)
+    psutil.wait_procs([process], timeout=STOP_SECONDS)
+    assert not process.is_running(), f"{task_id} lives {time.monotonic() - sent:.0f} s after it"
+
+
+def statements(airflow: RunningAirflow) -> list[str]:
+    """What the database is doing, or waiting to do, in a transaction."""
+    with psycopg.connect(airflow.stack.dsn) as conn:
+        rows = conn.execute(
+            "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
+            " AND xact_start IS NOT NULL AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid()"
+        ).fetchall()
+    return [query for (query,) in rows]
+
+
+@contextlib.contextmanager
+def held(airflow: RunningAirflow, table: str) -> Iterator[None]:
+    """Hold the labels' transaction just before its end: when it notes what it has done."""
+    with trigger(airflow, table, "INSERT", "NEW.entity = 'labels'", "PERFORM pg_sleep(120)"):
+        yield
+        # What was ended leaves no statement behind.
+        airflow.until("nothing is held", lambda: not holding(airflow), 30)
+
+
+def holding(airflow: RunningAirflow) -> bool:
+    with psycopg.connect(airflow.stack.dsn) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def row_failed(airflow: RunningAirflow, run_id: str, said: str, month: Month = MONTH) -> None:
+    """Wait until the row has failed, and compare what it says."""
+
+    def holds() -> bool:
+        record = airflow.month(str(month))
+        return record.status is Status.FAILED and record.run_id == run_id
+
+    airflow.until("the row is failed", holds, 30)
+    assert said in str(airflow.month(str(month)).error_message)
+
+
+def again(airflow: RunningAirflow, run_id: str, **options: bool) -> None:
+    """Clear what failed of a run, and wait until the row is at work again."""
+    airflow.client.clear(DAG_ID, run_id, **options)
+    airflow.until("at work", lambda: airflow.month(str(MONTH)).status.at_work)
+
+
+def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_the_same(
+    airflow_stack: RunningAirflow,
+) -> None:
+    airflow, client = airflow_stack, airflow_stack.client
+    airflow.start_afresh()
+    write_months(airflow.dumps, MONTH, releases=200, seed=8)
+    (releases,) = airflow.dumps.glob("*_releases.xml.gz")
+    part = airflow.stack.home.folder / "downloads-up" / f"{releases.name}.part"
+
+    # A download is told to stop: what it has fetched stays.
+    airflow.mirror.add(faults.stall(5_000, 300).on("download=.*releases"))
+    run_id = client.trigger(DAG_ID, partition_key=str(MONTH))
+    airflow.until("bytes have come", lambda: part.exists() and part.stat().st_size > 0)
+    airflow.until("the others are done", lambda: downloading(airflow, run_id) == 1)
+    assert airflow.month(str(MONTH)).status is Status.DOWNLOADING
+    stop(airflow, run_id, "download", signal.SIGTERM)
+    row_failed(airflow, run_id, "was told to stop")
+    assert airflow.wait(run_id) == "failed"
+    assert part.stat().st_size > 0
+
+    # The run is marked as failed while a download is at work.
+    airflow.mirror.add(faults.stall(5_000, 300).on("download=.*releases"))
+    again(airflow, run_id)
+    airflow.until("it is fetched again", lambda: downloading(airflow, run_id) == 1)
+    process = task_process(airflow, run_id, "download")
+    client.set_run_state(DAG_ID, run_id, "failed")
+    row_failed(airflow, run_id, "manually set to `failed`")
+    psutil.wait_procs([process], timeout=60)
+    assert not process.is_running()
+    row_failed(airflow, run_id, "manually set to `failed`")
+
+    # What had not begun then is skipped; with the failed ones alone cleared, nothing is loaded.
+    again(airflow, run_id)
+    assert airflow.wait(run_id) == "success"
+    row_failed(airflow, run_id, "ended as a success, but labels, artists, masters, releases")
+
+    # Staging is told to stop, while another entity's goes on.
+    with held(airflow, "staged_shards"):
+        again(airflow, run_id, only_failed=False)
+        airflow.until("labels are staged", lambda: holding(airflow))
+        assert airflow.month(str(MONTH)).status is Status.PROCESSING
+        stop(airflow, run_id, "labels.stage", signal.SIGTERM)
+        row_failed(airflow, run_id, "was told to stop")
+    assert airflow.wait(run_id) == "failed"
+    assert statements(airflow) == []
+    assert airflow.count("labels") == 0
+
+    # A merge is told to stop, killed, and out of time: each is rolled back.
+    for how, said in (
+        (signal.SIGTERM, "was told to stop"),
+        (signal.SIGKILL, "labels.merge failed without a word"),
+        (None, "labels.merge: Timeout"),
+    ):
+        if how is None:
+            airflow.fault("labels.merge.timeout").write_text("5")
+        with held(airflow, "entity_loads"):
+            again(airflow, run_id)
+            airflow.until("labels are merged", lambda: holding(airflow))
+            if how is not None:
+                stop(airflow, run_id, "labels.merge", how)
+            row_failed(airflow, run_id, said)
+            assert airflow.count("labels") == 0
+        assert airflow.wait(run_id) == "failed"
+        airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
+        assert airflow.count("labels") == 0
+    airflow.fault("labels.merge.timeout").unlink()
+
+    # The run is marked as a success while a merge is at work: the month is not loaded.
+    with held(airflow, "entity_loads"):
+        again(airflow, run_id)
+        airflow.until("labels are merged", lambda: holding(airflow))
+        process = task_process(airflow, run_id, "labels.merge")
+        client.set_run_state(DAG_ID, run_id, "success")
+        row_failed(airflow, run_id, "ended as a success, but labels, artists, masters, releases")
+        psutil.wait_procs([process], timeout=60)
+        assert not process.is_running()
+    airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
+
+    client.clear(DAG_ID, run_id, ["labels.merge"], only_failed=False)
+    assert airflow.wait(run_id) == "success", airflow.states(run_id)
+    record = airflow.month(str(MONTH))
+    assert (record.status, record.error_message) == (Status.COMPLETED, None)
+    assert record.retry_count == 8
+    assert difference(airflow.stack.dsn, undisturbed(airflow, MONTH)) == []
+
+
+def downloading(airflow: RunningAirflow, run_id: str) -> int:
+    """How many downloads are under way, when none waits to be."""
+    states = [task.state for task in airflow.tasks(run_id).values() if task.task_id == "download"]
+    if len(states) < 4 or not set(states) <= {"running", "success", "failed"}:
+        return 0
+    return states.count("running")
+
+
+def test_a_wait_in_the_triggerer_is_ended_from_the_page(airflow_stack: RunningAirflow) -> None:
+    airflow, client = airflow_stack, airflow_stack.client
+    month = Month.of(dt.datetime.now(dt.timezone.utc).date())
+    run_id = client.trigger(DAG_ID, partition_key=str(month), conf={"entities": ["labels"]})
+    client.wait_for_task(DAG_ID, run_id, "wait_for_dump", ["deferred"])
+    assert airflow.month(str(month)).status is Status.NOT_STARTED
+
+    client.set_task_state(DAG_ID, run_id, "wait_for_dump", "failed")
+
+    assert airflow.wait(run_id, 30) == "failed"
+    row_failed(airflow, run_id, "wait_for_dump failed", month)
+
+    client.clear(DAG_ID, run_id)
+    client.wait_for_task(DAG_ID, run_id, "wait_for_dump", ["deferred"])
+    write_months(airflow.dumps, month, releases=100, seed=9)
+    assert airflow.wait(run_id) == "success", airflow.states(run_id)
+    assert airflow.month(str(month)).status is Status.COMPLETED
+
+
+def test_the_dag_is_deleted_in_mid_run_and_the_next_run_says_so(
+    airflow_stack: RunningAirflow,
+) -> None:
+    airflow, client = airflow_stack, airflow_stack.client
+    month = MONTH.plus(1)
+    write_months(airflow.dumps, month, releases=200, seed=8, since=MONTH)
+    airflow.mirror.add(faults.stall(5_000, 4).on("download=.*releases"))
+    run_id = client.trigger(DAG_ID, partition_key=str(month))
+    airflow.until("the others are done", lambda: downloading(airflow, run_id) == 1)
+    slots = client.call("GET", "pools/default_pool")["slots"]
+    set_slots(airflow, 0)
+    try:
+        # Airflow deletes no DAG of which a task is running.
+        airflow.until(
+            "nothing is running",
+            lambda: "running" not in airflow.states(run_id).values(),
+        )
+        client.call("DELETE", f"dags/{DAG_ID}")
+    finally:
+        set_slots(airflow, slots)
+    assert airflow.month(str(month)).status is Status.DOWNLOADING
+
+    airflow.until("the DAG is read again", lambda: client.has_dag(DAG_ID), 90)
+    client.pause(DAG_ID, False)
+    next_run, state = airflow.load(str(MONTH))
+
+    assert state == "success", airflow.states(next_run)
+    row_failed(airflow, run_id, "ended without a word", month)
+    again_id, state = airflow.load(str(month))
+    assert state == "success", airflow.states(again_id)
+    record = airflow.month(str(month))
+    assert (record.status, record.run_id) == (Status.COMPLETED, again_id)
+
+
+def set_slots(airflow: RunningAirflow, slots: int) -> None:
+    body = {"pool": "default_pool", "slots": slots, "include_deferred": False}
+    airflow.client.call("PATCH", "pools/default_pool", json=body, params={"update_mask": ["slots"]})
