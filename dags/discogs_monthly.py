@@ -48,7 +48,7 @@ from discogs.timetables import MonthlyDumpTimetable
 
 ENTITIES = [str(entity) for entity in Entity]
 SETTINGS = Settings.from_environment()
-DEFAULT_POOL = "default_pool"  # where the first task tells that another one is missing
+DEFAULT_POOL = "default_pool"  # of the tasks that must run also when another pool is missing
 
 with DAG(
     dag_id="discogs_monthly",
@@ -121,7 +121,7 @@ with DAG(
     merges >> checks >> complete >> cleanup
 
     record_failure = RecordFailureOperator(
-        task_id="record_failure", plan=plan, trigger_rule="one_failed", retries=0
+        task_id="record_failure", plan=plan, trigger_rule="one_failed", retries=0, pool=DEFAULT_POOL
     )
     [migrate, month_pending, wait_for_dump, fetch_checksums, download, checksum, ready] >> (
         record_failure

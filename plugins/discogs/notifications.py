@@ -61,7 +61,7 @@ class DiscogsNotifier(BaseNotifier):
         self.alerts_conn_id = alerts_conn_id
         self.postgres_conn_id = postgres_conn_id
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any], month: Month) -> bool:
+    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
         """Whether this is worth a message.
 
         :param record: the month's row; None when there is none, or the database is away.
@@ -114,24 +114,24 @@ class DiscogsNotifier(BaseNotifier):
 
         dag_run = context.get("dag_run")
         month = _month(dag_run)
-        record = self._record(month)
+        record = self._record(month) if month is not None else None
         run_id = _of(dag_run, "run_id") or context.get("run_id", "")
         dag_id = _of(dag_run, "dag_id")
         page = conf.get("api", "base_url", fallback="").rstrip("/")
         limits = Settings.from_environment()
         said = record.error_message if record is not None and _is_of(record, run_id) else None
         known = {
-            "month": str(month),
+            "month": str(month) if month is not None else run_id,
             "status": str(record.status) if record is not None else "unknown",
             "error": said or context.get("reason") or "see the logs of its tasks",
             "retry_count": record.retry_count if record is not None else 0,
             "limit": limits.max_attempts,
             "report": MonthReport.of(record).as_text() if record is not None else "",
-            "due": month.first_day + dt.timedelta(days=limits.late_after_days),
+            "due": _due(month, limits) if month is not None else None,
             "run_id": run_id,
             "url": f"{page}/dags/{dag_id}/runs/{quote(run_id, safe='')}",
         }
-        return known if self.is_due(record, known, month) else None
+        return known if self.is_due(record, known) else None
 
     def _record(self, month: Month) -> MonthRecord | None:
         from discogs.errors import DiscogsError
@@ -165,7 +165,7 @@ class FailureNotifier(DiscogsNotifier):
         "When the cause is gone, clear the failed task: {{ discogs.url }}"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any], month: Month) -> bool:
+    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
         told_elsewhere = "retry_limit" in Settings.from_environment().alerts
         return not (told_elsewhere and run["retry_count"] >= run["limit"])
 
@@ -181,7 +181,7 @@ class RetryLimitNotifier(DiscogsNotifier):
         "{{ discogs.url }}"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any], month: Month) -> bool:
+    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
         return record is not None and run["retry_count"] >= run["limit"]
 
 
@@ -194,7 +194,7 @@ class SuccessNotifier(DiscogsNotifier):
         "Discogs {{ discogs.month }} is loaded: {{ discogs.url }}\n```\n{{ discogs.report }}\n```"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any], month: Month) -> bool:
+    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
         return record is not None and run["status"] == "completed" and _is_of(record, run["run_id"])
 
 
@@ -212,10 +212,12 @@ class LateNotifier(DiscogsNotifier):
         " a run still waits for its dump: {{ discogs.url }}"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any], month: Month) -> bool:
-        today = dt.datetime.now(dt.timezone.utc).date()
-        age = (today - month.first_day).days
-        if today < run["due"] or age > Settings.from_environment().give_up_days:
+    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
+        today, settings = dt.datetime.now(dt.timezone.utc).date(), Settings.from_environment()
+        if run["due"] is None or today < run["due"]:
+            return False
+        waited_for = settings.give_up_days - settings.late_after_days
+        if (today - run["due"]).days > waited_for:
             return False
         return record is None or record.status.value in ("not_started", "failed")
 
@@ -258,9 +260,16 @@ def without_secrets(text: str) -> str:
     return str(redact(text))
 
 
-def _month(dag_run: Any) -> Month:
+def _due(month: Month, settings: Settings) -> dt.date:
+    return month.first_day + dt.timedelta(days=settings.late_after_days)
+
+
+def _month(dag_run: Any) -> Month | None:
+    """A run's month; None of a run of which Airflow tells nothing but its id."""
     from discogs.months.plan import resolve_month
 
+    if dag_run is None:
+        return None
     after = _of(dag_run, "run_after")
     if isinstance(after, str):
         after = dt.datetime.fromisoformat(after.replace("Z", "+00:00"))

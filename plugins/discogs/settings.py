@@ -341,7 +341,8 @@ class Settings:
     pool: str | None = _setting(
         "DISCOGS_POOL",
         "",
-        "pool of all tasks but the first, which says when the pool is missing",
+        "pool of the tasks; the first, which fails when it is missing, and `record_failure` use"
+        " `default_pool`",
         _optional,
         shown="Airflow's default pool",
     )

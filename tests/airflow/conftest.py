@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.airflow.receivers import StatsD, Webhook
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, at its import
     import airflow.sdk  # noqa: F401
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 # Nothing that is lost with the machine matters here.
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DAG_ID = "discogs_monthly"
+POOL = "discogs_tests"
+WEBHOOK_SECRET = "T0/B0/verysecret"
 POLICY = Path(__file__).parent / "policy" / "airflow_local_settings.py"
 
 
@@ -55,6 +59,8 @@ class RunningAirflow:
     client: AirflowClient
     connect: Connect
     mirror: Mirror
+    webhook: Webhook
+    statsd: StatsD
 
     @property
     def dumps(self) -> Path:
@@ -133,8 +139,39 @@ class RunningAirflow:
         return int(row[0])
 
 
+def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
+    """The environment of an Airflow that tells all it can."""
+    receiver = {"conn_type": "http", "host": f"{webhook.url}/services", "password": WEBHOOK_SECRET}
+    return {
+        "AIRFLOW_CONN_DISCOGS_ALERTS": json.dumps(receiver),
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
+        "DISCOGS_ALERTS": "all",
+        "DISCOGS_LATE_WAIT_SECONDS": "3",
+        "DISCOGS_EXAMPLES": "true",
+        "DISCOGS_POOL": POOL,
+    }
+
+
 @pytest.fixture(scope="session")
-def airflow_stack() -> Iterator[RunningAirflow]:
+def webhook() -> Iterator[Webhook]:
+    """Who gets the alerts of the session's Airflow."""
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
+
+
+@pytest.fixture(scope="session")
+def statsd() -> Iterator[StatsD]:
+    """Who gets its metrics."""
+    statsd = StatsD()
+    yield statsd
+    statsd.close()
+
+
+@pytest.fixture(scope="session")
+def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
     """A real Airflow for the whole session, as ``make up`` starts it, in a home of its own.
 
     Tasks are tried once, so that a test sees the first failure; waits are short. The mirror of
@@ -166,12 +203,16 @@ def airflow_stack() -> Iterator[RunningAirflow]:
                     "DISCOGS_POLL_SECONDS": "2",
                     "DISCOGS_PROGRESS_SECONDS": "1",
                     "DISCOGS_PARSE_WORKERS": "2",
+                    **_told(webhook, statsd),
                 },
             )
             stack = local.start(home, plan)
             client = stack.client()
+            pool = {"name": POOL, "slots": 64, "include_deferred": False}
+            client.call("POST", "pools", json=pool)
             client.pause(DAG_ID, False)
-            yield RunningAirflow(stack, client, connector(stack.dsn, "discogs"), mirror)
+            connect = connector(stack.dsn, "discogs")
+            yield RunningAirflow(stack, client, connect, mirror, webhook, statsd)
             client.close()
             local.stop(home)
     except BaseException:

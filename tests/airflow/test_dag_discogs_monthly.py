@@ -149,6 +149,40 @@ def test_the_page_explains_the_dag(dag: Any) -> None:
         assert f"`{task_id}`" in dag.doc_md
 
 
+def test_every_task_is_explained_owned_and_findable(dag: Any) -> None:
+    for task in dag.tasks:
+        assert task.doc_md, task.task_id
+        assert task.owner == "discogs"
+    assert dag.tags == {"discogs", "postgres", "monthly"}
+
+
+def test_tasks_need_no_pool_unless_they_are_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pools() -> dict[str, tuple[str, str]]:
+        bag = DagBag(str(ROOT / "dags" / "discogs_monthly.py"), load_op_links=False)
+        tasks = bag.dags["discogs_monthly"].tasks
+        return {task.task_id: (task.pool, task.queue) for task in tasks}
+
+    assert set(pools().values()) == {("default_pool", "default")}
+    monkeypatch.setenv("DISCOGS_POOL", "loads")
+    monkeypatch.setenv("DISCOGS_QUEUE", "big")
+    given = pools()
+    assert {given.pop(task_id) for task_id in ("resolve_month", "record_failure")} == {
+        ("default_pool", "big")
+    }
+    assert set(given.values()) == {("loads", "big")}
+
+
+def test_the_example_is_there_only_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> set[str]:
+        bag = DagBag(str(ROOT / "dags" / "examples"), load_op_links=False)
+        assert bag.import_errors == {}
+        return set(bag.dags)
+
+    assert found() == set()
+    monkeypatch.setenv("DISCOGS_EXAMPLES", "true")
+    assert found() == {"discogs_changes"}
+
+
 def test_parsing_is_quick_and_imports_nothing_heavy() -> None:
     code = """
 import json, sys, time
