@@ -1,9 +1,9 @@
 """
 ### Discogs' monthly dump, loaded into PostgreSQL
 
-Looks every day for the dump of the month. A run belongs to one month, its *partition key*
-(`2026-07`); once that month is loaded, a day's run ends at `month_pending`, unless Discogs has
-uploaded the dump anew.
+Looks every day for the dump of the month, and an hour before for that of the month before, which
+may be late or uploaded anew. A run belongs to one month, its *partition key* (`2026-07`); once that
+month is loaded, a run ends at `month_pending`, unless Discogs has uploaded the dump anew.
 
 | task | what it does |
 |---|---|

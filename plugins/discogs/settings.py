@@ -314,7 +314,8 @@ class Settings:
     give_up_days: int = _setting(
         "DISCOGS_GIVE_UP_DAYS",
         "62",
-        "days after the first of its month from which a missing dump is not waited for",
+        "days after the first of its month from which a missing dump is not waited for; a month"
+        " that is over never is, only looked for once a day",
         _whole(1, 10000),
     )
 

@@ -20,20 +20,22 @@ KEY_FORMAT = "%Y-%m"
 
 
 class MonthlyDumpTimetable(CronPartitionTimetable):
-    """A tick a day, labelled with the month it lies in; a backfill makes one run a month.
+    """A look a day for the month, and one for the month before; a backfill makes one run a month.
 
     Discogs publishes on the 1st, or days later, so every day's run looks for the dump of its
-    month; once that month is completed the run ends at its first task. A partition is a month:
-    its key is ``YYYY-MM``, its date the month's first instant in ``timezone``.
+    month; once that month is completed the run ends at its third task. A dump may also come when
+    its month is over, or be published anew then: so of a day's ticks the last one is for the
+    month that it lies in, and any before it for the month before. A partition is a month: its key
+    is ``YYYY-MM``, its date the month's first instant in ``timezone``.
 
-    :param cron: when to look; the day of the month plays no part in the key.
+    :param cron: when to look; with one tick a day, a month that is over is not looked for.
     :param timezone: where a month begins, and what ``cron`` is read in.
     :param run_immediately: as for :class:`CronPartitionTimetable`.
     """
 
     def __init__(
         self,
-        cron: str = "0 6 * * *",
+        cron: str = "0 5,6 * * *",
         *,
         timezone: Any = "UTC",
         run_offset: int | None = None,
@@ -61,7 +63,12 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
         return local.in_timezone("UTC")
 
     def _get_partition_date(self, *, run_date: DateTime) -> DateTime:
-        return self._first_instant(run_date.in_timezone(self._timezone))
+        local = run_date.in_timezone(self._timezone)
+        following = self._get_next(run_date).in_timezone(self._timezone)
+        month = Month(local.year, local.month)
+        if following.date() == local.date():
+            month = month.plus(-1)
+        return self._first_instant(dt.datetime(month.year, month.month, 1))
 
     def iter_partition_dagrun_infos(
         self, *, earliest: dt.datetime, latest: dt.datetime

@@ -11,6 +11,7 @@ from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 
+from discogs.catalogue import Month
 from discogs.timetables import MonthlyDumpTimetable
 
 CATCHUP = TimeRestriction(earliest=pendulum.datetime(2026, 1, 30), latest=None, catchup=True)
@@ -32,8 +33,22 @@ def months(timetable: MonthlyDumpTimetable, first: dt.datetime, last: dt.datetim
     return [str(info.partition_key) for info in infos]
 
 
-def test_every_day_has_one_tick_and_the_tick_its_month() -> None:
-    found = ticks(MonthlyDumpTimetable(), 4)
+def test_every_day_looks_for_the_month_and_for_the_month_before() -> None:
+    found = ticks(MonthlyDumpTimetable(), 6)
+
+    assert [(str(tick.run_after)[:16], tick.partition_key) for tick in found] == [
+        ("2026-01-30 05:00", "2025-12"),
+        ("2026-01-30 06:00", "2026-01"),
+        ("2026-01-31 05:00", "2025-12"),
+        ("2026-01-31 06:00", "2026-01"),
+        ("2026-02-01 05:00", "2026-01"),
+        ("2026-02-01 06:00", "2026-02"),
+    ]
+    assert found[1].partition_date == found[4].partition_date == pendulum.datetime(2026, 1, 1)
+
+
+def test_with_one_tick_a_day_each_is_for_its_month() -> None:
+    found = ticks(MonthlyDumpTimetable("0 6 * * *"), 4)
 
     assert [str(tick.run_after)[:16] for tick in found] == [
         "2026-01-30 06:00",
@@ -55,6 +70,10 @@ def test_without_catchup_only_the_last_tick_counts() -> None:
 
     assert info is not None
     assert pendulum.now("UTC") - info.run_after < pendulum.duration(days=1, minutes=1)
+    assert info.partition_key in {
+        str(Month.of(info.run_after)),
+        str(Month.of(info.run_after).plus(-1)),
+    }
 
 
 def test_a_backfill_makes_one_run_a_month_both_ends_included() -> None:

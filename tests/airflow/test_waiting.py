@@ -124,9 +124,23 @@ def test_a_server_that_asks_for_a_pause_gets_it(mirror: Mirror) -> None:
     assert left.trigger.first_wait == 3574
 
 
-def test_a_month_that_is_long_past_is_skipped_with_the_reason(mirror: Mirror) -> None:
-    with pytest.raises(AirflowSkipException, match=r"2021-07 is not published.*too long to wait"):
-        sensor(OLD).execute({})  # type: ignore[typeddict-item]
+@pytest.mark.parametrize("month", [OLD, NOW.plus(-1)])
+def test_a_month_that_is_over_is_skipped_with_the_reason(mirror: Mirror, month: Month) -> None:
+    said = f"{month} is not published.*{month} is over.*until the end of {month.plus(1)}"
+    with pytest.raises(AirflowSkipException, match=said):
+        sensor(month).execute({})  # type: ignore[typeddict-item]
+
+
+def test_a_month_is_not_waited_for_longer_than_wanted(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCOGS_GIVE_UP_DAYS", "1")
+    began = dt.datetime.now(dt.timezone.utc).date() - NOW.first_day
+    if began.days <= 1:
+        deferred(sensor())
+        return
+    with pytest.raises(AirflowSkipException, match="too long to wait"):
+        sensor().execute({})  # type: ignore[typeddict-item]
 
 
 def test_a_fault_that_may_pass_is_waited_out_also_for_an_old_month(mirror: Mirror) -> None:

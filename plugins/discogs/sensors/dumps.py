@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from discogs.catalogue import Month
 from discogs.errors import DiscogsError, DumpIncomplete, DumpNotPublished, SourceError
 from discogs.operators.links import DumpListingLink
 from discogs.settings import Settings
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from discogs.catalogue import Month
-
 
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until a month's CHECKSUM, which Discogs publishes last, and its files are listed.
 
     Looks once, and goes to the triggerer only when there is nothing yet. When the time is over
-    the task is skipped, not failed: the next day's run looks again. A month that is long past is
-    not waited for at all.
+    the task is skipped, not failed: the next day's run looks again. A month that is over is not
+    waited for, so that its run does not hold up that of the present month.
 
     :param plan: what the run was asked to do, as :class:`~discogs.months.plan.LoadPlan` writes it.
     :param dumps_conn_id: HTTP connection of the server of dumps.
@@ -93,7 +92,13 @@ class DumpAvailableSensor(BaseSensorOperator):
         return found
 
     def _refuse_old(self, month: Month, settings: Settings, error: DiscogsError) -> None:
-        age = (dt.datetime.now(dt.timezone.utc).date() - month.first_day).days
+        today = dt.datetime.now(dt.timezone.utc).date()
+        age = (today - month.first_day).days
+        if month < Month.of(today):
+            raise AirflowSkipException(
+                f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
+                f" once a day until the end of {month.plus(1)}."
+            )
         if age > settings.give_up_days:
             raise AirflowSkipException(
                 f"{error} {month} began {age} days ago, which is too long to wait"
