@@ -166,4 +166,4 @@ def test_a_run_takes_over_what_a_vanished_one_left_and_loads_what_it_is_asked_fo
     record = airflow_stack.month(str(month))
     assert (record.status, record.run_id) == (Status.COMPLETED, run_id)
     assert set(record.processing_stats) == {"labels", "masters"}
-    assert "a run that was deleted" in airflow_stack.log(run_id, "fetch_checksums")
+    assert "a run that was deleted" in airflow_stack.log(run_id, "month_pending")

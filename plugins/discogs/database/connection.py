@@ -109,10 +109,16 @@ def describe(dsn: str) -> str:
     return f"{user}{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 
 
+def _first_line(error: psycopg.Error) -> str:
+    """The message without the place in the statement that it points to."""
+    return str(error).strip().partition("\n")[0]
+
+
 def explain(error: psycopg.Error) -> DiscogsError:
     """The package's error for one of psycopg's, for those who read messages and not tracebacks."""
     state = error.sqlstate or ""
-    text = str(error).strip() or type(error).__name__
+    # libpq's messages have several lines; those of one log line or one stderr line have one.
+    text = " ".join(str(error).split()) or type(error).__name__
     # 08 connection exception, 57P operator intervention: shut down, crashed, starting up.
     lost = isinstance(error, psycopg.OperationalError) and not state
     if lost or state.startswith(("08", "57P")):
@@ -124,7 +130,7 @@ def explain(error: psycopg.Error) -> DiscogsError:
         return LockBusy(f"Another connection holds what is needed: {text}")
     if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
         return DatabaseError(
-            f"PostgreSQL refused: {text.splitlines()[0]}. Run `python -m discogs migrate` first,"
+            f"PostgreSQL refused: {_first_line(error)}. Run `python -m discogs migrate` first,"
             " or check the schema."
         )
     return DatabaseError(f"PostgreSQL refused: {text}")
