@@ -199,22 +199,32 @@ class SuccessNotifier(DiscogsNotifier):
 
 
 class LateNotifier(DiscogsNotifier):
-    """A run still waits for a dump that should be out. For a Deadline Alert on a run's start,
-    since a partitioned run has no logical date.
+    """A run has not found a dump that should be out.
 
-    Says nothing before the month's day (``DISCOGS_LATE_AFTER_DAYS``), of a month that is being
-    loaded, and of one that is long past.
+    For a Deadline Alert on a run's start (a partitioned run has no logical date), which tells of
+    the present month, whose dump is waited for; and, as ``LateNotifier(month_over=True)``, for
+    ``on_success_callback``, which tells of a month that is over, whose run has ended. Says nothing
+    before the month's day (``DISCOGS_LATE_AFTER_DAYS``), of a month that is being loaded, and of
+    one that is long past.
+
+    :param month_over: whether to tell of a month that is over, or of the present one.
     """
 
     default_subject = "Discogs {{ discogs.month }} is late"
     default_text = (
         "Discogs {{ discogs.month }} was due by {{ discogs.due }} and is {{ discogs.status }};"
-        " a run still waits for its dump: {{ discogs.url }}"
+        " this run has not found its dump: {{ discogs.url }}"
     )
+
+    def __init__(self, *, month_over: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.month_over = month_over
 
     def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
         today, settings = dt.datetime.now(dt.timezone.utc).date(), Settings.from_environment()
         if run["due"] is None or today < run["due"]:
+            return False
+        if self.month_over != (run["month"] < f"{today:%Y-%m}"):
             return False
         waited_for = settings.give_up_days - settings.late_after_days
         if (today - run["due"]).days > waited_for:
@@ -236,7 +246,11 @@ def on_failure(settings: Settings) -> list[Callable[[Context], None]]:
 
 def on_success(settings: Settings) -> list[Callable[[Context], None]]:
     """The notifiers of a run that ended well."""
-    return [SuccessNotifier()] if "success" in settings.alerts else []
+    kinds: dict[str, DiscogsNotifier] = {
+        "success": SuccessNotifier(),
+        "late": LateNotifier(month_over=True),
+    }
+    return [notifier for name, notifier in kinds.items() if name in settings.alerts]
 
 
 def on_late(settings: Settings) -> DeadlineAlert | None:

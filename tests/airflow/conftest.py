@@ -149,6 +149,7 @@ def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
         "DISCOGS_ALERTS": "all",
         "DISCOGS_LATE_WAIT_SECONDS": "3",
+        "DISCOGS_LATE_AFTER_DAYS": "1",
         "DISCOGS_EXAMPLES": "true",
         "DISCOGS_POOL": POOL,
     }

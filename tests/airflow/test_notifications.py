@@ -140,16 +140,15 @@ def test_success_is_told_by_the_run_that_loaded_the_month_alone(
     assert text.startswith("2026-05 of manual__2026-05\n2026-05: completed")
 
 
-def test_a_late_dump_is_told_while_a_run_waits_for_it(
-    repository: PostgresMonthRepository, webhook: Webhook
-) -> None:
+def test_a_dump_that_is_late_is_told(repository: PostgresMonthRepository, webhook: Webhook) -> None:
     late = Month.of(dt.datetime.now(dt.timezone.utc).date()).plus(-1)
-    notifier = LateNotifier()
+    notifier = LateNotifier(month_over=True)
 
     notifier(context(MONTH.plus(-24)))  # long past
     notifier(context(late.plus(2)))  # not due
     repository.ensure(late)
     notifier(context(late))
+    LateNotifier()(context(late))  # its run has ended: no deadline tells of it
     repository.move(late, Status.DOWNLOADING, run=RUN)
     notifier(context(late))
 
@@ -255,7 +254,7 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
     assert (notifications.on_failure(off), notifications.on_success(off)) == ([], [])
     assert notifications.on_late(off) is None
     assert len(notifications.on_failure(on)) == 2
-    assert len(notifications.on_success(on)) == 1
+    assert len(notifications.on_success(on)) == 2
     deadline = notifications.on_late(on)
     assert deadline is not None
     assert deadline.interval == dt.timedelta(hours=1)
