@@ -13,7 +13,9 @@ from discogs.operators.links import DumpListingLink
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_TURN_SECONDS = 60.0  # between two looks whether another month is still being processed
+# Between two looks whether another month is still being processed: not often, and not so soon that
+# Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
+_TURN_SECONDS = (10.0, 60.0)
 
 
 class FetchChecksumsOperator(DiscogsOperator):
@@ -138,5 +140,6 @@ class ReadyOperator(DiscogsOperator):
     def _wait(self) -> None:
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
-        pause = dt.timedelta(seconds=min(self.settings.poll_seconds, _TURN_SECONDS))
+        low, high = _TURN_SECONDS
+        pause = dt.timedelta(seconds=max(low, min(self.settings.poll_seconds, high)))
         self.defer(trigger=TimeDeltaTrigger(pause), method_name="resume")

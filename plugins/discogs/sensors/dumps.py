@@ -95,15 +95,19 @@ class DumpAvailableSensor(BaseSensorOperator):
         today = dt.datetime.now(dt.timezone.utc).date()
         age = (today - month.first_day).days
         if month < Month.of(today):
-            raise AirflowSkipException(
+            reason = (
                 f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
                 f" once a day until the end of {month.plus(1)}."
             )
-        if age > settings.give_up_days:
-            raise AirflowSkipException(
+        elif age > settings.give_up_days:
+            reason = (
                 f"{error} {month} began {age} days ago, which is too long to wait"
                 f" (DISCOGS_GIVE_UP_DAYS is {settings.give_up_days})."
             )
+        else:
+            return
+        self.log.info("%s", reason)  # Airflow's own line says only that it skips
+        raise AirflowSkipException(reason)
 
     @staticmethod
     def _seconds(given: dt.timedelta | None, default: float) -> float:

@@ -78,8 +78,9 @@ def settle(
 ) -> MonthRecord | None:
     """Bring a month to rest whose run ended as a success, if it has not come there by itself.
 
-    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all that it should load is
-    merged from the bytes that are published, and else ``failed``, so that it is tried again.
+    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all
+    that it should load is merged from the bytes that are published, and else ``failed``, so that
+    it is tried again.
 
     :returns: None when there is nothing to do.
     """
