@@ -146,7 +146,7 @@ def undisturbed(airflow: RunningAirflow, *months: Month) -> str:
     """The DSN of a database into which the same files were loaded without Airflow."""
     server = embedded.find(airflow.stack.home.postgres)
     assert server is not None
-    dsn = embedded.ensure_database(server, f"undisturbed_{months[0].year}")
+    dsn = embedded.ensure_database(server, f"undisturbed_{months[0].year}_{len(months)}")
     for month in months:
         load_folder(
             connector(dsn, "discogs"),
