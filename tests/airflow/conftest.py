@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DAG_ID = "discogs_monthly"
 POOL = "discogs_tests"
+LOG_SHOWN = 4000  # characters of each log that a failed test shows
 WEBHOOK_SECRET = "T0/B0/verysecret"
 POLICY = Path(__file__).parent / "policy" / "airflow_local_settings.py"
 
@@ -45,6 +46,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
             )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what Airflow has logged meanwhile: its folder goes with the session."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("airflow_stack")
+    if report.failed and call.when == "call" and running is not None:
+        for path in sorted(running.stack.home.folder.rglob("*.log")):
+            if path.stat().st_mtime >= call.start:
+                text = path.read_text(errors="replace")
+                report.sections.append(
+                    (f"the end of {path.name}: {path.parent}", text[-LOG_SHOWN:])
+                )
+    return report
 
 
 @dataclass(frozen=True)

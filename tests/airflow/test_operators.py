@@ -23,8 +23,9 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import conninfo_to_dict
 
 from discogs.catalogue import Month
-from discogs.database.connection import Connect
+from discogs.database.connection import Connect, advisory_lock
 from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
+from discogs.months.plan import COMMAND, month_lock
 from discogs.operators import callbacks
 from discogs.operators.base import DiscogsOperator, TaskStopped
 from discogs.operators.files import (
@@ -238,6 +239,29 @@ def test_a_month_of_a_run_that_is_alive_is_not_taken(
         fetched(plan)
     monkeypatch.setattr(TaskInstance, "run_states", {"the first": "failed"})
     assert len(fetched(plan)) == 4
+
+
+def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
+    repository: PostgresMonthRepository, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading = MONTH.plus(1)
+    repository.claim(loading, RunIdentity(COMMAND, "load of a test"))
+    plan = plan_of()
+    with DAG("a_dag", schedule=None):
+        pending = MonthPendingOperator(task_id="pending", plan=plan)
+
+    with connect() as conn, advisory_lock(conn, month_lock("discogs", loading), wait=5):
+        conn.commit()
+        run(pending)
+        held = repository.get(loading)
+    run(pending)
+
+    assert held is not None
+    assert held.status is Status.DOWNLOADING
+    left = repository.get(loading)
+    assert left is not None
+    assert left.status is Status.FAILED
+    assert "ended without a word" in str(left.error_message)
 
 
 def test_a_failed_check_fails_the_task(

@@ -171,3 +171,8 @@ def test_a_lock_ends_with_its_connection(database: str) -> None:
             conn.close()
         with advisory_lock(other, "key", wait=5):
             pass
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001", "40003", "55P03"])
+def test_a_conflict_with_another_transaction_may_pass(state: str) -> None:
+    assert explain(psycopg.errors.lookup(state)("in each other's way")).transient

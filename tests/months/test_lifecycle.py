@@ -315,3 +315,41 @@ def test_cleanup_notes_what_it_deleted(
 
     assert len(report.deleted) == 4
     assert {file.state for file in life.repository.files(MONTH)} == {FileState.DELETED}
+
+
+def test_months_are_processed_one_after_the_other(
+    repository: InMemoryMonthRepository, life: MonthLife
+) -> None:
+    def alive(_run: RunIdentity) -> bool:
+        return True
+
+    life.claim(dead)
+    life.ready([])
+    following = MonthLife(repository=repository, month=MONTH.plus(1), run=OTHER, since=LONG_AGO)
+    following.claim(dead)
+    following.ready([])
+    assert following.take_turn(alive) is None
+
+    held = life.take_turn(alive)
+
+    assert held is not None
+    assert held.month == MONTH.plus(1)
+    assert status(life) is Status.READY_FOR_PROCESSING
+    # A run that is gone holds nobody up.
+    assert life.take_turn(lambda run: run != OTHER) is None
+    assert status(life) is Status.PROCESSING
+
+
+def test_a_month_is_not_completed_without_what_it_should_load(
+    repository: InMemoryMonthRepository, life: MonthLife
+) -> None:
+    life.claim(dead)
+    life.ready([])
+    life.processing()
+    repository.record_entity_stats(MONTH, Entity.LABELS, {"read": 1})
+
+    with pytest.raises(MonthNotReady, match="artists not merged"):
+        life.complete([Entity.LABELS, Entity.ARTISTS])
+
+    assert status(life) is Status.PROCESSING
+    assert life.complete([Entity.LABELS]).status is Status.COMPLETED

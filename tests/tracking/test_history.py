@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from discogs.catalogue import Month
+from discogs.catalogue import Entity, Month
 from discogs.tracking import history
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 
@@ -126,3 +126,64 @@ def test_past_months_alone_make_nothing_late() -> None:
     assert history.late([], dt.date(2026, 7, 20), 10) is None
     assert history.late([backfilled], dt.date(2026, 7, 20), 10) is None
     assert history.late([backfilled, FOLLOWED], dt.date(2026, 7, 20), 10) is not None
+
+
+def test_a_run_that_was_started_again_fails_anew(repository: MonthRepository) -> None:
+    first = history.record_failure(repository, JUNE, RUN, "the first cause")
+    assert first is not None
+    later = first.updated_at + dt.timedelta(microseconds=1)
+
+    again = history.record_failure(repository, JUNE, RUN, "the second cause", started=later)
+
+    assert again is not None
+    assert (again.error_message, again.retry_count) == ("the second cause", 2)
+
+
+def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
+    repository: MonthRepository,
+) -> None:
+    claimed = repository.claim(JUNE, RUN)
+    assert claimed is not None
+    before = claimed.updated_at - dt.timedelta(seconds=1)
+
+    assert history.record_failure(repository, JUNE, RUN, "of the first try", ended=before) is None
+    assert repository.get(JUNE) == claimed
+
+
+def test_past_the_limit_another_runs_failure_is_no_further_attempt(
+    repository: MonthRepository,
+) -> None:
+    history.record_failure(repository, JUNE, OTHER, "the cause", limit=1)
+    before = repository.get(JUNE)
+
+    assert history.record_failure(repository, JUNE, RUN, "tried too often", limit=1) is None
+    assert repository.get(JUNE) == before
+    forced = repository.claim(JUNE, RUN)
+    assert forced is not None
+    counted = history.record_failure(repository, JUNE, RUN, "once more", limit=1)
+    assert counted is not None
+    assert counted.retry_count == 2
+
+
+def test_a_run_that_ended_as_a_success_is_completed_only_if_all_is_merged(
+    repository: MonthRepository,
+) -> None:
+    both = [Entity.LABELS, Entity.ARTISTS]
+    for month in (MAY, JUNE):
+        repository.claim(month, RUN)
+        repository.record_published(month, None, {"labels.gz": "a" * 64, "artists.gz": "b" * 64})
+        repository.record_entity_stats(month, Entity.LABELS, {"sha256": "a" * 64})
+    repository.record_entity_stats(JUNE, Entity.ARTISTS, {"sha256": "b" * 64})
+
+    lacking, whole = (history.settle(repository, month, RUN, both) for month in (MAY, JUNE))
+
+    assert lacking is not None
+    assert lacking.status is Status.FAILED
+    assert "artists of 2026-05 were not loaded" in str(lacking.error_message)
+    assert whole is not None
+    assert whole.status is Status.COMPLETED
+    # At rest, of another run, or without a row: nothing to do.
+    assert history.settle(repository, JUNE, RUN, both) is None
+    repository.claim(MAY, OTHER)
+    assert history.settle(repository, MAY, RUN, both) is None
+    assert history.settle(repository, JULY, RUN, both) is None

@@ -10,11 +10,15 @@ import pytest
 from psycopg.rows import TupleRow
 
 from discogs.catalogue import Month
+from discogs.tracking import history, transitions
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from discogs.database.connection import Connect
+    from discogs.tracking.model import MonthRecord
 
 JULY = Month(2026, 7)
 
@@ -43,6 +47,27 @@ def test_a_claim_that_comes_second_waits_for_the_first_and_gets_nothing(connect:
     for thread in threads:
         thread.join(20)
     assert sorted(record is not None for record in claims.values()) == [False, True]
+
+
+def test_a_task_that_begins_while_another_fails_does_not_hide_the_failure(
+    connect: Connect,
+) -> None:
+    repository, run = PostgresMonthRepository(connect), RunIdentity("discogs_monthly", "one")
+    claimed = repository.claim(JULY, run)
+    assert claimed is not None
+    since = claimed.updated_at
+
+    def begin(record: MonthRecord, now: dt.datetime) -> MonthRecord:
+        """The task reads the row, and before it writes the other one fails."""
+        if record.status is not Status.FAILED:
+            history.record_failure(repository, JULY, run, "the cause")
+        return transitions.enter(record, Status.READY_FOR_PROCESSING, run=run, since=since, now=now)
+
+    repository.change(JULY, begin)
+
+    record = repository.get(JULY)
+    assert record is not None
+    assert (record.status, record.error_message) == (Status.FAILED, "the cause")
 
 
 def test_a_repository_opens_and_closes_a_connection_a_call(connect: Connect) -> None:

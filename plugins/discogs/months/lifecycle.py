@@ -33,7 +33,7 @@ from discogs.errors import (
 )
 from discogs.months.plan import LoadPlan, Wanted
 from discogs.settings import Settings
-from discogs.tracking import history
+from discogs.tracking import history, transitions
 from discogs.tracking.model import FileChecksum, FileState, MonthRecord, RunIdentity, Status
 from discogs.tracking.repository import MonthRepository
 
@@ -316,18 +316,15 @@ class MonthLife:
 
         :param backwards: whether a later status gives way.
         """
-        record = self.repository.ensure(self.month)
-        if record.status is Status.COMPLETED:
-            return record
-        if record.status.at_work and record.run not in (None, self.run):
-            raise MonthTaken(self.month, str(record.status), str(record.run))
-        if record.status is Status.FAILED and record.run == self.run:
-            if record.updated_at >= self.since:
-                log.info("%s stays failed: another task of this run has failed.", self.month)
-                return record
-        elif record.status.at_work and record.run == self.run and not backwards:
-            to = max(to, record.status, key=_ORDER.index)
-        return self.repository.move(self.month, to, run=self.run)
+        self.repository.ensure(self.month)
+        record = self.repository.change(
+            self.month,
+            lambda row, now: transitions.enter(
+                row, to, run=self.run, since=self.since, now=now, backwards=backwards
+            ),
+        )
+        assert record is not None
+        return record
 
     def _expected(self, wanted: Wanted) -> str:
         """The SHA-256 that a file shall have: the published one, as it was last seen."""
@@ -342,13 +339,6 @@ class MonthLife:
                     self.repository.record_file(
                         record.month, file.file_name, state=FileState.DELETED
                     )
-
-
-_ORDER = (
-    Status.DOWNLOADING,
-    Status.READY_FOR_PROCESSING,
-    Status.PROCESSING,
-)
 
 
 def _loaded(record: MonthRecord, entity: Entity) -> bool:

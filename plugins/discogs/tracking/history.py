@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from discogs.catalogue import Entity, Month
 from discogs.errors import MonthTaken
+from discogs.tracking import transitions
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 from discogs.tracking.repository import MonthRepository
 
@@ -48,26 +49,21 @@ def record_failure(
     started: dt.datetime | None = None,
     ended: dt.datetime | None = None,
 ) -> MonthRecord | None:
-    """Move a month to ``failed`` for a run; safe from several callbacks of one failure.
+    """Move a month to ``failed`` for a run, as :func:`discogs.tracking.transitions.fail` does.
 
-    :param limit: failed attempts after which no run tries any more, so that the failure of
-        another run is none of the month's.
-    :param started: when the run began, or began again: what failed before is told anew.
-    :param ended: when the run ended: what it did since, begun again, has not failed.
-    :returns: None, with nothing changed, when the month is another run's, or as above.
+    Safe from several callbacks of one failure.
+
+    :returns: None, with nothing changed, when the month is another run's, or the failure is none
+        of the row's.
     """
-    record = repository.ensure(month)
-    if record.run == run:
-        if ended is not None and record.status.at_work and record.updated_at > ended:
-            return None
-        again = started is not None and record.updated_at < started
-        if record.status is Status.FAILED and again:
-            repository.move(month, Status.DOWNLOADING, run=run)  # as a further attempt
-    elif record.status is Status.FAILED and limit is not None and record.retry_count >= limit:
-        log.info("%s has failed %d times: this is no further attempt", month, record.retry_count)
-        return None
+    repository.ensure(month)
     try:
-        return repository.move(month, Status.FAILED, run=run, error_message=error_message)
+        return repository.change(
+            month,
+            lambda record, now: transitions.fail(
+                record, error_message, run=run, now=now, limit=limit, started=started, ended=ended
+            ),
+        )
     except MonthTaken as taken:
         log.warning("The failure of %s is not recorded: %s", run, taken)
         return None
@@ -102,8 +98,7 @@ def settle(
             f"The run ended as a success, but {', '.join(lacking)} of {month} were not loaded."
             " Clear all its tasks, or trigger the month again.",
         )
-    repository.move(month, Status.PROCESSING, run=run)
-    return repository.move(month, Status.COMPLETED, run=run)
+    return repository.change(month, lambda row, now: transitions.settle(row, run=run, now=now))
 
 
 def reconcile(

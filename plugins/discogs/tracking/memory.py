@@ -23,7 +23,7 @@ from discogs.tracking.model import (
     RunIdentity,
     Status,
 )
-from discogs.tracking.repository import CLAIMABLE
+from discogs.tracking.repository import CLAIMABLE, Rule
 
 
 class InMemoryMonthRepository:
@@ -63,20 +63,30 @@ class InMemoryMonthRepository:
         *,
         to: Status = Status.DOWNLOADING,
     ) -> MonthRecord | None:
-        with self._lock:
-            record = transitions.claim(
-                self.ensure(month), to, run=run, from_statuses=from_statuses, now=_now()
-            )
-            return self._put(record) if record is not None else None
+        self.ensure(month)
+        return self.change(
+            month,
+            lambda record, now: transitions.claim(
+                record, to, run=run, from_statuses=from_statuses, now=now
+            ),
+        )
 
     def move(
         self, month: Month, to: Status, *, run: RunIdentity, error_message: str | None = None
     ) -> MonthRecord:
+        record = self.change(
+            month,
+            lambda record, now: transitions.move(
+                record, to, run=run, now=now, error_message=error_message
+            ),
+        )
+        assert record is not None
+        return record
+
+    def change(self, month: Month, rule: Rule) -> MonthRecord | None:
         with self._lock:
-            record = self._known(month)
-            return self._put(
-                transitions.move(record, to, run=run, now=_now(), error_message=error_message)
-            )
+            record = rule(self._known(month), _now())
+            return self._put(record) if record is not None else None
 
     def reset_retries(self, month: Month) -> MonthRecord:
         with self._lock:

@@ -26,7 +26,7 @@ from discogs.tracking.model import (
     RunIdentity,
     Status,
 )
-from discogs.tracking.repository import CLAIMABLE
+from discogs.tracking.repository import CLAIMABLE, Rule
 
 
 class PostgresMonthRepository:
@@ -64,22 +64,29 @@ class PostgresMonthRepository:
     ) -> MonthRecord | None:
         with self._cursor() as cursor:
             self._ensured(cursor, month)
-
-            def taken(record: MonthRecord, now: dt.datetime) -> MonthRecord | None:
-                return transitions.claim(record, to, run=run, from_statuses=from_statuses, now=now)
-
-            return self._swap(cursor, month, taken)
+            return self._change(
+                cursor,
+                month,
+                lambda record, now: transitions.claim(
+                    record, to, run=run, from_statuses=from_statuses, now=now
+                ),
+            )
 
     def move(
         self, month: Month, to: Status, *, run: RunIdentity, error_message: str | None = None
     ) -> MonthRecord:
-        def moved(record: MonthRecord, now: dt.datetime) -> MonthRecord:
-            return transitions.move(record, to, run=run, now=now, error_message=error_message)
-
-        with self._cursor() as cursor:
-            record = self._swap(cursor, month, moved)
+        record = self.change(
+            month,
+            lambda record, now: transitions.move(
+                record, to, run=run, now=now, error_message=error_message
+            ),
+        )
         assert record is not None
         return record
+
+    def change(self, month: Month, rule: Rule) -> MonthRecord | None:
+        with self._cursor() as cursor:
+            return self._change(cursor, month, rule)
 
     def reset_retries(self, month: Month) -> MonthRecord:
         return self._changed("reset_retries", month)
@@ -131,22 +138,17 @@ class PostgresMonthRepository:
         with self._cursor() as cursor:
             return [_file(row) for row in self._run(cursor, "file_list", month).fetchall()]
 
-    def _swap(
-        self,
-        cursor: psycopg.Cursor[DictRow],
-        month: Month,
-        change: Callable[[MonthRecord, dt.datetime], MonthRecord | None],
+    def _change(
+        self, cursor: psycopg.Cursor[DictRow], month: Month, rule: Rule
     ) -> MonthRecord | None:
-        """Read a row, decide, and write it by an UPDATE that holds only if nobody moved it since.
-
-        Who comes second reads again and decides by what the first one left.
-        """
+        # The UPDATE holds only if nobody moved the row since it was read. Who comes second reads
+        # again and decides by what the first one left.
         while True:
             row = self._one(cursor, "get", month)
             if row is None:
                 raise MonthUnknown(month)
             old = _month(row)
-            new = change(old, row["clock"])
+            new = rule(old, row["clock"])
             if new is None or new is old:
                 return new
             values = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from discogs.catalogue import Entity, Month
@@ -17,6 +17,9 @@ from discogs.tracking.model import (
 )
 
 CLAIMABLE = (Status.NOT_STARTED, Status.FAILED)
+
+#: Makes of a row, and of the time now, the row that shall be there; None leaves it as it is.
+Rule = Callable[[MonthRecord, dt.datetime], MonthRecord | None]
 
 
 class MonthRepository(Protocol):
@@ -68,6 +71,14 @@ class MonthRepository(Protocol):
         :raises IllegalTransition: naming both states.
         :raises MonthTaken: when another run has the month; see
             :func:`discogs.tracking.transitions.move`.
+        """
+        ...
+
+    def change(self, month: Month, rule: Rule) -> MonthRecord | None:
+        """Apply a rule of :mod:`discogs.tracking.transitions` to a month's row, atomically.
+
+        :param rule: asked again when somebody moved the row meanwhile.
+        :returns: what the rule returned.
         """
         ...
 

@@ -13,12 +13,17 @@ up for dead and lives on cannot spoil what a later run does.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Collection
 
 from discogs.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 
+log = logging.getLogger(__name__)
+
 _LONGEST_MESSAGE = 8192
+# The order in which a run goes through them.
+_AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
 
 LEGAL: dict[Status, frozenset[Status]] = {
     # A run may fail before it has downloaded anything.
@@ -116,6 +121,79 @@ def claim(
     if record.status.at_work or record.status not in from_statuses:
         return None
     return move(record, to, run=run, now=now)
+
+
+def enter(
+    record: MonthRecord,
+    to: Status,
+    *,
+    run: RunIdentity,
+    since: dt.datetime,
+    now: dt.datetime,
+    backwards: bool = True,
+) -> MonthRecord:
+    """The row after a task of a run begins its work, unless the row is where it shall stay.
+
+    A completed month stays completed. One that failed stays failed until the run that failed is
+    started again: its other tasks, which go on, leave the row alone.
+
+    :param since: when the run was started, or started again after it had ended.
+    :param backwards: whether a later status gives way.
+    :raises MonthTaken: naming the run that has the month.
+    """
+    if record.status is Status.COMPLETED:
+        return record
+    if record.status.at_work and record.run not in (None, run):
+        raise MonthTaken(record.month, str(record.status), str(record.run))
+    if record.status is Status.FAILED and record.run == run and record.updated_at >= since:
+        log.info("%s stays failed: another task of this run has failed.", record.month)
+        return record
+    if record.status.at_work and not backwards:
+        to = max(to, record.status, key=_AT_WORK.index)
+    return move(record, to, run=run, now=now)
+
+
+def fail(
+    record: MonthRecord,
+    error_message: str,
+    *,
+    run: RunIdentity,
+    now: dt.datetime,
+    limit: int | None = None,
+    started: dt.datetime | None = None,
+    ended: dt.datetime | None = None,
+) -> MonthRecord | None:
+    """The row after a failure of a run is told, perhaps late, and perhaps not for the first time.
+
+    :param limit: failed attempts after which no run tries any more, so that the failure of
+        another run is none of the month's.
+    :param started: when the run began, or began again: what failed before is told anew.
+    :param ended: when the run ended: what it did since, begun again, has not failed.
+    :returns: None when the failure is none of the row's.
+    :raises MonthTaken: naming the run that has the month.
+    """
+    if record.run == run:
+        if ended is not None and record.status.at_work and record.updated_at > ended:
+            return None
+        again = started is not None and record.updated_at < started
+        if record.status is Status.FAILED and again:
+            record = move(record, Status.DOWNLOADING, run=run, now=now)  # as a further attempt
+    elif record.status is Status.FAILED and limit is not None and record.retry_count >= limit:
+        log.info("%s has failed %d times: no further attempt", record.month, record.retry_count)
+        return None
+    return move(record, Status.FAILED, run=run, now=now, error_message=error_message)
+
+
+def settle(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
+    """The row of a month of which everything is merged, whatever step came last.
+
+    :returns: None when the run is not at it any more.
+    """
+    if record.run != run or not record.status.at_work:
+        return None
+    for to in _AT_WORK[_AT_WORK.index(record.status) + 1 :]:
+        record = move(record, to, run=run, now=now)
+    return move(record, Status.COMPLETED, run=run, now=now)
 
 
 def _begins(record: MonthRecord, to: Status) -> bool:
