@@ -10,13 +10,15 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from discogs import listeners
+from discogs.deadlines import RunQueued
 from discogs.timetables import MonthlyDumpTimetable
 
 
 class DiscogsPlugin(AirflowPlugin):
-    """Registers the timetable, without which a serialized DAG cannot be read back, and what
-    hears of a run's end."""
+    """Registers the timetable and the deadline's reference, without which a serialized DAG cannot
+    be read back, and what hears of a run's end."""
 
     name = "discogs"
     timetables = [MonthlyDumpTimetable]  # noqa: RUF012 - the type that the parent class declares
+    deadline_references = [RunQueued]  # noqa: RUF012
     listeners = [listeners]  # noqa: RUF012

@@ -83,12 +83,16 @@ class _Ended:
 
 
 def _in_background(work: Callable[[_Ended], None], ended: _Ended) -> threading.Thread:
+    from discogs.errors import DiscogsError
+
     def guarded() -> None:
+        # Whatever comes: the next run finds a row that nobody is at any more.
         try:
             work(ended)
+        except DiscogsError as error:
+            log.warning("The end of %s is not in the tracking table: %s", ended.run_id, error)
         except Exception:
-            # The next run finds a row that nobody is at any more.
-            log.exception("The end of %s could not be told to the tracking table.", ended.run_id)
+            log.exception("The end of %s is not in the tracking table.", ended.run_id)
 
     thread = threading.Thread(target=guarded, name="discogs-run-ended", daemon=True)
     thread.start()

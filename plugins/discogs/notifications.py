@@ -13,9 +13,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
+from airflow.sdk import AsyncCallback, DeadlineAlert  # type: ignore[attr-defined]
 from airflow.sdk.bases.notifier import BaseNotifier
 
+from discogs.deadlines import RunQueued
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def on_late(settings: Settings) -> DeadlineAlert | None:
     if "late" not in settings.alerts:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=RunQueued(),
         interval=dt.timedelta(seconds=settings.late_wait_seconds),
         callback=AsyncCallback(LateNotifier),
         name="late dump",

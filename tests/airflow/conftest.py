@@ -166,7 +166,8 @@ def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
         "DISCOGS_ALERTS": "all",
-        "DISCOGS_LATE_WAIT_SECONDS": "3",
+        # Longer than a run needs to fail at its first task: it can be cleared before.
+        "DISCOGS_LATE_WAIT_SECONDS": "8",
         "DISCOGS_LATE_AFTER_DAYS": "1",
         "DISCOGS_EXAMPLES": "true",
         "DISCOGS_POOL": POOL,

@@ -27,6 +27,7 @@ print(json.dumps({
     "bare": sorted(name for name in loaded if name.partition(".")[0] != "discogs"),
     "loaded": sorted(loaded),
     "timetables": sorted(plugins_manager.get_timetables_plugins()),
+    "references": sorted(plugins_manager.get_deadline_references_plugins()),
 }))
 """
 
@@ -50,6 +51,7 @@ def test_airflow_loads_one_file_and_no_module_under_its_bare_name() -> None:
     assert answer["plugins"] == ["discogs"]
     assert answer["bare"] == ["airflow_plugin"]
     assert answer["timetables"] == ["discogs.timetables.MonthlyDumpTimetable"]
+    assert answer["references"] == ["discogs.deadlines.RunQueued"]
 
 
 def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
@@ -59,6 +61,7 @@ def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
         "airflow_plugin",
         "discogs",
         "discogs.catalogue",
+        "discogs.deadlines",
         "discogs.errors",
         "discogs.listeners",
         "discogs.timetables",

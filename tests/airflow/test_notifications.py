@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from discogs import notifications
 from discogs.catalogue import Month
 from discogs.database.connection import Connect
+from discogs.deadlines import RunQueued
 from discogs.errors import InvalidSetting
 from discogs.notifications import (
     FailureNotifier,
@@ -257,6 +258,7 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
     assert len(notifications.on_success(on)) == 2
     deadline = notifications.on_late(on)
     assert deadline is not None
+    assert isinstance(deadline.reference, RunQueued)
     assert deadline.interval == dt.timedelta(hours=1)
     assert deadline.callback.path == "discogs.notifications.LateNotifier"
     with pytest.raises(InvalidSetting, match="retry_limit"):

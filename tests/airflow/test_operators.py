@@ -321,6 +321,19 @@ def test_a_task_that_raised_has_told_why(
         run(RecordFailureOperator(task_id="t", plan=plan))
 
 
+def test_a_failure_before_there_are_tables_is_told_in_one_line(
+    repository: PostgresMonthRepository, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect() as conn:
+        conn.execute("DROP SCHEMA discogs CASCADE")
+
+    callbacks.task_failed({**context(), "exception": ValueError("out of luck")})
+    callbacks.run_failed({**context(), "reason": "task_failure"})
+
+    assert len(caplog.messages) == 2
+    assert all("Run `python -m discogs migrate` first" in said for said in caplog.messages)
+
+
 class Sleeper(DiscogsOperator):
     """Runs a statement that would take a minute."""
 

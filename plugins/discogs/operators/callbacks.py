@@ -32,6 +32,7 @@ def run_failed(context: Context) -> None:
 
 
 def _record(context: Any, message: str, ended: dt.datetime | None = None) -> None:
+    from discogs.errors import DiscogsError
     from discogs.hooks.postgres import DiscogsPostgresHook
     from discogs.months.plan import resolve_month
     from discogs.tracking import history
@@ -42,16 +43,19 @@ def _record(context: Any, message: str, ended: dt.datetime | None = None) -> Non
         year_month=(context.get("params") or dag_run.conf or {}).get("year_month"),
         run_after=dag_run.run_after,
     )
-    repository = DiscogsPostgresHook().repository()
-    record = history.record_failure(
-        repository,
-        month,
-        run_identity(context),
-        message,
-        limit=Settings.from_environment().max_attempts,
-        started=dag_run.start_date,
-        ended=ended,
-    )
+    try:
+        record = history.record_failure(
+            DiscogsPostgresHook().repository(),
+            month,
+            run_identity(context),
+            message,
+            limit=Settings.from_environment().max_attempts,
+            started=dag_run.start_date,
+            ended=ended,
+        )
+    except DiscogsError as error:  # the database may be what failed, or have no tables yet
+        log.warning("The failure is not in the tracking table: %s", error)
+        return
     if record is not None:
         log.info("%s is %s: %s", month, record.status, record.error_message)
 

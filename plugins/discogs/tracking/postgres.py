@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from discogs.catalogue import Entity, Month
+from discogs.database.connection import explain
 from discogs.errors import MonthUnknown
 from discogs.sqlfiles import read
 from discogs.tracking import files as file_rules
@@ -34,6 +35,9 @@ class PostgresMonthRepository:
 
     Each call has a connection and a transaction of its own, committed when it returns, so that
     what it tells is seen at once and stands whatever becomes of the caller's work.
+
+    Errors of the database are told as :class:`~discogs.errors.DatabaseError`: also that there is
+    no table yet.
 
     :param connect: opens connections whose search path is the package's schema.
     """
@@ -190,8 +194,11 @@ class PostgresMonthRepository:
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
-        with self._connect() as conn, conn.cursor(row_factory=dict_row) as cursor:
-            yield cursor
+        try:
+            with self._connect() as conn, conn.cursor(row_factory=dict_row) as cursor:
+                yield cursor
+        except psycopg.Error as error:
+            raise explain(error) from error
 
 
 def _statement(name: str) -> bytes:
