@@ -20,7 +20,7 @@ CORE = {"dumps", "records", "database", "tracking"}
 FACE = {
     "airflow_plugin",
     "assets",
-    "callbacks",
+    "deadlines",
     "hooks",
     "listeners",
     "metrics",
@@ -33,6 +33,7 @@ FACE = {
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(CORE, BASE),
+    "tracking": BASE | {"database"},
     "sample": BASE,
     "months": BASE | CORE,
     "cli": BASE | CORE | {"months", "sample"},

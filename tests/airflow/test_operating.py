@@ -65,6 +65,14 @@ def backfilled(airflow: RunningAirflow, timeout: float = 240) -> dict[str, dict[
         lambda: not airflow.client.runs(DAG_ID, ["queued", "running"]),
         timeout,
     )
+    # Airflow looks every half minute whether a backfill is over, and runs one at a time.
+    airflow.until(
+        "Airflow has seen that it is",
+        lambda: all(
+            each["completed_at"]
+            for each in airflow.client.call("GET", f"backfills?dag_id={DAG_ID}")["backfills"]
+        ),
+    )
     runs = [run for run in airflow.client.runs(DAG_ID) if run["run_type"] == "backfill"]
     runs.sort(key=lambda run: str(run["start_date"]))
     return {run["partition_key"]: run for run in runs}

@@ -148,6 +148,10 @@ def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
 
     assert history.record_failure(repository, JUNE, RUN, "of the first try", ended=before) is None
     assert repository.get(JUNE) == claimed
+    for status in FORWARD:
+        completed = repository.move(JUNE, status, run=RUN)
+    assert history.record_failure(repository, JUNE, RUN, "of the first try", ended=before) is None
+    assert repository.get(JUNE) == completed
 
 
 def test_past_the_limit_another_runs_failure_is_no_further_attempt(

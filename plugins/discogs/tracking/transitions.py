@@ -173,7 +173,7 @@ def fail(
     :raises MonthTaken: naming the run that has the month.
     """
     if record.run == run:
-        if ended is not None and record.status.at_work and record.updated_at > ended:
+        if ended is not None and record.updated_at > ended:
             return None
         again = started is not None and record.updated_at < started
         if record.status is Status.FAILED and again:
