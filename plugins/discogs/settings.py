@@ -195,7 +195,7 @@ class Settings:
     maintenance_memory: int = _setting(
         "DISCOGS_MAINTENANCE_MEMORY",
         "256MB",
-        "`maintenance_work_mem` of each connection that builds keys",
+        "memory of the server for each connection that builds keys, and for a merge",
         _bytes,
     )
     swap_seconds: float = _setting(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discogs.catalogue import Entity, Month
+from discogs.records.block import Block, gathered
 from discogs.records.cutter import Cut
 from discogs.records.scanner import Scanned, Scanner
 from discogs.sample.generator import write_months
@@ -194,6 +195,25 @@ def test_only_the_records_to_keep_are_in_blocks() -> None:
     assert block.ids.tolist() == [3, 6, 9]
     assert block.data == "".join(records[i] for i in (2, 5, 8)).encode()
     assert list(scanned.blocks(scanned.ids < 0, 1 << 20)) == []
+
+
+@pytest.mark.parametrize("block_bytes", [1_000, 20_000, 1 << 22])
+def test_small_blocks_are_joined_and_keep_what_is_known_of_each_record(
+    month: dict[Entity, bytes], block_bytes: int
+) -> None:
+    made, _ = blocks(RELEASES, month[RELEASES], block_bytes=2_000)
+    joined = list(gathered(iter(made), block_bytes))
+
+    def known(made: list[Block]) -> list[tuple[int, bytes, int, int]]:
+        return sorted(
+            (block.offsets[i], block.record(i), block.ids[i], block.fingerprints[i])
+            for block in made
+            for i in range(len(block))
+        )
+
+    assert known(joined) == known(made)
+    assert sum(2 * len(block.data) < block_bytes for block in joined) <= 1
+    assert list(gathered(iter([]), block_bytes)) == []
 
 
 # Records that lack their end.

@@ -54,9 +54,12 @@ class Merged:
     placeholders_dropped: int
 
 
-def merge_rows(conn: Connection, staging: Staging, place: Place) -> Merged:
-    """Merge what is staged; nothing is seen of it before the caller commits."""
-    _plan_for_few_rows(conn, staging)
+def merge_rows(conn: Connection, staging: Staging, place: Place, memory: int) -> Merged:
+    """Merge what is staged; nothing is seen of it before the caller commits.
+
+    :param memory: bytes that one of its statements may take in the server.
+    """
+    _plan_for_few_rows(conn, staging, memory)
     live = _live(staging, staging.tables.root)
     staged = staging.table(staging.tables.root)
     root = staging.tables.root
@@ -134,13 +137,17 @@ def log_rejected(conn: Connection, staging: Staging) -> None:
     )
 
 
-def _plan_for_few_rows(conn: Connection, staging: Staging) -> None:
+def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
     """Let the planner see how few rows there are, and that the live ones are read by key."""
     conn.execute("SET LOCAL default_statistics_target TO 10")
     for table in staging.tables.all:
         conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
     conn.execute(sql.SQL("ANALYZE {}").format(staging.extra(ABSENT)))
     conn.execute("SET LOCAL random_page_cost TO 1.1")
+    # A merge join would read the whole of a live table's index for the few rows that it needs.
+    conn.execute("SET LOCAL enable_mergejoin TO off")
+    # One hash a statement, which takes hash_mem_multiplier (2) times as much; else it spills.
+    conn.execute("SELECT set_config('work_mem', %s, true)", [f"{max(64, memory // 2048)}kB"])
     conn.execute("SET LOCAL jit TO off")
 
 
@@ -151,6 +158,7 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
         "staged_root": staging.table(staging.tables.root),
         "parent": sql.Identifier(table.key[0]),
         "columns": _columns(table.names),
+        "key": _columns(table.key),
         "keys": sql.SQL(", ").join(
             sql.SQL("coalesce(s.{0}, l.{0}) AS {0}").format(sql.Identifier(name))
             for name in table.key

@@ -159,7 +159,8 @@ def _merge(
         first = False
         staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
-        done = merge_rows(conn, staging, Place.among(month, list(merged)))
+        place = Place.among(month, list(merged))
+        done = merge_rows(conn, staging, place, settings.maintenance_memory)
     report = _report(entity, month, shards, done, first, started)
     log_rejected(conn, staging)
     loads.record_load(

@@ -26,7 +26,7 @@ from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
 from discogs.months.pipeline import Pipeline, Written
 from discogs.months.prefetch import prefetched, quick_handover
 from discogs.months.progress import OnProgress, Progress, Ticker
-from discogs.records.block import REJECTED_XML_BYTES, Block, Rejected
+from discogs.records.block import REJECTED_XML_BYTES, Block, Rejected, gathered
 from discogs.records.cutter import cut, unpacked
 from discogs.records.engine import Engine
 from discogs.records.mapping import TABLES
@@ -153,7 +153,7 @@ class _Stager:
             claims=claim,
         )
         with quick_handover():
-            written = pipeline.run(self._blocks(packed))
+            written = pipeline.run(self._sampled(packed))
         self.rejected += written.rejected
         absent = self._absent()
         self.staging.complete(conn, claim)
@@ -227,6 +227,11 @@ class _Stager:
         conn.commit()
         return generation, claim
 
+    def _sampled(self, packed: BinaryIO) -> Iterator[Block]:
+        for block in gathered(self._blocks(packed), self.settings.block_bytes):
+            self.probe.sample(block)
+            yield block
+
     def _blocks(self, packed: BinaryIO) -> Iterator[Block]:
         """The records to parse, and everything that is counted on the way to them."""
         scanner = Scanner(self.entity, self.shard, self.shards)
@@ -250,9 +255,7 @@ class _Stager:
         keep = self._needed(scanned)
         behind = scanner.behind(scanned, keep)
         self.changed += int(np.count_nonzero(keep))
-        for block in scanned.blocks(keep, self.settings.block_bytes):
-            self.probe.sample(block)
-            yield block
+        yield from scanned.blocks(keep, self.settings.block_bytes)
         if behind is not None:
             yield from self._chosen(scanner, scanner.scan(behind))
 

@@ -34,17 +34,18 @@ class Scanned:
     rejected: list[Rejected]
 
     def blocks(self, keep: npt.NDArray[np.bool_], block_bytes: int) -> Iterator[Block]:
-        """The records to keep, in blocks of about so many bytes."""
+        """The records to keep, in blocks of about the same size, not much above so many bytes."""
         chosen = np.flatnonzero(keep)
         if not len(chosen):
             return
         starts, ends = self.starts[chosen], self.ends[chosen]
         reach = np.cumsum(ends - starts)
         view = memoryview(self.cut.data)
+        part_bytes = int(reach[-1]) / -(-int(reach[-1]) // block_bytes)
         first = 0
         while first < len(chosen):
             base = int(reach[first - 1]) if first else 0
-            last = max(first + 1, int(np.searchsorted(reach, base + block_bytes)))
+            last = int(np.searchsorted(reach, base + part_bytes)) + 1
             part = slice(first, last)
             bounds = zip(starts[part].tolist(), ends[part].tolist(), strict=True)
             sizes = ends[part] - starts[part]
