@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from benchmarks.readme import section
 from discogs.records.mapping import TABLES
 from discogs.settings import Settings
 
@@ -29,6 +30,15 @@ def test_the_table_of_settings_is_the_settings() -> None:
     )
     assert found is not None
     assert found[1] == settings_table()
+
+
+def test_the_figures_of_speed_are_those_that_were_measured() -> None:
+    """``python -m benchmarks.readme`` prints what belongs there."""
+    found = re.search(
+        r"<!-- benchmark -->\n(.*?)\n<!-- /benchmark -->", README.read_text(), re.DOTALL
+    )
+    assert found is not None
+    assert found[1] == section()
 
 
 def test_every_table_of_the_catalogue_is_named() -> None:

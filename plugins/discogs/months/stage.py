@@ -129,7 +129,7 @@ class _Stager:
         self.shard = shard
         self.shards = shards
         self.staging = staging_of(settings, entity, month)
-        self.known = KnownRecords.none()
+        self.known = KnownRecords()
         self.newest = True
         self.first = False
         self.seen = SeenIds()
@@ -248,10 +248,9 @@ class _Stager:
         self.read += len(scanned.ids) + len(scanned.rejected)
         self.rejected += scanned.rejected
         # A rejected record is in the dump: it must not count as removed.
-        found, places = self.known.find(
-            np.array([r.record_id for r in scanned.rejected if r.record_id], np.int32)
-        )
-        self.known.seen[places[found]] = True
+        told = np.array([r.record_id for r in scanned.rejected if r.record_id], np.int32)
+        found, _ = self.known.find(told)
+        self.known.see(told[found])
         keep = self._needed(scanned)
         behind = scanner.behind(scanned, keep)
         self.changed += int(np.count_nonzero(keep))
@@ -277,8 +276,8 @@ class _Stager:
         found, places = self.known.find(ids)
         if not found.any():
             return fresh
-        self.known.seen[places[found]] = True
-        states = self.known.states[places]
+        self.known.see(ids[found])
+        states = self.known.states(places)
         same = self.known.fingerprints[places] == scanned.fingerprints
         if self.newest:
             known = found & (states == LIVE) & same
@@ -294,12 +293,13 @@ class _Stager:
 
     def _absent(self) -> npt.NDArray[np.int32]:
         """Ids that the database has and the dump lacks, where that tells something."""
-        states = self.known.states
+        unseen = self.known.unseen()
+        states = self.known.states(self.known.find(unseen)[1])
         if self.newest:
             missing = states == LIVE
         else:
             missing = (states > LIVE) & (states < month_number(self.month))
-        absent: npt.NDArray[np.int32] = self.known.ids[missing & ~self.known.seen]
+        absent: npt.NDArray[np.int32] = unseen[missing]
         return absent
 
     def _write_extras(

@@ -1,0 +1,86 @@
+"""The README's section on speed, from the results that lie beside this module.
+
+``python -m benchmarks.readme`` prints it; a test compares it with the README.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+_LOAD, _GROWTH = "load-40000", "growth-1000000"
+_STEPS = {
+    "first": "first load",
+    "floor": "floor: COPY of prepared rows and the same keys",
+    "update": "update, 2 % changed",
+    "peer: parallel": "discogskit, `--parse-workers 2`",
+    "peer: tuned": "discogskit, also `--pg-write-workers 2 --chunk-mb 32`",
+}
+
+
+def section() -> str:
+    """What stands between the README's marks."""
+    load, growth = (json.loads((RESULTS / f"{name}.json").read_text()) for name in (_LOAD, _GROWTH))
+    return "\n\n".join([_about(load), _steps(load), _ratios(load, growth), _sizes(growth)])
+
+
+def _about(load: dict[str, Any]) -> str:
+    machine = load["machine"]
+    return (
+        f"Sample dumps, from the `.gz` to tables with all keys and indexes, the process's start"
+        f" included; {machine['processors']} processors\nfor the load and for PostgreSQL"
+        f" {load['postgresql']['version']} with its default settings together."
+        f" {load['releases']:,} releases,\nmedians of {load['runs']} runs:"
+    )
+
+
+def _steps(load: dict[str, Any]) -> str:
+    rows = ["| | seconds | releases/s | peak memory |", "|---|---|---|---|"]
+    for name, title in _STEPS.items():
+        step = load["steps"][name]
+        middle = step["median"]
+        rows.append(
+            f"| {title} | {middle['seconds']:.1f} | {step['releases_per_second']:,.0f}"
+            f" | {middle['peak_bytes'] / 1e6:.0f} MB |"
+        )
+    return "\n".join(rows)
+
+
+def _ratios(load: dict[str, Any], growth: dict[str, Any]) -> str:
+    ratios = {name: each["median"] for name, each in load["ratios"].items()}
+    last = growth["points"][-1]
+    update = (
+        last["steps"]["first"]["median"]["seconds"] / last["steps"]["update"]["median"]["seconds"]
+    )
+    return (
+        f"A first load takes {ratios['first_vs_floor']:.1f} times as long as the floor, and is"
+        f" {ratios['first_vs_peer']:.1f} times as fast as discogskit, or\n"
+        f"{ratios['first_vs_peer_tuned']:.1f} times with its options tuned (it fills fewer tables,"
+        " with fewer keys). What it waits for is the\nparsing of XML: client and server keep both"
+        f" processors busy. At {last['releases']:,} releases an update is\n{update:.1f} times as"
+        " fast as a first load."
+    )
+
+
+def _sizes(growth: dict[str, Any]) -> str:
+    rows = [
+        "| releases | first load | peak memory | update | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for point in growth["points"]:
+        cells = [f"{point['releases']:,}"]
+        for name in ("first", "update"):
+            middle = point["steps"][name]["median"]
+            cells += [f"{middle['seconds']:.1f} s", f"{middle['peak_bytes'] / 1e6:.0f} MB"]
+        rows.append("| " + " | ".join(cells) + " |")
+    charts = (
+        f"![Seconds of each](benchmarks/results/{_LOAD}.svg)\n"
+        f"![Seconds and memory by size](benchmarks/results/{_GROWTH}.svg)"
+    )
+    return "\n".join(rows) + "\n\n" + charts
+
+
+if __name__ == "__main__":
+    print(section())
