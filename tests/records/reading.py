@@ -94,3 +94,16 @@ def read(entity: Entity, *records: str | bytes, engine: Any = None) -> dict[str,
 
 def told(rejected: list[Rejected]) -> list[tuple[int, int | None, str]]:
     return [(r.offset, r.record_id, r.reason) for r in rejected]
+
+
+def release(inner: str, engine: Any, attributes: str = "") -> dict[str, list[Row]]:
+    return read(Entity.RELEASES, f'<release id="7"{attributes}>{inner}</release>', engine=engine)
+
+
+def root(tables: dict[str, list[Row]], entity: Entity) -> Row:
+    (row,) = tables[str(entity)]
+    return row
+
+
+def column(tables: dict[str, list[Row]], table: str, name: str) -> list[Any]:
+    return [row[name] for row in tables.get(table, [])]

@@ -9,7 +9,8 @@ from discogs.catalogue import Entity, Month
 from discogs.records.probe import FIRST_RECORDS, Probe
 from discogs.sample.generator import write_months
 from tests.records.reading import blocks, dump
-from tests.records.test_mapping import FULL_RELEASE, SUB_TRACKS
+from tests.records.test_fields import FULL_RELEASE
+from tests.records.test_mapping import SUB_TRACKS
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.records.reading import CAREFUL, ENGINES
+
+
+@pytest.fixture(params=[ENGINES, CAREFUL], ids=["fast", "careful"])
+def engine(request: pytest.FixtureRequest) -> Any:
+    """Each parser in turn: one expectation holds for both."""
+    return request.param
