@@ -180,6 +180,7 @@ def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
     airflow.mirror.add(faults.status(400).on("download=.*labels"))
     failing, state = airflow.load(str(FAILING))
     assert state == "failed"
+    airflow.webhook.wait(f"Discogs {FAILING} failed")  # all is told that was to be
     repository = PostgresMonthRepository(airflow.connect)
     for number in range(4):
         other = RunIdentity(DAG_ID, f"an earlier day's run {number}")

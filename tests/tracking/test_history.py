@@ -152,6 +152,11 @@ def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
         completed = repository.move(JUNE, status, run=RUN)
     assert history.record_failure(repository, JUNE, RUN, "of the first try", ended=before) is None
     assert repository.get(JUNE) == completed
+    other = history.record_failure(repository, JULY, OTHER, "of a later run")
+    assert other is not None
+    before = other.updated_at - dt.timedelta(seconds=1)
+    assert history.record_failure(repository, JULY, RUN, "of an earlier run", ended=before) is None
+    assert repository.get(JULY) == other
 
 
 def test_past_the_limit_another_runs_failure_is_no_further_attempt(

@@ -168,13 +168,14 @@ def fail(
     :param limit: failed attempts after which no run tries any more, so that the failure of
         another run is none of the month's.
     :param started: when the run began, or began again: what failed before is told anew.
-    :param ended: when the run ended: what it did since, begun again, has not failed.
+    :param ended: when the run ended: what the row has seen since, of this run begun again or of
+        another, is newer than this failure.
     :returns: None when the failure is none of the row's.
     :raises MonthTaken: naming the run that has the month.
     """
+    if ended is not None and record.updated_at > ended:
+        return None
     if record.run == run:
-        if ended is not None and record.updated_at > ended:
-            return None
         again = started is not None and record.updated_at < started
         if record.status is Status.FAILED and again:
             record = move(record, Status.DOWNLOADING, run=run, now=now)  # as a further attempt
