@@ -1,6 +1,6 @@
 """What a load tells Airflow's metrics; the README lists the names.
 
-Plain StatsD drops tags, so the entity is part of a name: ``discogs.stage.releases.records``.
+Plain StatsD drops tags, so the entity is part of a name: ``discogs.stage.releases.read``.
 """
 
 from __future__ import annotations

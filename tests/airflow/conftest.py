@@ -157,6 +157,24 @@ class RunningAirflow:
         return int(row[0])
 
 
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
+    """The connection ``discogs_postgres``, to a database of the test's own."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(database)
+    connection: dict[str, object] = {
+        "conn_type": "postgres",
+        "host": parts.get("host", "localhost"),
+        "port": int(parts.get("port") or 5432),
+        "login": parts.get("user", "postgres"),
+        "password": parts.get("password", ""),
+        "schema": parts["dbname"],
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_POSTGRES", json.dumps(connection))
+    return connection
+
+
 def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
     """The environment of an Airflow that tells all it can."""
     receiver = {"conn_type": "http", "host": f"{webhook.url}/services", "password": WEBHOOK_SECRET}

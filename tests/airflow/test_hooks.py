@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from discogs.catalogue import Month
 from discogs.database.connection import Connect
@@ -41,22 +40,6 @@ def mirror(folder: Path, request: pytest.FixtureRequest) -> Iterator[Mirror]:
 
 def connect_to(monkeypatch: pytest.MonkeyPatch, name: str, **connection: object) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
-
-
-@pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
-    """The connection ``discogs_postgres``, to a database of the test's own."""
-    parts = conninfo_to_dict(database)
-    connection: dict[str, object] = {
-        "conn_type": "postgres",
-        "host": parts.get("host", "localhost"),
-        "port": int(parts.get("port") or 5432),
-        "login": parts.get("user", "postgres"),
-        "password": parts.get("password", ""),
-        "schema": parts["dbname"],
-    }
-    connect_to(monkeypatch, "discogs_postgres", **connection)
-    return connection
 
 
 def test_a_connection_with_its_layout_finds_a_month(

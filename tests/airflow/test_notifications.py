@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from discogs import notifications
 from discogs.catalogue import Month
@@ -44,17 +43,9 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
 
 @pytest.fixture
 def repository(
-    monkeypatch: pytest.MonkeyPatch, database: str, connect: Connect
+    monkeypatch: pytest.MonkeyPatch, target: dict[str, object], connect: Connect
 ) -> PostgresMonthRepository:
-    parts = conninfo_to_dict(database)
-    postgres = {
-        "conn_type": "postgres",
-        "host": parts.get("host", "localhost"),
-        "port": int(parts.get("port") or 5432),
-        "login": parts.get("user", "postgres"),
-        "password": parts.get("password", "hunter2hunter2"),
-        "schema": parts["dbname"],
-    }
+    postgres = {**target, "password": target["password"] or "hunter2hunter2"}
     monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_POSTGRES", json.dumps(postgres))
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.example")
     return PostgresMonthRepository(connect)

@@ -20,7 +20,6 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
     DownstreamTasksSkipped,
 )
-from psycopg.conninfo import conninfo_to_dict
 
 from discogs.catalogue import Month
 from discogs.database.connection import Connect, advisory_lock
@@ -87,22 +86,12 @@ def repository(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     tmp_path: Path,
-    database: str,
+    target: dict[str, object],
     connect: Connect,
 ) -> Iterator[PostgresMonthRepository]:
     """The tracking rows of the database that the connection ``discogs_postgres`` leads to."""
-    parts = conninfo_to_dict(database)
-    postgres = {
-        "conn_type": "postgres",
-        "host": parts.get("host", "localhost"),
-        "port": int(parts.get("port") or 5432),
-        "login": parts.get("user", "postgres"),
-        "password": parts.get("password", ""),
-        "schema": parts["dbname"],
-    }
     with Mirror(folder) as mirror:
         dumps = {"conn_type": "http", "host": mirror.url}
-        monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_POSTGRES", json.dumps(postgres))
         monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", json.dumps(dumps))
         monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path / "storage"))
         monkeypatch.setenv("DISCOGS_DISK_MARGIN", "0")

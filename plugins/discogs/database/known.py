@@ -139,11 +139,11 @@ def _set_bits(pages: dict[int, npt.NDArray[np.uint64]], ids: npt.NDArray[np.int3
 def read_known(conn: Connection, root: str, shard: int = 0, shards: int = 1) -> KnownRecords:
     """Read a root table's ids, fingerprints and states, for one shard of them."""
     row = conn.execute(
-        sql.SQL("SELECT count(*), min(id), max(id) FROM {}").format(sql.Identifier(root))
+        sql.SQL("SELECT min(id), max(id) FROM {}").format(sql.Identifier(root))
     ).fetchone()
-    if row is None or not row[0]:
+    if row is None or row[0] is None:
         return KnownRecords()
-    return KnownRecords(_packets(conn, root, int(row[1]), int(row[2]), shard, shards))
+    return KnownRecords(_packets(conn, root, int(row[0]), int(row[1]), shard, shards))
 
 
 def _packets(

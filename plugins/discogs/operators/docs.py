@@ -23,7 +23,8 @@ _DOCS = {
     " written. A file that is there and whole is not fetched again.",
     "checksum": "Compares a file with its published SHA-256. One that differs is fetched again,"
     " `DISCOGS_VERIFY_ATTEMPTS` times in all.",
-    "ready": "All files are there and right: the month is `ready_for_processing`.",
+    "ready": "All files are there and right: the month is `ready_for_processing`. Waits, in the"
+    " triggerer, while another month is being processed.",
     "stage": "Reads the file, leaves unchanged records aside by their fingerprint, parses the rest"
     " and copies their rows into staging tables. Replaces whatever an earlier try has staged.",
     "merge": "Brings the staged rows into the entity's tables, in one transaction: readers see the"
@@ -31,7 +32,8 @@ _DOCS = {
     " `DISCOGS_MAX_SHRINK`; *Allow shrink* takes it.",
     "checks": "Counts and references of the merged tables. The SQL is in `include/sql/checks`.",
     "complete": "The month is `completed`. Logs its report, and emits the assets' events.",
-    "cleanup": "Deletes files that `DISCOGS_KEEP_MONTHS` lets go.",
+    "cleanup": "Deletes files that `DISCOGS_KEEP_MONTHS` lets go, stale `.part` files, and staging"
+    " tables that no month needs. What cannot be deleted is only logged.",
     "record_failure": "Runs when a task has failed: the month becomes `failed`, with the error, and"
     " so does the run. Clear the task that failed, not this one.",
 }

@@ -51,8 +51,8 @@ class Block:
 
 
 def gathered(blocks: Iterable[Block], block_bytes: int) -> Iterator[Block]:
-    """The same records with small blocks joined: parsing a block costs about as much as a
-    hundred records, and of a month that changed little each chunk of the file leaves few.
+    """The same records with small blocks joined: a block costs more than a hundred records,
+    whatever it holds, and of a month that changed little each chunk of the file leaves few.
 
     :param block_bytes: blocks of at least half as many bytes are not small.
     """

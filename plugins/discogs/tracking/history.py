@@ -74,31 +74,15 @@ def settle(
 ) -> MonthRecord | None:
     """Bring a month to rest whose run ended as a success, if it has not come there by itself.
 
-    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all
-    that it should load is merged from the bytes that are published, and else ``failed``, so that
-    it is tried again.
+    See :func:`discogs.tracking.transitions.settle`.
 
     :returns: None when there is nothing to do.
     """
-    record = repository.get(month)
-    if record is None or record.run != run or not record.status.at_work:
+    if repository.get(month) is None:
         return None
-    published = set(record.expected_checksums.values())
-    stats = record.processing_stats
-    lacking = [
-        str(entity)
-        for entity in entities
-        if stats.get(str(entity), {}).get("sha256") not in published
-    ]
-    if lacking:
-        return record_failure(
-            repository,
-            month,
-            run,
-            f"The run ended as a success, but {', '.join(lacking)} of {month} were not loaded."
-            " Clear all its tasks, or trigger the month again.",
-        )
-    return repository.change(month, lambda row, now: transitions.settle(row, run=run, now=now))
+    return repository.change(
+        month, lambda record, now: transitions.settle(record, entities, run=run, now=now)
+    )
 
 
 def reconcile(

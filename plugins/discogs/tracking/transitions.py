@@ -16,6 +16,7 @@ import datetime as dt
 import logging
 from collections.abc import Collection
 
+from discogs.catalogue import Entity
 from discogs.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 
@@ -185,13 +186,32 @@ def fail(
     return move(record, Status.FAILED, run=run, now=now, error_message=error_message)
 
 
-def settle(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
-    """The row of a month of which everything is merged, whatever step came last.
+def settle(
+    record: MonthRecord, entities: Collection[Entity], *, run: RunIdentity, now: dt.datetime
+) -> MonthRecord | None:
+    """The row after a run ended as a success that has left it at work.
+
+    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all
+    that it should load is merged from the bytes that are published, and else ``failed``, so that
+    it is tried again.
 
     :returns: None when the run is not at it any more.
     """
     if record.run != run or not record.status.at_work:
         return None
+    published = set(record.expected_checksums.values())
+    stats = record.processing_stats
+    lacking = [
+        str(entity)
+        for entity in entities
+        if stats.get(str(entity), {}).get("sha256") not in published
+    ]
+    if lacking:
+        message = (
+            f"The run ended as a success, but {', '.join(lacking)} of {record.month} were not"
+            " loaded. Clear all its tasks, or trigger the month again."
+        )
+        return move(record, Status.FAILED, run=run, now=now, error_message=message)
     for to in _AT_WORK[_AT_WORK.index(record.status) + 1 :]:
         record = move(record, to, run=run, now=now)
     return move(record, Status.COMPLETED, run=run, now=now)

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from discogs.catalogue import Entity, Month
@@ -23,7 +24,7 @@ from discogs.records.mapping import TABLES
 from discogs.sample.generator import write_months
 from tests.conftest import PROJECT
 from tests.content import digests, staging_tables
-from tests.months.killed.gate import Gate
+from tests.months.killed.gate import Gate, Point
 
 #: Small blocks and COPYs, so that a small dump goes the way of a large one.
 ENVIRONMENT = {
@@ -49,6 +50,21 @@ class Prepared:
     outcomes: dict[Month, dict[str, Any]]
     states: dict[Month, tuple[dict[Entity, Any], dict[Entity, Any]]]
     statements: dict[Month, int]
+
+
+def cases(
+    points: Iterable[tuple[Month, Point]], quick: Callable[[Month, Point], bool]
+) -> list[Any]:
+    """Month and point of each case of a test; those that are not quick are for the full run."""
+    return [
+        pytest.param(
+            month,
+            point,
+            id=f"{month}-{point}".replace(" ", "-"),
+            marks=() if quick(month, point) else pytest.mark.full,
+        )
+        for month, point in points
+    ]
 
 
 def write_dumps(folder: Path, first: Month, releases: int) -> None:

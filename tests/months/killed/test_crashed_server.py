@@ -29,6 +29,7 @@ from tests.months.killed.killing import (
     SECOND,
     Load,
     Prepared,
+    cases,
     load,
     outcome,
 )
@@ -160,15 +161,7 @@ def test_rows_that_a_crash_took_from_staging_are_never_merged(
 
 @pytest.mark.parametrize(
     ("month", "point"),
-    [
-        pytest.param(
-            month,
-            point,
-            id=f"{month}-{point}".replace(" ", "-"),
-            marks=() if f"{month} {point}" in QUICK else pytest.mark.full,
-        )
-        for month, point in CRASHES
-    ],
+    cases(CRASHES, lambda month, point: f"{month} {point}" in QUICK),
 )
 def test_a_load_whose_server_crashes_is_made_good_by_the_next(
     own: Server, start: Callable[[Month], str], prepared: Prepared, month: Month, point: Point

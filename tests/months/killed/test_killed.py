@@ -15,6 +15,7 @@ from tests.months.killed.killing import (
     SECOND,
     Load,
     Prepared,
+    cases,
     load,
     outcome,
     readers,
@@ -116,20 +117,18 @@ def test_the_two_months_have_something_of_everything(prepared: Prepared) -> None
         assert all(before[entity] != after[entity] for entity in Entity)
 
 
-def cases(how: str) -> list[Any]:
-    return [
-        pytest.param(
-            month,
-            point,
-            id=f"{month}-{point}".replace(" ", "-"),
-            marks=() if point.name in QUICK[month, how] else pytest.mark.full,
-        )
-        for month, points in ((FIRST, FIRST_LOAD), (SECOND, SECOND_MONTH))
-        for point in points
-    ]
+POINTS = [
+    (month, point)
+    for month, points in ((FIRST, FIRST_LOAD), (SECOND, SECOND_MONTH))
+    for point in points
+]
 
 
-@pytest.mark.parametrize(("month", "point"), cases("killed"))
+def ways(ended: str) -> list[Any]:
+    return cases(POINTS, lambda month, point: point.name in QUICK[month, ended])
+
+
+@pytest.mark.parametrize(("month", "point"), ways("killed"))
 def test_a_killed_load_is_made_good_by_the_next(
     prepared: Prepared, start: Callable[[Month], str], month: Month, point: Point
 ) -> None:
@@ -156,7 +155,7 @@ def test_a_killed_load_is_made_good_by_the_next(
         assert all(reader.seen.values())
 
 
-@pytest.mark.parametrize(("month", "point"), cases("terminated"))
+@pytest.mark.parametrize(("month", "point"), ways("terminated"))
 def test_a_load_whose_connections_are_ended_is_made_good_by_the_next(
     prepared: Prepared, start: Callable[[Month], str], month: Month, point: Point
 ) -> None:

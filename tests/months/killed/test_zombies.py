@@ -21,6 +21,7 @@ from tests.months.killed.killing import (
     SECOND,
     Load,
     Prepared,
+    cases,
     load,
     outcome,
     terminate,
@@ -65,19 +66,9 @@ def paused(dsn: str, prepared: Prepared, month: Month, point: Point) -> Iterator
             command.end()
 
 
-def cases(quick: set[str]) -> list[object]:
-    return [
-        pytest.param(
-            month,
-            point,
-            id=f"{month}-{point}".replace(" ", "-"),
-            marks=() if f"{month} {point}" in quick else pytest.mark.full,
-        )
-        for month, point in PAUSES
-    ]
-
-
-@pytest.mark.parametrize(("month", "point"), cases({"2026-06 merge"}))
+@pytest.mark.parametrize(
+    ("month", "point"), cases(PAUSES, lambda month, point: f"{month} {point}" == "2026-06 merge")
+)
 def test_a_load_beside_a_paused_one_says_who_is_in_its_way(
     prepared: Prepared, start: Start, month: Month, point: Point
 ) -> None:
@@ -103,7 +94,10 @@ def test_a_load_beside_a_paused_one_says_who_is_in_its_way(
         pytest.param(LOCK_HOLDERS, id="locks", marks=pytest.mark.full),
     ],
 )
-@pytest.mark.parametrize(("month", "point"), cases({"2026-05 before the rows"}))
+@pytest.mark.parametrize(
+    ("month", "point"),
+    cases(PAUSES, lambda month, point: f"{month} {point}" == "2026-05 before the rows"),
+)
 def test_a_load_that_lost_its_connections_writes_nothing_more(
     prepared: Prepared, start: Start, month: Month, point: Point, lost: str
 ) -> None:
