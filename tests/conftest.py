@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
@@ -66,37 +67,28 @@ def server() -> Iterator[str]:
 def migrated_template(server: str) -> Iterator[str]:
     """The name of a database with every migration applied, to be copied."""
     from discogs.database.connection import connector
-    from discogs.database.embedded import with_database
     from discogs.database.migrations import migrate
 
-    name = _create(server)
-    try:
-        migrate(connector(with_database(server, name), SCHEMA), SCHEMA)
-        yield name
-    finally:
-        _drop(server, name)
+    with new_database(server) as dsn:
+        migrate(connector(dsn, SCHEMA), SCHEMA)
+        yield str(conninfo_to_dict(dsn)["dbname"])
 
 
 @pytest.fixture
-def database(server: str) -> Iterator[str]:
+def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
-    from discogs.database.embedded import with_database
-
-    name = _create(server)
-    try:
-        yield with_database(server, name)
-    finally:
-        _drop(server, name)
+    template = "template0"
+    if "connect" in request.fixturenames:
+        template = request.getfixturevalue("migrated_template")
+    with new_database(server, template=template) as dsn:
+        yield dsn
 
 
 @pytest.fixture
-def connect(server: str, database: str, migrated_template: str) -> Connect:
+def connect(database: str) -> Connect:
     """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
     from discogs.database.connection import connector
 
-    name = conninfo_to_dict(database)["dbname"]
-    _drop(server, str(name))
-    _create(server, template=migrated_template, name=str(name))
     return connector(database, SCHEMA)
 
 
@@ -109,17 +101,27 @@ def samples() -> Path:
     return Path(folder)
 
 
-def _create(server: str, *, template: str = "template0", name: str | None = None) -> str:
-    name = name or f"discogs_test_{uuid.uuid4().hex[:12]}"
-    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-        sql.Identifier(name), sql.Identifier(template)
+@contextlib.contextmanager
+def new_database(
+    server: str, *, template: str = "template0", encoding: str = "UTF8"
+) -> Iterator[str]:
+    """The DSN of a new database, which is dropped at the end."""
+    from discogs.database.embedded import with_database
+
+    name = f"discogs_test_{uuid.uuid4().hex[:12]}"
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING {} LOCALE 'C'").format(
+        sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
     )
+    if template != "template0":
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
     with psycopg.connect(server, autocommit=True) as conn:
         conn.execute(command)
-    return name
-
-
-def _drop(server: str, name: str) -> None:
-    command = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(command)
+    try:
+        yield with_database(server, name)
+    finally:
+        with psycopg.connect(server, autocommit=True) as conn:
+            conn.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )

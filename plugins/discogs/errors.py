@@ -74,6 +74,17 @@ class InvalidDsn(DatabaseError, ValueError):
         )
 
 
+class EncodingUnsupported(DatabaseError):
+    """A database cannot hold every name of the dumps."""
+
+    def __init__(self, database: str, encoding: str) -> None:
+        super().__init__(
+            f"The database {database} has the encoding {encoding}, which cannot hold every name"
+            " of the dumps; nothing was written. Create one with UTF8, and load into that: CREATE"
+            " DATABASE discogs ENCODING 'UTF8' TEMPLATE template0;"
+        )
+
+
 class DatabaseUnavailable(DatabaseError):
     """The server did not answer, or the connection to it broke."""
 

@@ -20,7 +20,7 @@ from discogs.database.embedded import with_database
 from discogs.sample.generator import write_months
 from discogs.tracking.model import MonthRecord, Status
 from discogs.tracking.postgres import PostgresMonthRepository
-from tests.conftest import SCHEMA, _create, _drop
+from tests.conftest import SCHEMA, new_database
 from tests.content import digests, staging_tables
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -61,13 +61,9 @@ def loaded(server: str, dumps: Path) -> Iterator[Loaded]:
     from discogs.months.load import load_folder
     from discogs.settings import Settings
 
-    name = _create(server)
-    dsn = with_database(server, name)
-    try:
+    with new_database(server) as dsn:
         load_folder(connector(dsn, SCHEMA), dumps, MAY, Settings(), run_id="test")
         yield Loaded(dsn, digests(dsn))
-    finally:
-        _drop(server, name)
 
 
 @pytest.fixture

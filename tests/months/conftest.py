@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,10 @@ import pytest
 
 from discogs.catalogue import Month
 from discogs.database.connection import Connect, connector
-from discogs.database.embedded import with_database
 from discogs.months.load import MonthReport, load_folder
 from discogs.sample.generator import write_months
 from discogs.settings import Settings
-from tests.conftest import SCHEMA, _create, _drop
+from tests.conftest import SCHEMA, new_database
 
 FIRST = Month(2026, 5)
 MONTHS = [FIRST, FIRST.plus(1), FIRST.plus(2)]
@@ -35,17 +34,8 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fresh(server: str, migrated_template: str) -> Iterator[Callable[[], str]]:
     """Makes migrated databases, as many as a test wants; their DSNs."""
-
-    @contextmanager
-    def made() -> Iterator[str]:
-        name = _create(server, template=migrated_template)
-        try:
-            yield with_database(server, name)
-        finally:
-            _drop(server, name)
-
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(made())
+        yield lambda: stack.enter_context(new_database(server, template=migrated_template))
 
 
 def load(dsn: str, folder: Path, month: Month, **changes: Any) -> MonthReport:

@@ -18,11 +18,10 @@ import pytest
 
 from discogs.catalogue import Entity, Month
 from discogs.database.connection import connector
-from discogs.database.embedded import with_database
 from discogs.errors import DumpError
 from discogs.tracking.model import Status
 from discogs.tracking.postgres import PostgresMonthRepository
-from tests.conftest import SCHEMA, _create, _drop
+from tests.conftest import SCHEMA, new_database
 from tests.content import digests
 from tests.months.conftest import load
 from tests.months.defects import (
@@ -81,14 +80,12 @@ def loaded(
 ) -> Iterator[Loaded]:
     data = releases(*records())
     folder = write(tmp_path_factory.mktemp("malformed"), gzip.compress(data))
-    name = _create(server, template=migrated_template)
-    dsn = with_database(server, name)
     how: dict[str, Any] = {
         "fast": {"block_bytes": 4_000},
         "careful": {"engine": "careful"},
         "shards": {"shards": 3},
     }[request.param]
-    try:
+    with new_database(server, template=migrated_template) as dsn:
         (report,) = load(dsn, folder, MAY, max_rejected=1.0, max_record_bytes=CAP, **how).entities
         with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as conn:
             titles = {
@@ -99,8 +96,6 @@ def loaded(
             ).fetchall()
         counts = {name: getattr(report, name) for name in ("read", "inserted", "rejected")}
         yield Loaded(data, titles, rejected, counts)
-    finally:
-        _drop(server, name)
 
 
 def test_there_are_thirty_kinds_and_more() -> None:
@@ -187,13 +182,9 @@ def settled(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A database that holds a sound month already."""
-    name = _create(server, template=migrated_template)
-    dsn = with_database(server, name)
-    try:
+    with new_database(server, template=migrated_template) as dsn:
         load(dsn, write(tmp_path_factory.mktemp("sound"), PACKED), MAY)
         yield dsn
-    finally:
-        _drop(server, name)
 
 
 @pytest.mark.parametrize(("data", "error", "why"), REFUSED.values(), ids=REFUSED)

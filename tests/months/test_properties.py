@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from discogs.catalogue import Month
+from tests.conftest import new_database
 from tests.content import difference, digests, staging_tables
 from tests.months.conftest import MONTHS, load
 
@@ -52,17 +53,10 @@ def test_a_load_leaves_no_staging_table(dumps: Path, fresh: Fresh) -> None:
 @pytest.fixture(scope="module")
 def in_order(dumps: Path, server: str, migrated_template: str) -> object:
     """The content after the three months in their order."""
-    from discogs.database.embedded import with_database
-    from tests.conftest import _create, _drop
-
-    name = _create(server, template=migrated_template)
-    dsn = with_database(server, name)
-    try:
+    with new_database(server, template=migrated_template) as dsn:
         for month in MONTHS:
             load(dsn, dumps, month)
         yield dsn
-    finally:
-        _drop(server, name)
 
 
 @pytest.mark.parametrize(

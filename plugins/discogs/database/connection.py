@@ -12,13 +12,14 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, tuple_row
 
 from discogs.errors import (
     DatabaseError,
     DatabaseRefused,
     DatabaseUnavailable,
     DiscogsError,
+    EncodingUnsupported,
     InvalidDsn,
     LockBusy,
 )
@@ -73,12 +74,47 @@ def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Co
     return connect
 
 
+#: What the package relies on in a session. Role, database, environment and DSN may each set a
+#: default of their own: a client encoding other than UTF8, for one, stores the UTF-8 that COPY
+#: sends as other characters, without an error. Settings that a server lacks are left out.
+_SESSION = {
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "extra_float_digits": "1",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    # A load's statements and transactions last for hours; where one must end, it says so itself.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+}
+_SET_SESSION = (
+    "SELECT set_config(w.name, w.value, false) FROM unnest(%s::text[], %s::text[])"
+    " AS w (name, value) JOIN pg_settings s ON lower(s.name) = lower(w.name)"
+)
+
+
 def prepare(conn: psycopg.Connection[TupleRow], schema: str) -> None:
-    """Give a fresh connection what the package expects: search path, UTC, no autocommit."""
+    """Make a fresh connection's session the package's own: encoding, formats, time-outs, search
+    path, rows as tuples, no autocommit.
+
+    :raises EncodingUnsupported: when the database's own encoding is not UTF8.
+    """
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise EncodingUnsupported(conn.info.dbname, str(encoding))
+    conn.row_factory = tuple_row
     conn.autocommit = True
-    conn.execute(
-        sql.SQL("SET search_path TO {}; SET timezone TO 'UTC'").format(sql.Identifier(schema))
-    )
+    conn.execute(_SET_SESSION, [list(_SESSION), list(_SESSION.values())])
+    conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
     with contextlib.suppress(psycopg.DatabaseError):  # PostgreSQL 13, or no Linux server
         conn.execute(
             "SELECT set_config('client_connection_check_interval', %s, false)", [_CHECK_INTERVAL]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from discogs.catalogue import Month
-from discogs.database.embedded import with_database
-from tests.conftest import _create, _drop
+from tests.conftest import new_database
 from tests.months.killed.killing import (
     FIRST,
     SECOND,
@@ -29,18 +29,12 @@ def prepared(
     folder = tmp_path_factory.mktemp("killed")
     write_dumps(folder, FIRST, releases=150)
     with ExitStack() as stack:
-
-        def copy(template: str) -> str:
-            name = _create(server, template=template)
-            stack.callback(_drop, server, name)
-            return name
-
-        first = copy(migrated_template)
-        before = states(with_database(server, first))
-        counts = {FIRST: counted(with_database(server, first), folder, FIRST)}
-        second = copy(first)
-        counts[SECOND] = counted(with_database(server, second), folder, SECOND)
-        middle, after = (with_database(server, name) for name in (first, second))
+        middle = stack.enter_context(new_database(server, template=migrated_template))
+        before = states(middle)
+        counts = {FIRST: counted(middle, folder, FIRST)}
+        first = str(conninfo_to_dict(middle)["dbname"])
+        after = stack.enter_context(new_database(server, template=first))
+        counts[SECOND] = counted(after, folder, SECOND)
         yield Prepared(
             folder,
             {FIRST: migrated_template, SECOND: first},
@@ -56,8 +50,6 @@ def start(server: str, prepared: Prepared) -> Iterator[Callable[[Month], str]]:
     with ExitStack() as stack:
 
         def make(month: Month) -> str:
-            name = _create(server, template=prepared.template[month])
-            stack.callback(_drop, server, name)
-            return with_database(server, name)
+            return stack.enter_context(new_database(server, template=prepared.template[month]))
 
         yield make
