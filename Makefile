@@ -7,7 +7,7 @@ STAMP = $(VENV)/.installed
 N ?= 40000
 RUNS ?= 3
 
-RUN = PYTHONPATH=plugins $(BIN)/python
+RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-full lint format bench clean
@@ -25,13 +25,13 @@ $(STAMP): requirements.txt constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Load two sample months through a real Airflow; it stays up (PORT=8080)
-	$(RUN) -m discogs.demo demo
+	$(RUN) -m demo demo
 
 up: $(STAMP) ## The same Airflow against Discogs' servers; the DAG is paused (PORT=8080)
-	$(RUN) -m discogs.demo up
+	$(RUN) -m demo up
 
 down: ## Stop what demo or up started
-	@if test -x $(BIN)/python; then $(RUN) -m discogs.demo down; else echo "nothing was installed"; fi
+	@if test -x $(BIN)/python; then $(RUN) -m demo down; else echo "nothing was installed"; fi
 
 test: $(STAMP) ## Run the test suite
 	$(BIN)/python -m pytest -m "not full"

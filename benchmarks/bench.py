@@ -17,8 +17,8 @@ import psutil
 from benchmarks import peer
 from benchmarks.process import ROOT, Measured, StepFailed, step
 from benchmarks.server import Server, started
-from discogs.catalogue import Entity, Month
-from discogs.records.mapping import TABLES
+from discogs.schema.entities import Entity, Month
+from discogs.schema.mapping import TABLES
 from discogs.settings import Settings
 
 FIRST_MONTH = Month(2026, 1)

@@ -14,14 +14,14 @@ from typing import Any
 
 from psycopg import sql
 
-from discogs.catalogue import Entity, Month
-from discogs.database.adoption import AdoptionSettings, adopt, build_keys
 from discogs.database.connection import Connect
+from discogs.database.locking import LockRetry
+from discogs.database.promotion import PromotionSettings, build_keys, promote
 from discogs.database.staging import NAMES, Staging
-from discogs.database.swapping import Patience
-from discogs.records.mapping import TABLES
+from discogs.schema.entities import Entity, Month
+from discogs.schema.mapping import TABLES
+from discogs.schema.tables import Table
 from discogs.settings import Settings
-from discogs.tables import Table
 
 _ENTITY = Entity.RELEASES
 _PIECE = 1024 * 1024
@@ -96,9 +96,9 @@ def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> No
             _read(conn, staging.extra(NAMES), columns, folder / f"{kind}.names")
         staging.complete(conn, claims)
         conn.commit()
-        keys = AdoptionSettings(settings.key_connections, settings.maintenance_memory)
+        keys = PromotionSettings(settings.key_connections, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
-        if not adopt(conn, staging, Patience(_ENTITY, _PATIENCE_SECONDS)):
+        if not promote(conn, staging, LockRetry(_ENTITY, _PATIENCE_SECONDS)):
             raise RuntimeError("the tables of releases are not empty")
         staging.drop(conn)
         conn.commit()

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from discogs.database import embedded
+from demo import embedded
 
 
 @dataclass(frozen=True)

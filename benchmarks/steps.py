@@ -19,8 +19,8 @@ from benchmarks.process import STARTED
 
 def sample(folder: str, releases: int, seed: int, month: str) -> dict[str, Any]:
     """Write two successive months of dumps that every loader reads."""
-    from discogs.catalogue import Month
     from discogs.sample.generator import write_months
+    from discogs.schema.entities import Month
 
     write_months(Path(folder), Month.parse(month), 2, releases=releases, seed=seed, traps="none")
     return {}
@@ -39,11 +39,11 @@ def migrate(dsn: str) -> dict[str, Any]:
 
 def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str, Any]:
     """Stage and merge some of a month's files; the report of each."""
-    from discogs.catalogue import Entity, Month
     from discogs.database.connection import connector
-    from discogs.months.load import find_files
-    from discogs.months.merge import merge
-    from discogs.months.stage import stage
+    from discogs.load.folder import find_files
+    from discogs.load.merge import merge
+    from discogs.load.stage import stage
+    from discogs.schema.entities import Entity, Month
     from discogs.settings import Settings
 
     begun = _since_start()
@@ -86,8 +86,8 @@ def floor_files(dsn: str, folder: str) -> dict[str, Any]:
 def floor(dsn: str, folder: str, month: str) -> dict[str, Any]:
     """COPY prepared rows and build the keys."""
     from benchmarks.floor import load
-    from discogs.catalogue import Month
     from discogs.database.connection import connector
+    from discogs.schema.entities import Month
     from discogs.settings import Settings
 
     begun = _since_start()

@@ -26,25 +26,33 @@ from typing import Any
 
 from airflow.sdk import DAG, TaskGroup
 
-from discogs import notifications
-from discogs.assets import all_assets
-from discogs.catalogue import Entity
-from discogs.operators.callbacks import run_failed, task_failed
-from discogs.operators.docs import document
-from discogs.operators.files import (
+from discogs.airflow import notifications
+from discogs.airflow.assets import all_assets
+from discogs.airflow.operators.callbacks import run_failed, task_failed
+from discogs.airflow.operators.docs import document
+from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
     FetchChecksumsOperator,
     ReadyOperator,
 )
-from discogs.operators.finishing import CleanupOperator, CompleteOperator, RecordFailureOperator
-from discogs.operators.params import load_params
-from discogs.operators.planning import MigrateOperator, MonthPendingOperator, ResolveMonthOperator
-from discogs.operators.processing import ChecksOperator, MergeOperator, StageOperator
-from discogs.operators.retries import TransientRetryPolicy
-from discogs.sensors.dumps import DumpAvailableSensor
+from discogs.airflow.operators.finishing import (
+    CleanupOperator,
+    CompleteOperator,
+    RecordFailureOperator,
+)
+from discogs.airflow.operators.params import load_params
+from discogs.airflow.operators.planning import (
+    MigrateOperator,
+    MonthPendingOperator,
+    ResolveMonthOperator,
+)
+from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.sensors import DumpAvailableSensor
+from discogs.airflow.timetables import MonthlyDumpTimetable
+from discogs.schema.entities import Entity
 from discogs.settings import Settings
-from discogs.timetables import MonthlyDumpTimetable
 
 ENTITIES = [str(entity) for entity in Entity]
 SETTINGS = Settings.from_environment()

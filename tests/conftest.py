@@ -51,7 +51,7 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    from discogs.database import embedded
+    from demo import embedded
 
     # In /tmp, since a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="discogs-pg-", dir="/tmp"))
@@ -75,20 +75,20 @@ def migrated_template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def database(server: str) -> Iterator[str]:
     """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
-    template = "template0"
-    if "connect" in request.fixturenames:
-        template = request.getfixturevalue("migrated_template")
-    with new_database(server, template=template) as dsn:
+    with new_database(server) as dsn:
         yield dsn
 
 
 @pytest.fixture
-def connect(database: str) -> Connect:
+def connect(server: str, database: str, migrated_template: str) -> Connect:
     """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
     from discogs.database.connection import connector
 
+    name = str(conninfo_to_dict(database)["dbname"])
+    _drop(server, name)
+    _create(server, name, migrated_template)
     return connector(database, SCHEMA)
 
 
@@ -103,25 +103,30 @@ def samples() -> Path:
 
 @contextlib.contextmanager
 def new_database(
-    server: str, *, template: str = "template0", encoding: str = "UTF8"
+    server: str, *, template: str = "template0", encoding: str | None = None
 ) -> Iterator[str]:
     """The DSN of a new database, which is dropped at the end."""
-    from discogs.database.embedded import with_database
+    from demo.embedded import with_database
 
     name = f"discogs_test_{uuid.uuid4().hex[:12]}"
-    command = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING {} LOCALE 'C'").format(
-        sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
-    )
-    if template != "template0":
-        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(template)
-        )
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(command)
+    _create(server, name, template, encoding)
     try:
         yield with_database(server, name)
     finally:
-        with psycopg.connect(server, autocommit=True) as conn:
-            conn.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+        _drop(server, name)
+
+
+def _create(server: str, name: str, template: str, encoding: str | None = None) -> None:
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template)
+    )
+    if encoding is not None:
+        command += sql.SQL(" ENCODING {} LOCALE 'C'").format(sql.Literal(encoding))
+    with psycopg.connect(server, autocommit=True) as conn:
+        conn.execute(command)
+
+
+def _drop(server: str, name: str) -> None:
+    command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(server, autocommit=True) as conn:
+        conn.execute(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from discogs.catalogue import Entity, Month
+from discogs.schema.entities import Entity, Month
 
 
 def write_dump(folder: Path, month: Month, entity: Entity, *records: str) -> Path:

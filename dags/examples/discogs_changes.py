@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, get_current_context, task
 
-from discogs.assets import entity_asset
+from discogs.airflow.assets import entity_asset
 from discogs.settings import Settings
 
 if Settings.from_environment().examples:
@@ -36,8 +36,8 @@ if Settings.from_environment().examples:
             """The month's changes, counted; the run's partition key is the month."""
             from psycopg.rows import dict_row
 
-            from discogs.database.sql import read
-            from discogs.hooks.postgres import DiscogsPostgresHook
+            from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+            from discogs.database.sql_files import read
 
             month = get_current_context()["dag_run"].partition_key
             with DiscogsPostgresHook().connect() as conn, conn.cursor(row_factory=dict_row) as cur:

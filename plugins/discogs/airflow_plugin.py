@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from discogs import listeners
-from discogs.deadlines import RunQueued
-from discogs.timetables import MonthlyDumpTimetable
+from discogs.airflow import listeners
+from discogs.airflow.deadlines import RunQueued
+from discogs.airflow.timetables import MonthlyDumpTimetable
 
 
 class DiscogsPlugin(AirflowPlugin):

@@ -18,7 +18,7 @@ from discogs.errors import InvalidSetting
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
-#: What may be told to somebody; see :mod:`discogs.notifications`.
+#: What may be told to somebody; see :mod:`discogs.airflow.notifications`.
 ALERTS = ("failure", "retry_limit", "success", "late")
 
 _UNITS = {"": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}

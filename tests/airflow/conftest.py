@@ -23,9 +23,9 @@ with warnings.catch_warnings():
     import airflow.sdk  # noqa: F401
 
 if TYPE_CHECKING:
+    from demo.client import AirflowClient, TaskState
+    from demo.stack import Stack
     from discogs.database.connection import Connect
-    from discogs.demo.client import AirflowClient, TaskState
-    from discogs.demo.stack import Stack
     from discogs.sample.mirror import Mirror
     from discogs.tracking.model import MonthRecord
 
@@ -101,7 +101,7 @@ class RunningAirflow:
 
     def month(self, month: str) -> MonthRecord:
         """The month's tracking row."""
-        from discogs.catalogue import Month
+        from discogs.schema.entities import Month
         from discogs.tracking.postgres import PostgresMonthRepository
 
         record = PostgresMonthRepository(self.connect).get(Month.parse(month))
@@ -215,10 +215,10 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
     Tasks are tried once, so that a test sees the first failure; waits are short. The mirror of
     dumps is in this process, so that a test can make it misbehave.
     """
-    from discogs.database import embedded
+    from demo import embedded
+    from demo import stack as local
+    from demo.home import Home
     from discogs.database.connection import connector
-    from discogs.demo import stack as local
-    from discogs.demo.home import Home
     from discogs.sample.mirror import Mirror
 
     home = Home(Path(tempfile.mkdtemp(prefix="discogs-airflow-", dir="/tmp")))

@@ -50,8 +50,8 @@ def test_airflow_loads_one_file_and_no_module_under_its_bare_name() -> None:
     assert answer["errors"] == {}
     assert answer["plugins"] == ["discogs"]
     assert answer["bare"] == ["airflow_plugin"]
-    assert answer["timetables"] == ["discogs.timetables.MonthlyDumpTimetable"]
-    assert answer["references"] == ["discogs.deadlines.RunQueued"]
+    assert answer["timetables"] == ["discogs.airflow.timetables.MonthlyDumpTimetable"]
+    assert answer["references"] == ["discogs.airflow.deadlines.RunQueued"]
 
 
 def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
@@ -60,9 +60,11 @@ def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
     assert loaded == [
         "airflow_plugin",
         "discogs",
-        "discogs.catalogue",
-        "discogs.deadlines",
+        "discogs.airflow",
+        "discogs.airflow.deadlines",
+        "discogs.airflow.listeners",
+        "discogs.airflow.timetables",
         "discogs.errors",
-        "discogs.listeners",
-        "discogs.timetables",
+        "discogs.schema",
+        "discogs.schema.entities",
     ]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from discogs.catalogue import Month
-from discogs.database import embedded
+from demo import embedded
 from discogs.database.connection import advisory_lock, connector
-from discogs.months.load import load_folder
-from discogs.months.plan import month_lock
+from discogs.load.folder import load_folder
+from discogs.load.options import month_lock
 from discogs.sample import faults
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import Status
 from tests.content import difference, digests

@@ -15,7 +15,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from discogs.operators.retries import TransientRetryPolicy
+from discogs.airflow.operators.retries import TransientRetryPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTITIES = ["labels", "artists", "masters", "releases"]

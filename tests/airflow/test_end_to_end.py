@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from discogs.catalogue import Month
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 

@@ -13,13 +13,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from discogs.catalogue import Month
+from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.hooks.postgres import DiscogsPostgresHook
 from discogs.database.connection import Connect
 from discogs.errors import DatabaseRefused, DatabaseUnavailable, InvalidSetting
-from discogs.hooks.dumps import DiscogsDumpsHook
-from discogs.hooks.postgres import DiscogsPostgresHook
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Layout, Mirror
+from discogs.schema.entities import Month
 
 MONTH = Month(2026, 5)
 

@@ -13,10 +13,10 @@ import psutil
 import psycopg
 import pytest
 
-from discogs.catalogue import Month
-from discogs.demo import processes
+from demo import processes
 from discogs.sample import faults
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
 from discogs.tracking.model import Status
 from tests.airflow.test_clear_and_retry import trigger, undisturbed
 from tests.content import difference

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from discogs import notifications
-from discogs.catalogue import Month
-from discogs.database.connection import Connect
-from discogs.deadlines import RunQueued
-from discogs.errors import InvalidSetting
-from discogs.notifications import (
+from discogs.airflow import notifications
+from discogs.airflow.deadlines import RunQueued
+from discogs.airflow.notifications import (
     FailureNotifier,
     LateNotifier,
     RetryLimitNotifier,
     SuccessNotifier,
     without_secrets,
 )
+from discogs.database.connection import Connect
+from discogs.errors import InvalidSetting
+from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -251,7 +251,7 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
     assert deadline is not None
     assert isinstance(deadline.reference, RunQueued)
     assert deadline.interval == dt.timedelta(hours=1)
-    assert deadline.callback.path == "discogs.notifications.LateNotifier"
+    assert deadline.callback.path == "discogs.airflow.notifications.LateNotifier"
     with pytest.raises(InvalidSetting, match="retry_limit"):
         Settings.from_environment({"DISCOGS_ALERTS": "failures"})
 

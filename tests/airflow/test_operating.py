@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from discogs.catalogue import Month
-from discogs.database import embedded
-from discogs.demo.home import PROJECT
-from discogs.demo.stack import airflow_environment
+from demo import embedded
+from demo.home import PROJECT
+from demo.stack import airflow_environment
 from discogs.errors import AirflowRefused
 from discogs.sample import faults
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests.airflow.test_clear_and_retry import undisturbed

@@ -21,23 +21,31 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
-from discogs.catalogue import Month
-from discogs.database.connection import Connect, advisory_lock
-from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
-from discogs.months.plan import COMMAND, month_lock
-from discogs.operators import callbacks
-from discogs.operators.base import DiscogsOperator, TaskStopped
-from discogs.operators.files import (
+from discogs.airflow.operators import callbacks
+from discogs.airflow.operators.base import DiscogsOperator, TaskStopped
+from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
     FetchChecksumsOperator,
     ReadyOperator,
 )
-from discogs.operators.finishing import CleanupOperator, CompleteOperator, RecordFailureOperator
-from discogs.operators.planning import MigrateOperator, MonthPendingOperator, ResolveMonthOperator
-from discogs.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.airflow.operators.finishing import (
+    CleanupOperator,
+    CompleteOperator,
+    RecordFailureOperator,
+)
+from discogs.airflow.operators.planning import (
+    MigrateOperator,
+    MonthPendingOperator,
+    ResolveMonthOperator,
+)
+from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.database.connection import Connect, advisory_lock
+from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
+from discogs.load.options import COMMAND, month_lock
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
+from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 

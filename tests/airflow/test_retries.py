@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from airflow.sdk import RetryAction
 
+from discogs.airflow.operators.base import TaskStopped
+from discogs.airflow.operators.retries import TransientRetryPolicy
 from discogs.errors import ChecksumMismatch, DatabaseUnavailable, RateLimited
-from discogs.operators.base import TaskStopped
-from discogs.operators.retries import TransientRetryPolicy
 
 
 @pytest.mark.parametrize(

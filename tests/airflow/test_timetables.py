@@ -11,8 +11,8 @@ from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 
-from discogs.catalogue import Month
-from discogs.timetables import MonthlyDumpTimetable
+from discogs.airflow.timetables import MonthlyDumpTimetable
+from discogs.schema.entities import Month
 
 CATCHUP = TimeRestriction(earliest=pendulum.datetime(2026, 1, 30), latest=None, catchup=True)
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
-from discogs.catalogue import Month
+from discogs.airflow.sensors import DumpAvailableSensor
+from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
 from discogs.errors import RateLimited, RequestRefused, SourceError, TransferFailed
-from discogs.months.plan import LoadPlan
+from discogs.load.options import RunOptions
 from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
-from discogs.sensors.dumps import DumpAvailableSensor
-from discogs.triggers.dumps import DumpAvailableTrigger, wait_after
+from discogs.schema.entities import Month
 
 NOW = Month.of(dt.datetime.now(dt.timezone.utc).date())
 OLD = Month(2021, 7)
@@ -46,7 +46,7 @@ def publish(folder: Path, month: Month = NOW) -> None:
 
 def sensor(month: Month = NOW, **options: Any) -> DumpAvailableSensor:
     return DumpAvailableSensor(
-        task_id="wait_for_dump", plan=LoadPlan(month=month).as_dict(), **options
+        task_id="wait_for_dump", plan=RunOptions(month=month).as_dict(), **options
     )
 
 
@@ -208,6 +208,6 @@ def test_the_trigger_does_not_ask_before_the_server_allows() -> None:
 def test_the_trigger_survives_a_restart_of_the_triggerer() -> None:
     path, arguments = trigger(first_wait=5.0).serialize()
 
-    assert path == "discogs.triggers.dumps.DumpAvailableTrigger"
+    assert path == "discogs.airflow.triggers.DumpAvailableTrigger"
     assert DumpAvailableTrigger(**arguments).serialize() == (path, arguments)
     json.dumps(arguments)

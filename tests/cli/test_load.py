@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from discogs.catalogue import Month
+from demo.embedded import with_database
 from discogs.database.connection import connector
-from discogs.database.embedded import with_database
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
 from discogs.tracking.model import MonthRecord, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests.conftest import SCHEMA, new_database
@@ -58,7 +58,7 @@ class Loaded:
 
 @pytest.fixture(scope="module")
 def loaded(server: str, dumps: Path) -> Iterator[Loaded]:
-    from discogs.months.load import load_folder
+    from discogs.load.folder import load_folder
     from discogs.settings import Settings
 
     with new_database(server) as dsn:

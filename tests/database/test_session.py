@@ -10,11 +10,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from discogs.catalogue import Entity, Month
 from discogs.database.connection import connector, prepare
 from discogs.database.migrations import migrate
 from discogs.errors import EncodingUnsupported
-from discogs.months.load import load_folder
+from discogs.load.folder import load_folder
+from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from tests.conftest import SCHEMA, new_database
 from tests.content import digests

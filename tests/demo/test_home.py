@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from discogs.demo import stack
-from discogs.demo.__main__ import main
-from discogs.demo.home import PROJECT, Home
+from demo import stack
+from demo.__main__ import main
+from demo.home import PROJECT, Home
 from discogs.errors import LocalAirflowFailed
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from discogs.demo import processes
-from discogs.demo.processes import Service
+from demo import processes
+from demo.processes import Service
 
 # A service with a child that does not end when it is asked to, in a process group of its own.
 STUBBORN = """

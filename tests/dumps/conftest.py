@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps.limits import Limits
 from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import Layout
@@ -20,6 +19,7 @@ from discogs.dumps.source import DumpSource, make_session
 from discogs.dumps.storage import DumpStorage
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror
+from discogs.schema.entities import Entity, Month
 
 JULY = Month(2026, 7)
 QUICK = Limits(
@@ -46,7 +46,7 @@ def write_dump(folder: Path, day: str, entities: tuple[Entity, ...] = tuple(Enti
     (folder / f"discogs_{day}_CHECKSUM.txt").write_text("".join(lines))
 
 
-class Place:
+class MonthNeighbours:
     """A mirror of a folder, and what is fetched from it."""
 
     def __init__(self, folder: Path, mirror: Mirror, source: DumpSource) -> None:
@@ -80,7 +80,7 @@ class Place:
         return self.mirror.count("labels")
 
 
-Open = Callable[..., Place]
+Open = Callable[..., MonthNeighbours]
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def place(folder: Path, session: requests.Session) -> Iterator[Open]:
 
         def opened(
             layout: str = "s3", faults: list[Fault] | None = None, limits: Limits = QUICK
-        ) -> Place:
+        ) -> MonthNeighbours:
             kind = Layout(layout)
             mirror = stack.enter_context(Mirror(folder, kind.value, faults=faults or []))
-            return Place(folder, mirror, DumpSource(session, mirror.url, kind, limits))
+            return MonthNeighbours(folder, mirror, DumpSource(session, mirror.url, kind, limits))
 
         yield opened
 

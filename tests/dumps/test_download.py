@@ -26,17 +26,17 @@ from discogs.errors import (
 from discogs.sample import faults
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror
-from tests.dumps.conftest import QUICK, Open, Place, left
+from tests.dumps.conftest import QUICK, MonthNeighbours, Open, left
 
 LABELS = "labels"
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
 
 
-def fetch(place: Place, storage: DumpStorage, **options: object) -> DownloadReport:
+def fetch(place: MonthNeighbours, storage: DumpStorage, **options: object) -> DownloadReport:
     return download(place.source, place.file, storage, place.digest, **options)  # type: ignore[arg-type]
 
 
-def whole(place: Place, storage: DumpStorage) -> bool:
+def whole(place: MonthNeighbours, storage: DumpStorage) -> bool:
     """Whether the file is there with the right bytes, and nothing beside it."""
     return left(storage) == [place.name] and storage.open(place.name).read() == place.data
 
@@ -349,7 +349,7 @@ def test_a_file_that_is_there_and_wrong_is_fetched_anew(place: Open, storage: Du
     assert whole(at, storage)
 
 
-def reupload(at: Place) -> None:
+def reupload(at: MonthNeighbours) -> None:
     """Put another file in the place of the labels."""
     (at.folder / at.name).write_bytes(gzip.compress(b"another" * 9000))
 

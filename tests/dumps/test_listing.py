@@ -4,10 +4,10 @@ import datetime as dt
 
 import pytest
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps.listing import ALL, DumpSet, Listed, choose, parse
 from discogs.dumps.names import DumpName, Layout
 from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
+from discogs.schema.entities import Entity, Month
 
 JULY = Month(2026, 7)
 

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps.names import DumpName, Layout, checked_base
 from discogs.errors import AddressInvalid
+from discogs.schema.entities import Entity, Month
 
 HOSTILE = [
     "../../x",

@@ -24,7 +24,7 @@ from discogs.dumps.storage import DumpStorage
 from discogs.errors import DiskFull, DownloadUnderWay
 from discogs.sample import faults
 from discogs.sample.mirror import Mirror
-from tests.dumps.conftest import Open, Place, left
+from tests.dumps.conftest import MonthNeighbours, Open, left
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Downloads, verifies and prints the report, or the error's kind and text.
@@ -60,7 +60,7 @@ print(json.dumps(report))
 """
 
 
-def command(at: Place, root: Path, room: int = 0) -> list[str]:
+def command(at: MonthNeighbours, root: Path, room: int = 0) -> list[str]:
     names = [at.mirror.url, str(at.source.layout), at.file.url, at.name, str(root)]
     return [sys.executable, "-c", CODE, *names, at.digest, str(room)]
 
@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def kill_in_the_middle(at: Place, storage: DumpStorage, reached: int) -> None:
+def kill_in_the_middle(at: MonthNeighbours, storage: DumpStorage, reached: int) -> None:
     """Start a download in another process and kill it once it has so many bytes."""
     part = storage.workspace / f"{at.name}.part"
     at.mirror.add(faults.stall(reached, 60).on("labels"))
@@ -97,7 +97,7 @@ def kill_in_the_middle(at: Place, storage: DumpStorage, reached: int) -> None:
     assert left(storage) == [part.name, f"{part.name}.json"]
 
 
-def fetch(at: Place, storage: DumpStorage) -> DownloadReport:
+def fetch(at: MonthNeighbours, storage: DumpStorage) -> DownloadReport:
     report = download(at.source, at.file, storage, at.digest)
     assert left(storage) == [at.name]
     assert (storage.workspace / at.name).read_bytes() == at.data

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from discogs.catalogue import Month
 from discogs.dumps.names import DumpName
 from discogs.dumps.retention import clean, may_go
 from discogs.dumps.storage import DumpStorage, Stored
+from discogs.schema.entities import Month
 
 WEEK = 7 * 86400.0
 MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps.source import DumpSource
 from discogs.errors import (
     ChecksumFileInvalid,
@@ -19,6 +18,7 @@ from discogs.errors import (
     TransferFailed,
 )
 from discogs.sample import faults
+from discogs.schema.entities import Entity, Month
 from tests.dumps.conftest import JULY, QUICK, Open, write_dump
 
 LISTING = "prefix="

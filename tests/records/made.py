@@ -11,11 +11,11 @@ from random import Random
 from typing import Any
 from xml.sax.saxutils import escape
 
-from discogs.catalogue import Entity
-from discogs.records.mapping import MAPPINGS
-from discogs.records.model import Field, Rows
-from discogs.records.values import name_id
-from discogs.tables import Type
+from discogs.schema.entities import Entity
+from discogs.schema.mapping import MAPPINGS
+from discogs.schema.model import Field, Rows
+from discogs.schema.tables import Type
+from discogs.schema.values import name_id
 from tests.records.reading import Row
 
 SPACE = " \t\r\n"

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from discogs.catalogue import Entity
+from discogs.records.arrow_parser import ArrowParser
 from discogs.records.block import Block, ParsedBlock, Rejected
-from discogs.records.careful import CarefulEngine
-from discogs.records.cutter import Cut, cut
-from discogs.records.engine import Engine
-from discogs.records.fast import FastEngine
+from discogs.records.lxml_parser import LxmlParser
+from discogs.records.parser import Parser
 from discogs.records.scanner import Scanner
+from discogs.records.splitter import Chunk, split
+from discogs.schema.entities import Entity
 
 Row = dict[str, Any]
 
 LIMIT = 16 * 1024 * 1024
-FAST = {entity: FastEngine(entity) for entity in Entity}
-CAREFUL = {entity: CarefulEngine(entity) for entity in Entity}
-ENGINES = {entity: Engine(entity) for entity in Entity}
+FAST = {entity: ArrowParser(entity) for entity in Entity}
+CAREFUL = {entity: LxmlParser(entity) for entity in Entity}
+ENGINES = {entity: Parser(entity) for entity in Entity}
 
 
 def dump(entity: Entity, *records: str | bytes, sep: bytes = b"\n") -> bytes:
@@ -34,8 +34,8 @@ def chunks(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def cuts(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Cut]:
-    return list(cut(chunks(data, size), entity, "dump.xml.gz", limit))
+def cuts(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Chunk]:
+    return list(split(chunks(data, size), entity, "dump.xml.gz", limit))
 
 
 def pieces(

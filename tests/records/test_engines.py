@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discogs.catalogue import Entity, Month
+from discogs.records.arrow_parser import Refused
 from discogs.records.block import ParsedBlock
-from discogs.records.careful import MAX_DEPTH
-from discogs.records.fast import Refused
-from discogs.records.mapping import TABLES
+from discogs.records.lxml_parser import MAX_DEPTH
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Entity, Month
+from discogs.schema.mapping import TABLES
 from tests.records.made import Maker
 from tests.records.reading import CAREFUL, ENGINES, FAST, Row, blocks, dump, rows
 

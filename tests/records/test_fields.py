@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from discogs.catalogue import Entity
-from discogs.records.mapping import TABLES
-from discogs.records.values import name_id
+from discogs.schema.entities import Entity
+from discogs.schema.mapping import TABLES
+from discogs.schema.values import name_id
 from tests.records.reading import column, read, root
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity

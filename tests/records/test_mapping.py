@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discogs.catalogue import Entity
-from discogs.records.values import name_id
+from discogs.schema.entities import Entity
+from discogs.schema.values import name_id
 from tests.records.reading import blocks, column, dump, read, release, root
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discogs.catalogue import Entity, Month
 from discogs.records.block import Block, gathered
-from discogs.records.cutter import Cut
 from discogs.records.scanner import Scanned, Scanner
+from discogs.records.splitter import Chunk
 from discogs.sample.generator import write_months
+from discogs.schema.entities import Entity, Month
 from tests.records.reading import blocks, cuts, dump, pieces, told
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
@@ -312,7 +312,7 @@ def test_records_that_are_known_are_not_looked_into() -> None:
     (piece, _) = cuts(RELEASES, dump(RELEASES, NEXT, THIRD))
     scanned = scanner.scan(piece)
     assert scanner.behind(scanned, np.zeros(2, np.bool_)) is None
-    assert scanner.behind(Scanner(RELEASES).scan(Cut(b"", 0)), np.zeros(0, np.bool_)) is None
+    assert scanner.behind(Scanner(RELEASES).scan(Chunk(b"", 0)), np.zeros(0, np.bool_)) is None
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discogs.catalogue import Entity
+from discogs.schema.entities import Entity
 from tests.records.reading import column, release, root
 
 TEXTS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from discogs.catalogue import Entity, Month
 from discogs.sample.generator import make_plan, write_months
 from discogs.sample.plan import Churn, SamplePlan, absent_id, id_at, position_of
 from discogs.sample.references import dangling_ids
+from discogs.schema.entities import Entity, Month
 from tests.sample.reading import ENTITIES, dump, raw, record_id, records, tree
 
 FIRST = Month(2026, 1)

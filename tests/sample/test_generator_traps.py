@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from discogs.catalogue import Entity, Month
 from discogs.sample.generator import write_months
 from discogs.sample.traps import FORBIDDEN, TRAPS
+from discogs.schema.entities import Entity, Month
 from tests.sample.reading import dump, raw, records
 
 ODD_RELEASED = "1980s/200?/20061014/1999-03-00/1999-00-00/1973-1974/٢٠١٠/2001-02-30/0000-00-00/"

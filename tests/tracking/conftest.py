@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from discogs.tracking.memory import InMemoryMonthRepository
 from discogs.tracking.postgres import PostgresMonthRepository
+from tests.tracking.memory import InMemoryMonthRepository
 
 if TYPE_CHECKING:
     from discogs.tracking.repository import MonthRepository

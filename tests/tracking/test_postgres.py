@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from discogs.catalogue import Month
-from discogs.tracking import history, transitions
+from discogs.schema.entities import Month
+from discogs.tracking import reconciliation, transitions
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 
@@ -60,7 +60,7 @@ def test_a_task_that_begins_while_another_fails_does_not_hide_the_failure(
     def begin(record: MonthRecord, now: dt.datetime) -> MonthRecord:
         """The task reads the row, and before it writes the other one fails."""
         if record.status is not Status.FAILED:
-            history.record_failure(repository, JULY, run, "the cause")
+            reconciliation.record_failure(repository, JULY, run, "the cause")
         return transitions.enter(record, Status.READY_FOR_PROCESSING, run=run, since=since, now=now)
 
     repository.change(JULY, begin)

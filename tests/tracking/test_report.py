@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from discogs.catalogue import Entity, Month
-from discogs.tracking.memory import InMemoryMonthRepository
+from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileState, RunIdentity, Status
 from discogs.tracking.report import MonthReport, month_report
+from tests.tracking.memory import InMemoryMonthRepository
 
 JULY = Month(2026, 7)
 RUN = RunIdentity("discogs_monthly", "one")

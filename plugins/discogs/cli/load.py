@@ -15,8 +15,8 @@ from discogs.cli.progress import Bars
 from discogs.errors import StorageError
 
 if TYPE_CHECKING:
-    from discogs.months.load import MonthReport
-    from discogs.months.progress import Progress
+    from discogs.load.folder import MonthReport
+    from discogs.load.progress import Progress
 
 _WIDTH = 124
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
-    from discogs.months.load import load_folder
+    from discogs.load.folder import load_folder
 
     dsn, settings = database(args)
     if args.engine:

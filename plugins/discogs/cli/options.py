@@ -6,8 +6,8 @@ import argparse
 import os
 from collections.abc import Callable
 
-from discogs.catalogue import Month
 from discogs.errors import InvalidMonth
+from discogs.schema.entities import Month
 from discogs.settings import Settings
 
 DSN_VARIABLE = "DISCOGS_DSN"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from discogs.cli.options import add_database, database
 
 if TYPE_CHECKING:
-    from discogs.tracking.history import Late
+    from discogs.tracking.reconciliation import Late
     from discogs.tracking.report import MonthReport
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
-    from discogs.tracking import history
+    from discogs.tracking import reconciliation
     from discogs.tracking.model import Status
     from discogs.tracking.postgres import PostgresMonthRepository
     from discogs.tracking.report import MonthReport
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     )
     records = repository.all()
     today = dt.datetime.now(dt.timezone.utc).date()
-    late = history.late(records, today, settings.late_after_days)
+    late = reconciliation.late(records, today, settings.late_after_days)
     reports = [MonthReport.of(record, repository.files(record.month)) for record in records]
     problems = [
         f"{record.month} failed: {record.error_message}"

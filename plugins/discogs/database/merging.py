@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from discogs.catalogue import Month
-from discogs.database.loads import Connection
+from discogs.database.load_log import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
-from discogs.database.sql import read
+from discogs.database.sql_files import read
 from discogs.database.staging import ABSENT, REJECTED, Staging
-from discogs.tables import Table
+from discogs.schema.entities import Month
+from discogs.schema.tables import Table
 
 #: How each kind of difference is written, in the order in which it is.
 _WRITES = {"gone": "drop_children", "changed": "update_children", "new": "add_children"}
 
 
 @dataclass(frozen=True)
-class Place:
+class MonthNeighbours:
     """Where the month stands among those that were merged before it."""
 
     month: Month
@@ -28,7 +28,7 @@ class Place:
     first: bool = False
 
     @classmethod
-    def among(cls, month: Month, merged: list[Month]) -> Place:
+    def among(cls, month: Month, merged: list[Month]) -> MonthNeighbours:
         """The month's neighbours among the merged ones, itself left out."""
         before = [other for other in merged if other < month]
         after = [other for other in merged if other > month]
@@ -54,7 +54,7 @@ class Merged:
     placeholders_dropped: int
 
 
-def merge_rows(conn: Connection, staging: Staging, place: Place, memory: int) -> Merged:
+def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memory: int) -> Merged:
     """Merge what is staged; nothing is seen of it before the caller commits.
 
     :param memory: bytes that one of its statements may take in the server.
@@ -185,7 +185,7 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
     conn.execute("DROP TABLE merge_rows")
 
 
-def _mark_removed(conn: Connection, staging: Staging, place: Place) -> None:
+def _mark_removed(conn: Connection, staging: Staging, place: MonthNeighbours) -> None:
     name = "mark_removed" if place.newest else "mark_removed_earlier"
     previous = place.before or place.month.plus(-1)
     conn.execute(

@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from discogs.database.connection import Connect, advisory_lock
+from discogs.database.sql_files import folder as sql_folder
 from discogs.errors import MigrationChanged, MigrationError, MigrationUnknown
-from discogs.sqlfiles import folder as sql_folder
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from discogs.catalogue import Entity
-from discogs.database.loads import Connection
-from discogs.database.sql import read
+from discogs.database.load_log import Connection
+from discogs.database.sql_files import read
 from discogs.database.staging import NAMES, Staging
+from discogs.schema.entities import Entity
 
 #: Credited everywhere and in no dump, yet with a name of their own.
 KNOWN_ARTISTS = {194: "Various", 355: "Unknown Artist", 118760: "No Artist"}

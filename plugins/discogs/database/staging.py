@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from discogs.catalogue import Month
-from discogs.database.sql import read
+from discogs.database.sql_files import read
 from discogs.errors import LockBusy, StagingTaken
-from discogs.tables import EntityTables, Table
+from discogs.schema.entities import Month
+from discogs.schema.tables import EntityTables, Table
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps.names import DumpName, Layout
 from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
+from discogs.schema.entities import Entity, Month
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, urlsplit
 
-from discogs.catalogue import Entity, Month
 from discogs.errors import AddressInvalid
+from discogs.schema.entities import Entity, Month
 
 _NAME = re.compile(
     r"discogs_([0-9]{4})([0-9]{2})([0-9]{2})_"

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from discogs.catalogue import Month
 from discogs.dumps.storage import DiskUse, DumpStorage, Stored
+from discogs.schema.entities import Month
 
 log = logging.getLogger(__name__)
 

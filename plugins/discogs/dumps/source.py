@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import requests
 
-from discogs.catalogue import Entity, Month
 from discogs.dumps import checksums, listing
 from discogs.dumps.limits import Limits
 from discogs.dumps.listing import ALL, DumpFile, DumpSet, Listed
@@ -20,6 +19,7 @@ from discogs.errors import (
     ListingInvalid,
     RequestRefused,
 )
+from discogs.schema.entities import Entity, Month
 
 __all__ = ["DumpFile", "DumpSet", "DumpSource", "make_session"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from discogs.catalogue import Entity
+from discogs.schema.entities import Entity
 
 #: More of a rejected record than this is not kept.
 REJECTED_XML_BYTES = 64 * 1024

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from discogs.records.block import ParsedBlock, Rejected
-from discogs.records.model import FINGERPRINT, EntityMapping, Field
-from discogs.records.values import name_id
-from discogs.tables import Table, Type
+from discogs.schema.model import FINGERPRINT, EntityMapping, Field
+from discogs.schema.tables import Table, Type
+from discogs.schema.values import name_id
 
 #: White space as XML defines it; other spaces, such as U+00A0, belong to the text.
 SPACE = " \t\r\n"

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import xxhash
 from lxml import etree
 
-from discogs.catalogue import Entity
 from discogs.records.block import MAX_ID, REJECTED_XML_BYTES, Block, Rejected
-from discogs.records.careful import parse_record, parsed_so_far
-from discogs.records.cutter import Cut
-from discogs.records.mapping import MAPPING_VERSION, MAPPINGS
+from discogs.records.lxml_parser import parse_record, parsed_so_far
+from discogs.records.splitter import Chunk
 from discogs.records.unclosed import Unclosed
+from discogs.schema.entities import Entity
+from discogs.schema.mapping import MAPPING_VERSION, MAPPINGS
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Scanned:
     """The records of one cut that belong to a shard, in the order of the file."""
 
     entity: Entity
-    cut: Cut
+    cut: Chunk
     #: Which of the cut's records these are.
     places: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
@@ -82,7 +82,7 @@ class Scanner:
                 rb"<id>\s*([0-9]{1,10})\s*</id>" % tag
             )
 
-    def scan(self, cut: Cut) -> Scanned:
+    def scan(self, cut: Chunk) -> Scanned:
         """Read ids and fingerprints of a cut's records."""
         data, starts, ends = cut.data, cut.starts, cut.ends
         rejected = list(self._mine(cut.rejected))
@@ -126,7 +126,7 @@ class Scanner:
             rejected,
         )
 
-    def behind(self, scanned: Scanned, keep: npt.NDArray[np.bool_]) -> Cut | None:
+    def behind(self, scanned: Scanned, keep: npt.NDArray[np.bool_]) -> Chunk | None:
         """The records that follow unclosed ones, which end before them from now on.
 
         :param keep: which of the scanned records are to be parsed; one that is not was read
@@ -144,7 +144,7 @@ class Scanner:
         splits = self._unclosed.splits(cut, places)
         if not splits:
             return None
-        behind = Cut(cut.data, cut.offset)
+        behind = Chunk(cut.data, cut.offset)
         for place, starts in sorted(splits.items()):
             behind.starts += starts
             behind.ends += [*starts[1:], cut.ends[place]]

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from lxml import etree
 
-from discogs.catalogue import Entity
-from discogs.records.careful import parse_record
-from discogs.records.cutter import Cut
+from discogs.records.lxml_parser import parse_record
+from discogs.records.splitter import Chunk
+from discogs.schema.entities import Entity
 
 _NEWLINE, _LESS = b"\n<"
 #: So many pairs at a time stay in the processor's cache.
@@ -31,7 +31,7 @@ class Unclosed:
         self._line = b"\n<" + tag
         self._opens = re.compile(re.escape(self._line) + rb"(?=[\s/>])")
 
-    def splits(self, cut: Cut, places: Iterable[int] | None) -> dict[int, list[int]]:
+    def splits(self, cut: Chunk, places: Iterable[int] | None) -> dict[int, list[int]]:
         """Where the records behind unclosed ones start, by the place of the unclosed one.
 
         :param places: which of the cut's records to look into; None for all.
@@ -46,7 +46,7 @@ class Unclosed:
             if (visible := _visible(cut, place, starts))
         }
 
-    def _within(self, cut: Cut, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    def _within(self, cut: Chunk, places: Iterable[int]) -> Iterator[tuple[int, int]]:
         data, line = cut.data, self._line
         for place in places:
             start, end = cut.starts[place], cut.ends[place]
@@ -55,7 +55,7 @@ class Unclosed:
                 for match in self._opens.finditer(data, start, end):
                     yield place, match.start() + 1
 
-    def _everywhere(self, cut: Cut) -> Iterator[tuple[int, int]]:
+    def _everywhere(self, cut: Chunk) -> Iterator[tuple[int, int]]:
         if not cut.starts:
             return
         starts = np.array(cut.starts, np.int64)
@@ -85,7 +85,7 @@ def _count_pairs(text: npt.NDArray[np.uint8]) -> int:
     return count
 
 
-def _visible(cut: Cut, place: int, starts: list[int]) -> list[int]:
+def _visible(cut: Chunk, place: int, starts: list[int]) -> list[int]:
     """Those starts that are what they seem: the record is broken, and they are no text of it."""
     begin, end = cut.starts[place], cut.ends[place]
     try:

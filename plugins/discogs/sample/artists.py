@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from discogs.catalogue import Entity
 from discogs.sample.draws import Draw, Draws
 from discogs.sample.plan import id_at
 from discogs.sample.references import DANGLES_EVERY, References
@@ -11,6 +10,7 @@ from discogs.sample.terms import DATA_QUALITIES
 from discogs.sample.texts import text, urls
 from discogs.sample.traps import ARTIST_TRAPS, Sections, Sprung, spring
 from discogs.sample.vocabulary import FIRST_NAMES, LAST_NAMES
+from discogs.schema.entities import Entity
 
 
 class ArtistWriter:

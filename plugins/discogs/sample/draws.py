@@ -8,7 +8,7 @@ from hashlib import shake_128
 from itertools import cycle
 from struct import Struct
 
-from discogs.catalogue import Entity
+from discogs.schema.entities import Entity
 
 Draw = Callable[[], int]
 

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Protocol
 
 from isal import igzip
 
-from discogs.catalogue import Entity, Month
 from discogs.sample.artists import ArtistWriter
 from discogs.sample.labels import LabelWriter
 from discogs.sample.masters import MasterWriter
@@ -25,6 +24,7 @@ from discogs.sample.references import References
 from discogs.sample.releases import ReleaseWriter
 from discogs.sample.shapes import SHAPES, Era, Shape
 from discogs.sample.traps import TRAPS, Sprung
+from discogs.schema.entities import Entity, Month
 
 #: called with the file's name, the records written and the records of the whole file
 Progress = Callable[[str, int, int], None]

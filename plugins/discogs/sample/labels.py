@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from discogs.catalogue import Entity
 from discogs.sample.draws import Draws
 from discogs.sample.plan import id_at
 from discogs.sample.references import DANGLES_EVERY, References
@@ -11,6 +10,7 @@ from discogs.sample.terms import DATA_QUALITIES
 from discogs.sample.texts import text, urls
 from discogs.sample.traps import LABEL_TRAPS, Sections, Sprung, spring
 from discogs.sample.vocabulary import PLACES
+from discogs.schema.entities import Entity
 
 
 class LabelWriter:

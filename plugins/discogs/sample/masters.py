@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from discogs.catalogue import Entity
 from discogs.sample.draws import Draws
 from discogs.sample.plan import id_at
 from discogs.sample.references import VARIOUS, References
@@ -10,6 +9,7 @@ from discogs.sample.shapes import Shape
 from discogs.sample.terms import DATA_QUALITIES, GENRE_DRAW, GENRE_NAMES, JOINS
 from discogs.sample.texts import style_rows, text, title, videos
 from discogs.sample.traps import MASTER_TRAPS, Sections, Sprung, spring
+from discogs.schema.entities import Entity
 
 
 class MasterWriter:

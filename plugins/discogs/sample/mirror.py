@@ -231,7 +231,7 @@ class Mirror:
         self._thread.start()
 
     def stop(self) -> None:
-        """Cut what is under way and wait for every thread."""
+        """Chunk what is under way and wait for every thread."""
         self._server.stopping.set()
         if self._thread is not None:
             self._server.shutdown()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from discogs.catalogue import Entity
+from discogs.schema.entities import Entity
 
 _BLOCK = 26
 # These remainders stay free in every block of ids. They are those of 194, 355 and 118760,

@@ -7,7 +7,6 @@ record itself, so they resolve in every month. Those that dangle are made on pur
 
 from __future__ import annotations
 
-from discogs.catalogue import Entity
 from discogs.sample.draws import Draw
 from discogs.sample.plan import EntityPlan, SamplePlan, absent_id, hashed, id_at
 from discogs.sample.vocabulary import (
@@ -18,6 +17,7 @@ from discogs.sample.vocabulary import (
     NOUNS,
     TITLE_WORDS,
 )
+from discogs.schema.entities import Entity
 
 #: credited everywhere, in no file of artists
 VARIOUS = 194

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from discogs.catalogue import Entity
 from discogs.sample.draws import Draw, Draws
 from discogs.sample.plan import absent_id, id_at
 from discogs.sample.references import (
@@ -30,6 +29,7 @@ from discogs.sample.terms import (
 )
 from discogs.sample.texts import catno, style_rows, text, title, videos
 from discogs.sample.traps import RELEASE_TRAPS, Sections, Sprung, spring
+from discogs.schema.entities import Entity
 
 _SIDED_FORMATS = frozenset(("Vinyl", "Cassette", "Shellac", "Flexi-disc", "8-Track Cartridge"))
 _LETTERED = "abcdefgh"

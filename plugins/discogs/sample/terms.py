@@ -56,7 +56,7 @@ GENRES: tuple[tuple[str, int, str], ...] = (
     (
         "Hip Hop",
         45,
-        "Bass Music/Boom Bap/Conscious/Cut-up/DJ/Gangsta/Hardcore Hip-Hop/Horrorcore/"
+        "Bass Music/Boom Bap/Conscious/Chunk-up/DJ/Gangsta/Hardcore Hip-Hop/Horrorcore/"
         "Instrumental/Jazzy Hip-Hop/Miami Bass/Pop Rap/Ragga HipHop/Thug Rap/Trap/Turntablism",
     ),
     (
@@ -146,7 +146,7 @@ ROLES = table(
     listed("""
     Written-By/Producer/Mixed By/Mastered By/Vocals/Guitar/Bass/Drums/Keyboards/Piano/Saxophone/
     Trumpet/Violin/Artwork/Design/Photography By/Engineer/Recorded By/Arranged By/
-    Lacquer Cut By/Lyrics By/Music By/Composed By/Remix/Executive Producer/Liner Notes/
+    Lacquer Chunk By/Lyrics By/Music By/Composed By/Remix/Executive Producer/Liner Notes/
     Percussion/Backing Vocals/Synthesizer/Programmed By/Featuring/Conductor/Producer, Mixed By/
     Written-By, Producer/Guitar, Vocals/Bass, Backing Vocals/Artwork, Design/
     Engineer [Assistant]/Drums, Percussion/Written-By [All Tracks By]/Photography By [Cover]/
@@ -162,7 +162,7 @@ COMPANY_ROLES = table(
         (23, "Recorded At"),
         (17, "Pressed By"),
         (29, "Mastered At"),
-        (30, "Lacquer Cut At"),
+        (30, "Lacquer Chunk At"),
         (13, "Phonographic Copyright (p)"),
         (14, "Copyright (c)"),
         (9, "Distributed By"),

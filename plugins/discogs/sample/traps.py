@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from discogs.catalogue import Entity
 from discogs.sample.plan import absent_id
 from discogs.sample.references import NO_ARTIST, UNKNOWN_ARTIST, VARIOUS, References
 from discogs.sample.shapes import Era, Shape
+from discogs.schema.entities import Entity
 
 #: a record's elements in the order of the file, the start and end tag among them
 Sections = dict[str, str]

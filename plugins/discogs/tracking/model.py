@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from discogs.catalogue import Month
+from discogs.schema.entities import Month
 
 
 class Status(str, Enum):

@@ -13,10 +13,10 @@ import uuid6
 from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
-from discogs.catalogue import Entity, Month
 from discogs.database.connection import explain
+from discogs.database.sql_files import read
 from discogs.errors import MonthUnknown
-from discogs.sqlfiles import read
+from discogs.schema.entities import Entity, Month
 from discogs.tracking import files as file_rules
 from discogs.tracking import transitions
 from discogs.tracking.model import (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from discogs.catalogue import Entity, Month
+from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileRecord, MonthRecord, Status
 from discogs.tracking.repository import MonthRepository
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from discogs.catalogue import Entity, Month
+from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import (
     FileChecksum,
     FileRecord,

@@ -1,0 +1,156 @@
+"""``make demo``: two sample months through a real scheduler, from nothing to a report."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import shutil
+import time
+
+from rich.console import Console
+
+from demo import stack as local
+from demo.client import AirflowClient
+from demo.home import Home
+from demo.progress import RunProgress
+from demo.tables import shown, table_sizes
+from discogs.database.connection import connector
+from discogs.errors import LocalAirflowFailed
+from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
+from discogs.settings import Settings
+from discogs.tracking.model import Status
+from discogs.tracking.postgres import PostgresMonthRepository
+from discogs.tracking.report import MonthReport
+
+FIRST = Month(2026, 9)
+MONTHS = 2
+RELEASES = 5000
+SEED = 1
+_RUN_SECONDS = 900.0
+_WIDTH = 110  # columns that a month's report needs
+
+
+def demo(home: Home, port: int, console: Console) -> bool:
+    """Bring everything up and load both months.
+
+    :returns: whether both are ``completed`` in the tracking table.
+    :raises LocalAirflowFailed: when Airflow does not come up.
+    """
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"{time.monotonic() - started:5.1f} s  {text}", highlight=False, markup=False)
+
+    months = [FIRST.plus(number) for number in range(MONTHS)]
+    _write_dumps(home, months, say)
+    stack = local.start(home, local.Plan(mode="demo", port=port), say)
+    say(f"Airflow is healthy at {stack.url}")
+    client = stack.client()
+    with contextlib.closing(client):
+        _end_left_overs(client, say)
+        client.pause(local.DAG_ID, False)
+        runs = {month: _load(client, month, console) for month in months}
+    say(f"both runs have ended; Airflow goes on at {stack.url}")
+    return _report(stack, runs, console)
+
+
+def _write_dumps(home: Home, months: list[Month], say: local.Say) -> None:
+    """The months' dumps, generated once; the same seed gives the same bytes."""
+    marker = home.dumps / f"{months[0]}-{MONTHS}-{RELEASES}-{SEED}.done"
+    if marker.exists():
+        return
+    say(f"generating the dumps of {' and '.join(map(str, months))}")
+    # Beside, then renamed: what is there is whole.
+    fresh = home.folder / "dumps.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    write_months(fresh, months[0], months=MONTHS, releases=RELEASES, seed=SEED)
+    (fresh / marker.name).touch()
+    shutil.rmtree(home.dumps, ignore_errors=True)
+    fresh.rename(home.dumps)
+
+
+def _end_left_overs(client: AirflowClient, say: local.Say) -> None:
+    """Runs that an interrupted demo left would hold up those of this one."""
+    for run in client.runs(local.DAG_ID, ["queued", "running"]):
+        say(f"ending a run that was left over: {run['dag_run_id']}")
+        client.set_run_state(local.DAG_ID, run["dag_run_id"], "failed")
+
+
+def _load(client: AirflowClient, month: Month, console: Console) -> str:
+    """Run a month and show it; its run id, however the run ended."""
+    run_id = client.trigger(local.DAG_ID, partition_key=str(month), conf={})
+    with RunProgress(console, client, local.DAG_ID, str(month)) as progress:
+        state = client.wait(
+            local.DAG_ID,
+            run_id,
+            timeout=_RUN_SECONDS,
+            on_look=lambda _run: progress.look(run_id),
+        )
+        progress.look(run_id)
+    console.print(f"{month}: the run ended as {state}", highlight=False)
+    if state == "failed":
+        states = client.task_states(local.DAG_ID, run_id)
+        names = ", ".join(task.name for task in states if task.state == "failed")
+        console.print(f"{month}: failed tasks: {names}", style="red", highlight=False)
+    return run_id
+
+
+def _report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool:
+    schema = Settings.from_environment(stack.plan.environment).schema
+    connect = connector(stack.dsn, schema, application_name="discogs demo")
+    repository = PostgresMonthRepository(connect)
+    done = True
+    for month, run_id in runs.items():
+        record = repository.get(month)
+        if record is None:
+            console.print(f"{month}: no tracking row", style="red")
+            done = False
+            continue
+        console.print()
+        report = MonthReport.of(record, repository.files(month))
+        report.print(console.file, width=max(console.width, _WIDTH))
+        completed = record.status is Status.COMPLETED
+        if completed and record.run_id != run_id:
+            console.print(
+                f"It was completed before, by {record.run_id}; this run had nothing to do.",
+                highlight=False,
+            )
+        done = done and completed
+    console.print()
+    with contextlib.suppress(OSError):
+        console.print(shown(table_sizes(connect, schema)))
+    now = dt.datetime.now(dt.timezone.utc)
+    console.print()
+    console.print(f"Page:     {stack.url}/dags/{local.DAG_ID}", highlight=False)
+    console.print(f"Login:    {local.USER} / {stack.home.secrets()['password']}", highlight=False)
+    console.print(f"Database: {stack.dsn}", highlight=False, soft_wrap=True)
+    console.print(f"State:    {stack.home.folder} ({now:%F %T} UTC); make down stops it")
+    if not done:
+        console.print("Not every month is completed.", style="bold red")
+    return done
+
+
+def up(home: Home, port: int, console: Console) -> None:
+    """The same Airflow against the real addresses; nothing runs until the DAG is unpaused.
+
+    :raises LocalAirflowFailed: when Airflow does not come up.
+    """
+    plan = local.Plan(mode="up", port=port, ticks=True)
+    stack = local.start(home, plan, lambda text: console.print(text, highlight=False))
+    console.print(f"Page:     {stack.url}/dags/{local.DAG_ID} (paused: unpause it to begin)")
+    console.print(f"Login:    {local.USER} / {stack.home.secrets()['password']}", highlight=False)
+    console.print(f"Database: {stack.dsn}", highlight=False, soft_wrap=True)
+
+
+def down(home: Home, console: Console) -> None:
+    """Stop what ``demo`` or ``up`` started.
+
+    :raises LocalAirflowFailed: when something does not go.
+    """
+    stopped = local.stop(home)
+    left = local.left(home)
+    if left:
+        raise LocalAirflowFailed(f"These processes do not end: {left}.")
+    console.print(f"stopped: {', '.join(stopped) if stopped else 'nothing was running'}")

@@ -1,0 +1,1 @@
+"""Airflow's side of the package: everything that imports Airflow."""

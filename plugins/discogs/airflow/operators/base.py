@@ -1,0 +1,190 @@
+"""What the operators have in common: the plan, the connections, and how they are stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+    from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+    from discogs.dumps.storage import DumpStorage
+    from discogs.load.options import PlannedFile, RunOptions
+    from discogs.load.run import MonthRun
+    from discogs.schema.entities import Entity
+    from discogs.tracking.model import RunIdentity
+
+
+class TaskStopped(BaseException):
+    """The task was told to stop. Not an ``Exception``, so that nothing takes it for a fault of
+    the record or block that it interrupts."""
+
+
+class DiscogsOperator(BaseOperator):
+    """A step of a month's run.
+
+    :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
+    :param postgres_conn_id: connection of the target database.
+    :param dumps_conn_id: HTTP connection of the server of dumps.
+    """
+
+    template_fields: Sequence[str] = ("plan", "postgres_conn_id", "dumps_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json", "files": "json"}
+
+    _hook: DiscogsPostgresHook | None = None
+    _working = False
+
+    def __init__(
+        self,
+        *,
+        plan: Any = None,
+        postgres_conn_id: str = "discogs_postgres",
+        dumps_conn_id: str = "discogs_dumps",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.plan = plan
+        self.postgres_conn_id = postgres_conn_id
+        self.dumps_conn_id = dumps_conn_id
+
+    def execute(self, context: Context) -> Any:
+        self._working = True
+        try:
+            result = self.work(context)
+        finally:
+            self._working = False
+        if result is not None:
+            self.measure(result)
+        return result
+
+    def work(self, context: Context) -> Any:
+        """What the step does."""
+        raise NotImplementedError
+
+    def measure(self, result: Any) -> None:
+        """Tell Airflow's metrics of what the step did, where it does something to measure."""
+
+    def on_kill(self) -> None:
+        """Cancel what the database is doing for this task, and leave its code.
+
+        Airflow calls this in the main thread when the task gets SIGTERM, and expects the task to
+        end by itself; after a timeout it is called when the code has been left already.
+        """
+        if self._hook is not None:
+            self._hook.cancel()
+        if self._working:
+            raise TaskStopped(f"{self.task_id} was told to stop.")
+
+    # What a step may need, opened when it does.
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment()
+
+    @property
+    def postgres(self) -> DiscogsPostgresHook:
+        if self._hook is None:
+            from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+
+            self._hook = DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings)
+        return self._hook
+
+    @property
+    def dumps(self) -> DiscogsDumpsHook:
+        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+
+        return DiscogsDumpsHook(self.dumps_conn_id)
+
+    @property
+    def storage(self) -> DumpStorage:
+        from discogs.dumps.storage import DumpStorage
+
+        place = self.settings.storage
+        if "://" not in place:
+            return DumpStorage(place)
+        from airflow.sdk import ObjectStoragePath
+
+        return DumpStorage(ObjectStoragePath(place))
+
+    @property
+    def options(self) -> RunOptions:
+        from discogs.load.options import RunOptions
+
+        return RunOptions.from_dict(self.plan)
+
+    def life(self, context: Context) -> MonthRun:
+        """This run's hold on its month."""
+        from discogs.load.run import MonthRun
+
+        started = context["dag_run"].start_date
+        return MonthRun(
+            repository=self.postgres.repository(),
+            month=self.options.month,
+            run=run_identity(context),
+            since=started if started is not None else dt.datetime.now(dt.timezone.utc),
+        )
+
+    def is_alive(self, context: Context, run: RunIdentity) -> bool:
+        """Whether a run that a row names may still be at work.
+
+        Runs that Airflow no longer has are not; a command holds a lock as long as it lives.
+        """
+        from discogs.load.options import COMMAND, month_lock
+        from discogs.tracking import reconciliation
+
+        if run.dag_id != COMMAND:
+            states = ["queued", "running"]
+            ti: Any = context["ti"]
+            count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
+            return count > 0
+        from discogs.database.connection import advisory_lock
+        from discogs.errors import LockBusy
+
+        with self.postgres.connect() as conn:
+            for record in reconciliation.of_run(self.postgres.repository(), run):
+                try:
+                    with advisory_lock(
+                        conn, month_lock(self.settings.schema, record.month), wait=0
+                    ):
+                        conn.rollback()
+                except LockBusy:
+                    return True
+        return False
+
+
+def run_identity(context: Any) -> RunIdentity:
+    """The run that a task belongs to."""
+    from discogs.tracking.model import RunIdentity
+
+    dag_run = context["dag_run"]
+    return RunIdentity(dag_run.dag_id, dag_run.run_id)
+
+
+def wanted_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> PlannedFile:
+    """The file of an entity among those that a run fetches.
+
+    :raises AirflowSkipException: when there is none: the entity is not asked for, or was loaded
+        from the same bytes before, or nothing is fetched at all.
+    """
+    from discogs.load.options import PlannedFile
+
+    for item in files or ():
+        wanted = PlannedFile.from_dict(item)
+        if wanted.entity is entity:
+            return wanted
+    raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
+
+
+def disk_of(storage: DumpStorage) -> dict[str, Any] | None:
+    """Use of the storage's disk, as the metrics take it; None when it is not local."""
+    use = storage.disk_use()
+    return dataclasses.asdict(use) if use is not None else None

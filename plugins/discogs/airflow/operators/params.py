@@ -1,0 +1,59 @@
+"""What a run may be told, as the trigger form asks for it."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from discogs.schema.entities import Entity
+from discogs.settings import Settings
+
+
+def load_params(settings: Settings) -> dict[str, Param]:
+    """The parameters of a run that loads a month; Airflow refuses what they do not allow."""
+    entities = [str(entity) for entity in Entity]
+    return {
+        "year_month": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9]{4}-(0[1-9]|1[0-2])$",
+            title="Month",
+            description="YYYY-MM. Only for a run without a partition key; else the key says it.",
+        ),
+        "entities": Param(
+            entities,
+            type="array",
+            items={"type": "string", "enum": entities},
+            minItems=1,
+            uniqueItems=True,
+            examples=entities,
+            title="Entities",
+            description="What to load. What a record points to in the others gets a placeholder.",
+        ),
+        "shards": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=64,
+            title="Shards",
+            description=f"Staging tasks an entity. Empty: DISCOGS_SHARDS, now {settings.shards}.",
+        ),
+        "keep_files": Param(
+            False,
+            type="boolean",
+            title="Keep files",
+            description="Delete no dump files at the end of this run.",
+        ),
+        "allow_shrink": Param(
+            False,
+            type="boolean",
+            title="Allow shrink",
+            description="Take a dump with far fewer records than the month before."
+            " Without it such a month fails before anything is merged.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="Load the month again though it is completed, or has failed too often.",
+        ),
+    }

@@ -1,0 +1,114 @@
+"""Waiting for a month's dump without holding a worker."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from discogs.airflow.operators.links import DumpListingLink
+from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
+from discogs.errors import DiscogsError, DumpIncomplete, DumpNotPublished, SourceError
+from discogs.schema.entities import Month
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class DumpAvailableSensor(BaseSensorOperator):
+    """Waits until a month's CHECKSUM, which Discogs publishes last, and its files are listed.
+
+    Looks once, and goes to the triggerer only when there is nothing yet. When the time is over
+    the task is skipped, not failed: the next day's run looks again. A month that is over is not
+    waited for, so that its run does not hold up that of the present month.
+
+    :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
+    :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
+    :param wait: how long in all; by default ``DISCOGS_WAIT_SECONDS``.
+    """
+
+    operator_extra_links = (DumpListingLink(),)
+    template_fields: Sequence[str] = ("plan", "dumps_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json"}
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        plan: Any,
+        dumps_conn_id: str = "discogs_dumps",
+        poll_interval: dt.timedelta | None = None,
+        wait: dt.timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"soft_fail": True, **kwargs})
+        self.plan = plan
+        self.dumps_conn_id = dumps_conn_id
+        self.poll_interval = poll_interval
+        self.wait = wait
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+        from discogs.load.options import RunOptions
+
+        plan, settings = RunOptions.from_dict(self.plan), Settings.from_environment()
+        try:
+            with DiscogsDumpsHook(self.dumps_conn_id).source(settings) as source:
+                found: dict[str, Any] = source.find(plan.month, plan.entities).as_dict()
+        except DiscogsError as error:
+            if not error.transient:
+                raise
+            if isinstance(error, (DumpNotPublished, DumpIncomplete)):
+                self._refuse_old(plan.month, settings, error)
+            poll = self._seconds(self.poll_interval, settings.poll_seconds)
+            self.log.info("%s Waiting in the triggerer.", error)
+            self.defer(
+                trigger=DumpAvailableTrigger(
+                    dumps_conn_id=self.dumps_conn_id,
+                    year_month=str(plan.month),
+                    entities=[str(entity) for entity in plan.entities],
+                    poll_seconds=poll,
+                    first_wait=wait_after(error, poll),
+                ),
+                method_name="resume",
+                timeout=dt.timedelta(seconds=self._seconds(self.wait, settings.wait_seconds)),
+            )
+        self.log.info("The dump of %s is there, of %s.", plan.month, found["dump_date"])
+        return found
+
+    def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Called when the trigger has fired."""
+        if event["status"] != "found":
+            raise SourceError(event["message"])
+        found: dict[str, Any] = event["dump"]
+        self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])
+        return found
+
+    def _refuse_old(self, month: Month, settings: Settings, error: DiscogsError) -> None:
+        today = dt.datetime.now(dt.timezone.utc).date()
+        age = (today - month.first_day).days
+        if month < Month.of(today):
+            reason = (
+                f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
+                f" once a day until the end of {month.plus(1)}."
+            )
+        elif age > settings.give_up_days:
+            reason = (
+                f"{error} {month} began {age} days ago, which is too long to wait"
+                f" (DISCOGS_GIVE_UP_DAYS is {settings.give_up_days})."
+            )
+        else:
+            return
+        self.log.info("%s", reason)  # Airflow's own line says only that it skips
+        raise AirflowSkipException(reason)
+
+    @staticmethod
+    def _seconds(given: dt.timedelta | None, default: float) -> float:
+        return given.total_seconds() if given is not None else default

@@ -1,0 +1,26 @@
+"""The statements of ``include/sql``, where a DBA can read them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from discogs.errors import PackageIncomplete
+
+
+def folder() -> Path:
+    """``include/sql``, found from the package: ``include/`` lies beside ``plugins/``."""
+    return Path(__file__).resolve().parents[3] / "include" / "sql"
+
+
+@cache
+def read(name: str) -> str:
+    """The text of a file, such as ``tracking/get.sql``.
+
+    :raises PackageIncomplete: when it is not there.
+    """
+    path = folder() / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PackageIncomplete(path) from None

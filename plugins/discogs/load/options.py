@@ -1,0 +1,110 @@
+"""What one run is asked to do: which month, which entities, and how."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from discogs.dumps.listing import DumpFile, DumpSet
+from discogs.errors import MonthMismatch
+from discogs.schema.entities import Entity, Month
+
+ALL = tuple(Entity)
+
+#: How the command line signs the rows that it moves, in place of a DAG's id.
+COMMAND = "command line"
+
+
+def month_lock(schema: str, month: Month) -> str:
+    """The key of the lock that the command line holds as long as it works on a month."""
+    return f"month:{schema}:{month}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run was asked to do.
+
+    :param entities: which of the four, in the order of their merges.
+    :param shards: staging tasks an entity.
+    :param keep_files: whether the dump's files stay whatever retention says.
+    :param allow_shrink: whether a dump with far fewer records than the last one is taken.
+    :param force: whether a month that is completed, or has failed too often, is loaded again.
+    """
+
+    month: Month
+    entities: tuple[Entity, ...] = ALL
+    shards: int = 1
+    keep_files: bool = False
+    allow_shrink: bool = False
+    force: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "year_month": str(self.month),
+            "entities": [str(entity) for entity in self.entities],
+            "shards": self.shards,
+            "keep_files": self.keep_files,
+            "allow_shrink": self.allow_shrink,
+            "force": self.force,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunOptions:
+        """What ``as_dict`` wrote."""
+        chosen = {Entity(name) for name in values["entities"]}
+        return cls(
+            month=Month.parse(values["year_month"]),
+            entities=tuple(entity for entity in ALL if entity in chosen),
+            shards=int(values["shards"]),
+            keep_files=bool(values["keep_files"]),
+            allow_shrink=bool(values["allow_shrink"]),
+            force=bool(values["force"]),
+        )
+
+
+def resolve_month(
+    *, partition_key: str | None, year_month: str | None, run_after: dt.datetime
+) -> Month:
+    """The month of a run: its partition key, else the month it was asked for, else the month
+    that it starts in.
+
+    :raises InvalidMonth: when a text is no month.
+    :raises MonthMismatch: when the run is told two months.
+    """
+    key = Month.parse(partition_key) if partition_key else None
+    asked = Month.parse(year_month) if year_month else None
+    if key is not None and asked is not None and key != asked:
+        raise MonthMismatch(key, asked)
+    return key or asked or Month.of(run_after.astimezone(dt.timezone.utc).date())
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """One file that a run fetches.
+
+    :param dump: the file alone, with the CHECKSUM.txt that speak for it.
+    :param sha256: as published when the run looked.
+    """
+
+    dump: DumpSet
+    sha256: str
+
+    @property
+    def file(self) -> DumpFile:
+        return self.dump.files[0]
+
+    @property
+    def entity(self) -> Entity:
+        return next(iter(self.dump.by_entity))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"entity": str(self.entity), "sha256": self.sha256, "dump": self.dump.as_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PlannedFile:
+        """What ``as_dict`` wrote."""
+        return cls(DumpSet.from_dict(values["dump"]), values["sha256"])

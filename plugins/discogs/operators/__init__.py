@@ -1,1 +1,0 @@
-"""The steps of a month's run, each a thin layer over :mod:`discogs.months`."""

@@ -1,0 +1,1 @@
+"""What the dumps and the tables hold: entities, tables, the mapping between them, values."""

@@ -1,0 +1,73 @@
+"""What a table is, for every part that moves rows: columns, key, references.
+
+The tables themselves are declared once, in :mod:`discogs.schema.mapping`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from discogs.schema.entities import Entity
+
+
+class Type(str, Enum):
+    """A column's type in PostgreSQL."""
+
+    TEXT = "text"
+    SMALLINT = "smallint"
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    BOOLEAN = "boolean"
+    TEXT_ARRAY = "text[]"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``references`` names the table whose ``id`` it holds, if any."""
+
+    name: str
+    type: Type
+    references: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table as COPY and the merge see it; the first key column is the record's id."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names of the columns outside the key."""
+        return tuple(name for name in self.names if name not in self.key)
+
+    @property
+    def references(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.references)
+
+
+@dataclass(frozen=True)
+class EntityTables:
+    """The tables of one entity: the root, one row a record, and the rows below it."""
+
+    entity: Entity
+    root: Table
+    children: tuple[Table, ...]
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        return (self.root, *self.children)
+
+    @property
+    def names_tables(self) -> tuple[str, ...]:
+        """Tables of names (genres, styles) that this entity's rows point to."""
+        roots = {str(entity) for entity in Entity}
+        found = {c.references for t in self.all for c in t.references if c.references not in roots}
+        return tuple(sorted(name for name in found if name))

@@ -1,0 +1,45 @@
+"""Three months of made-up dumps, and databases to load them into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discogs.database.connection import Connect, connector
+from discogs.load.folder import MonthReport, load_folder
+from discogs.sample.generator import write_months
+from discogs.schema.entities import Month
+from discogs.settings import Settings
+from tests.conftest import SCHEMA, new_database
+
+FIRST = Month(2026, 5)
+MONTHS = [FIRST, FIRST.plus(1), FIRST.plus(2)]
+
+# Few records: a single one is more than the shares that the guards allow by default.
+LENIENT = replace(Settings(), max_shrink=0.5, max_rejected=0.5, parse_workers=2)
+
+
+@pytest.fixture(scope="session")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dumps")
+    write_months(folder, FIRST, months=len(MONTHS), releases=600, seed=7)
+    return folder
+
+
+@pytest.fixture
+def fresh(server: str, migrated_template: str) -> Iterator[Callable[[], str]]:
+    """Makes migrated databases, as many as a test wants; their DSNs."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(new_database(server, template=migrated_template))
+
+
+def load(dsn: str, folder: Path, month: Month, **changes: Any) -> MonthReport:
+    """Load a month, with some settings changed."""
+    connect: Connect = connector(dsn, SCHEMA)
+    settings = replace(LENIENT, **changes)
+    return load_folder(connect, folder, month, settings, run_id="test")

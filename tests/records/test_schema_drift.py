@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from discogs.records.schema_drift import FIRST_RECORDS, SchemaDrift
+from discogs.sample.generator import write_months
+from discogs.schema.entities import Entity, Month
+from tests.records.reading import blocks, dump
+from tests.records.test_fields import FULL_RELEASE
+from tests.records.test_mapping import SUB_TRACKS
+
+LABELS, ARTISTS, MASTERS, RELEASES = Entity
+
+
+def unmapped(entity: Entity, record: str) -> dict[str, int]:
+    probe = SchemaDrift(entity)
+    probe.look(record.encode())
+    return dict(probe.unmapped)
+
+
+@pytest.mark.parametrize(
+    ("inner", "found"),
+    [
+        ("<mood>dark</mood><mood/>", {"release/mood": 2}),
+        ("<mood><deep>x</deep></mood>", {"release/mood": 1}),
+        ('<title lang="en">T</title>', {"release/title/@lang": 1}),
+        ("<title>T<b>x</b></title>", {"release/title/b": 1}),
+        ("<artists>stray</artists>", {"release/artists/text()": 1}),
+        ("<artists/>stray", {"release/text()": 1}),
+        ("<artists><artist><id>1</id><born>1</born></artist></artists>",
+         {"release/artists/artist/born": 1}),
+        ('<labels><label id="1">text</label></labels>', {"release/labels/label/text()": 1}),
+        ('<master_id is_main_release="true" since="1">3</master_id>',
+         {"release/master_id/@since": 1}),
+        ("<tracklist><track><sub_tracks><track><bpm/></track></sub_tracks></track></tracklist>",
+         {"release/tracklist/track/sub_tracks/track/bpm": 1}),
+        ('<x:title xmlns:x="u">T</x:title>', {"release/{u}title": 1}),
+        ("<artists>\n<!-- not this --> \t</artists>\n", {}),
+    ],
+)  # fmt: skip
+def test_what_no_table_takes_is_counted(inner: str, found: dict[str, int]) -> None:
+    assert unmapped(RELEASES, f'<release id="1">{inner}</release>') == found
+
+
+def test_what_the_tables_take_is_not_counted() -> None:
+    assert unmapped(RELEASES, FULL_RELEASE) == {}
+    assert unmapped(RELEASES, f'<release id="1">{SUB_TRACKS}</release>') == {}
+    members = "<members><id>26</id><name>A</name></members>"
+    assert unmapped(ARTISTS, f"<artist><id>1</id>{members}</artist>") == {}
+
+
+def test_a_broken_record_is_left_to_those_who_reject_it() -> None:
+    assert unmapped(RELEASES, '<release id="1"><mood></release>') == {}
+
+
+def test_the_first_records_and_one_a_block_are_looked_into() -> None:
+    count = FIRST_RECORDS + 500
+    records = [f'<release id="{n}"><mood/></release>' for n in range(1, count + 1)]
+    probe = SchemaDrift(RELEASES)
+    made, _ = blocks(RELEASES, dump(RELEASES, *records), block_bytes=1000)
+    for block in made:
+        probe.sample(block)
+    size = len(made[0])
+    assert probe.unmapped["release/mood"] == FIRST_RECORDS + len(made) - -(-FIRST_RECORDS // size)
+
+
+def test_an_empty_block_holds_nothing_to_look_into() -> None:
+    probe = SchemaDrift(RELEASES)
+    (block,), _ = blocks(RELEASES, dump(RELEASES, '<release id="1"><mood/></release>'))
+    probe.sample(block)
+    assert probe.unmapped == {"release/mood": 1}
+
+
+@pytest.mark.parametrize("era", ["2020", "2026"])
+def test_samples_hold_nothing_unknown(tmp_path: Path, era: str) -> None:
+    write_months(tmp_path, Month(2026, 5), releases=200, era=era)
+    for entity in Entity:
+        (path,) = tmp_path.glob(f"*_{entity}.xml.gz")
+        assert _unmapped_of(path, entity) == {}
+
+
+def test_the_excerpts_hold_nothing_unknown(samples: Path) -> None:
+    for path in sorted(samples.glob("*/*.xml.gz")):
+        assert _unmapped_of(path, Entity(path.name.split("_")[2].split(".")[0])) == {}
+
+
+def _unmapped_of(path: Path, entity: Entity) -> dict[str, int]:
+    probe = SchemaDrift(entity)
+    for block in blocks(entity, gzip.decompress(path.read_bytes()))[0]:
+        for index in range(len(block)):
+            probe.look(block.record(index))
+    return dict(probe.unmapped)

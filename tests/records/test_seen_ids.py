@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discogs.records.block import MAX_ID
+from discogs.records.seen_ids import SeenIds
+
+
+def test_the_first_of_an_id_is_told_from_the_second() -> None:
+    seen = SeenIds()
+    assert seen.first(np.array([5, 3, 5, 9], np.int32)).tolist() == [True, True, False, True]
+    assert seen.first(np.array([4, 3, 9], np.int32)).tolist() == [True, False, False]
+    assert seen.first(np.array([], np.int32)).tolist() == []
+
+
+NUMBERS = st.one_of(
+    st.integers(1, 40),
+    st.integers(2**20 - 3, 2**20 + 3),
+    st.integers(MAX_ID - 3, MAX_ID),
+    st.integers(1, MAX_ID),
+)
+
+
+@given(st.lists(st.lists(NUMBERS, max_size=30), max_size=6))
+def test_ids_are_told_apart_like_in_a_set(batches: list[list[int]]) -> None:
+    seen, known = SeenIds(), set[int]()
+    for batch in batches:
+        expected = []
+        for number in batch:
+            expected.append(number not in known)
+            known.add(number)
+        assert seen.first(np.array(batch, np.int32)).tolist() == expected

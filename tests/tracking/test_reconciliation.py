@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from discogs.schema.entities import Entity, Month
+from discogs.tracking import reconciliation
+from discogs.tracking.model import MonthRecord, RunIdentity, Status
+
+if TYPE_CHECKING:
+    from discogs.tracking.repository import MonthRepository
+
+MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)
+RUN, OTHER = RunIdentity("discogs_monthly", "one"), RunIdentity("discogs_monthly", "two")
+FORWARD = (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED)
+
+
+def complete(repository: MonthRepository, month: Month, run: RunIdentity = RUN) -> None:
+    repository.claim(month, run)
+    for status in FORWARD:
+        repository.move(month, status, run=run)
+
+
+def test_the_completed_months_are_told_and_the_newest_of_them(repository: MonthRepository) -> None:
+    assert reconciliation.newest_completed(repository) is None
+    complete(repository, JUNE)
+    complete(repository, MAY)
+    repository.claim(JULY, RUN)
+    assert reconciliation.completed(repository) == [MAY, JUNE]
+    assert reconciliation.newest_completed(repository) == JUNE
+
+
+def test_a_run_finds_its_month(repository: MonthRepository) -> None:
+    complete(repository, MAY, OTHER)
+    repository.claim(JUNE, RUN)
+    assert [record.month for record in reconciliation.of_run(repository, RUN)] == [JUNE]
+
+
+def test_a_failure_is_recorded_once_whoever_tells_it(repository: MonthRepository) -> None:
+    repository.claim(JUNE, RUN)
+    first = reconciliation.record_failure(repository, JUNE, RUN, "the cause")
+    second = reconciliation.record_failure(repository, JUNE, RUN, "an effect")
+    assert first == second
+    assert first is not None
+    assert (first.status, first.error_message, first.retry_count) == (
+        Status.FAILED,
+        "the cause",
+        1,
+    )
+
+
+def test_a_failure_before_anything_was_done_has_its_row(repository: MonthRepository) -> None:
+    record = reconciliation.record_failure(repository, JUNE, RUN, "no answer")
+    assert record is not None
+    assert (record.status, record.run) == (Status.FAILED, RUN)
+
+
+def test_the_failure_of_a_run_that_does_not_have_the_month_changes_nothing(
+    repository: MonthRepository,
+) -> None:
+    repository.claim(JUNE, OTHER)
+    before = repository.get(JUNE)
+    assert reconciliation.record_failure(repository, JUNE, RUN, "not mine") is None
+    assert repository.get(JUNE) == before
+
+
+def test_months_that_dead_runs_left_at_work_become_failed(repository: MonthRepository) -> None:
+    repository.claim(MAY, RUN)
+    repository.claim(JUNE, OTHER)
+    complete(repository, JULY, RUN)
+    moved = reconciliation.reconcile(repository, lambda run: run == OTHER)
+    assert [(record.month, record.status) for record in moved] == [(MAY, Status.FAILED)]
+    assert [record.status for record in repository.all()] == [
+        Status.FAILED,
+        Status.DOWNLOADING,
+        Status.COMPLETED,
+    ]
+    assert reconciliation.reconcile(repository, lambda run: run == OTHER) == []
+    assert repository.claim(MAY, OTHER) is not None
+
+
+def record(month: Month, status: Status, completed_on: dt.date | None = None) -> MonthRecord:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+    at = completed_on and dt.datetime.combine(completed_on, dt.time(), dt.timezone.utc)
+    return MonthRecord(
+        id=uuid.UUID(int=0),
+        month=month,
+        status=status,
+        created_at=now,
+        updated_at=now,
+        processing_completed_at=at,
+    )
+
+
+FOLLOWED = record(JUNE, Status.COMPLETED, dt.date(2026, 6, 3))
+
+
+@pytest.mark.parametrize(
+    ("today", "late"),
+    [
+        (dt.date(2026, 6, 30), None),
+        (dt.date(2026, 7, 10), None),
+        (dt.date(2026, 7, 11), JULY),
+        (dt.date(2026, 8, 1), JULY),
+        (dt.date(2026, 8, 11), Month(2026, 8)),
+    ],
+)
+def test_a_month_is_late_some_days_after_it_began(today: dt.date, late: Month | None) -> None:
+    found = reconciliation.late([FOLLOWED], today, 10)
+    assert (found and found.month) == late
+
+
+def test_a_late_month_says_since_when_and_how_it_stands() -> None:
+    records = [FOLLOWED, record(JULY, Status.DOWNLOADING)]
+    assert str(reconciliation.late(records, dt.date(2026, 7, 20), 10)) == (
+        "2026-07 is late: it was due by 2026-07-11 and is downloading."
+    )
+    assert "was not started" in str(reconciliation.late([FOLLOWED], dt.date(2026, 7, 20), 10))
+
+
+def test_past_months_alone_make_nothing_late() -> None:
+    backfilled = record(Month(2018, 5), Status.COMPLETED, dt.date(2026, 7, 19))
+    assert reconciliation.late([], dt.date(2026, 7, 20), 10) is None
+    assert reconciliation.late([backfilled], dt.date(2026, 7, 20), 10) is None
+    assert reconciliation.late([backfilled, FOLLOWED], dt.date(2026, 7, 20), 10) is not None
+
+
+def test_a_run_that_was_started_again_fails_anew(repository: MonthRepository) -> None:
+    first = reconciliation.record_failure(repository, JUNE, RUN, "the first cause")
+    assert first is not None
+    later = first.updated_at + dt.timedelta(microseconds=1)
+
+    again = reconciliation.record_failure(repository, JUNE, RUN, "the second cause", started=later)
+
+    assert again is not None
+    assert (again.error_message, again.retry_count) == ("the second cause", 2)
+
+
+def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
+    repository: MonthRepository,
+) -> None:
+    claimed = repository.claim(JUNE, RUN)
+    assert claimed is not None
+    before = claimed.updated_at - dt.timedelta(seconds=1)
+
+    assert (
+        reconciliation.record_failure(repository, JUNE, RUN, "of the first try", ended=before)
+        is None
+    )
+    assert repository.get(JUNE) == claimed
+    for status in FORWARD:
+        completed = repository.move(JUNE, status, run=RUN)
+    assert (
+        reconciliation.record_failure(repository, JUNE, RUN, "of the first try", ended=before)
+        is None
+    )
+    assert repository.get(JUNE) == completed
+    other = reconciliation.record_failure(repository, JULY, OTHER, "of a later run")
+    assert other is not None
+    before = other.updated_at - dt.timedelta(seconds=1)
+    assert (
+        reconciliation.record_failure(repository, JULY, RUN, "of an earlier run", ended=before)
+        is None
+    )
+    assert repository.get(JULY) == other
+
+
+def test_past_the_limit_another_runs_failure_is_no_further_attempt(
+    repository: MonthRepository,
+) -> None:
+    reconciliation.record_failure(repository, JUNE, OTHER, "the cause", limit=1)
+    before = repository.get(JUNE)
+
+    assert reconciliation.record_failure(repository, JUNE, RUN, "tried too often", limit=1) is None
+    assert repository.get(JUNE) == before
+    forced = repository.claim(JUNE, RUN)
+    assert forced is not None
+    counted = reconciliation.record_failure(repository, JUNE, RUN, "once more", limit=1)
+    assert counted is not None
+    assert counted.retry_count == 2
+
+
+def test_a_run_that_ended_as_a_success_is_completed_only_if_all_is_merged(
+    repository: MonthRepository,
+) -> None:
+    both = [Entity.LABELS, Entity.ARTISTS]
+    for month in (MAY, JUNE):
+        repository.claim(month, RUN)
+        repository.record_published(month, None, {"labels.gz": "a" * 64, "artists.gz": "b" * 64})
+        repository.record_entity_stats(month, Entity.LABELS, {"sha256": "a" * 64})
+    repository.record_entity_stats(JUNE, Entity.ARTISTS, {"sha256": "b" * 64})
+
+    lacking, whole = (reconciliation.settle(repository, month, RUN, both) for month in (MAY, JUNE))
+
+    assert lacking is not None
+    assert lacking.status is Status.FAILED
+    assert "artists of 2026-05 were not loaded" in str(lacking.error_message)
+    assert whole is not None
+    assert whole.status is Status.COMPLETED
+    # At rest, of another run, or without a row: nothing to do.
+    assert reconciliation.settle(repository, JUNE, RUN, both) is None
+    repository.claim(MAY, OTHER)
+    assert reconciliation.settle(repository, MAY, RUN, both) is None
+    assert reconciliation.settle(repository, JULY, RUN, both) is None
