@@ -59,74 +59,6 @@ class CorruptDump(DumpError):
     advice = " Nothing of it was loaded; download the file again."
 
 
-class DatabaseError(DiscogsError):
-    """PostgreSQL refused something, or could not do it."""
-
-
-class InvalidDsn(DatabaseError, ValueError):
-    """A text that should name a database does not; the text stays out of the message."""
-
-    def __init__(self, detail: str = "") -> None:
-        super().__init__(
-            f"The DSN cannot be read{f' ({detail})' if detail else ''}: write it as"
-            " postgresql://user:password@host:5432/database, with special characters"
-            " percent-encoded, or as host=… dbname=… user=…"
-        )
-
-
-class EncodingUnsupported(DatabaseError):
-    """A database cannot hold every name of the dumps."""
-
-    def __init__(self, database: str, encoding: str) -> None:
-        super().__init__(
-            f"The database {database} has the encoding {encoding}, which cannot hold every name"
-            " of the dumps; nothing was written. Create one with UTF8, and load into that: CREATE"
-            " DATABASE discogs ENCODING 'UTF8' TEMPLATE template0;"
-        )
-
-
-class DatabaseUnavailable(DatabaseError):
-    """The server did not answer, or the connection to it broke."""
-
-    transient = True
-
-
-class DatabaseRefused(DatabaseUnavailable):
-    """The server answered and let nobody in: wrong user, password or database."""
-
-    transient = False
-
-
-class LockBusy(DatabaseError):
-    """Another connection holds an advisory lock."""
-
-    transient = True
-
-
-class MigrationError(DatabaseError):
-    """The database's schema and the package's migrations do not go together."""
-
-
-class MigrationChanged(MigrationError):
-    """A migration that was applied has another text now."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(
-            f"Applied migrations were changed since: {', '.join(names)}. Put the old text back,"
-            " and write the change as a new migration."
-        )
-
-
-class MigrationUnknown(MigrationError):
-    """The database was migrated by a newer version of the package."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(
-            f"The database has migrations that this package lacks: {', '.join(names)}."
-            " It was migrated by a newer version: upgrade the package."
-        )
-
-
 class PackageIncomplete(DiscogsError):
     """A file of the package is missing where it is installed."""
 
@@ -369,16 +301,6 @@ class MonthMismatch(DiscogsError, ValueError):
         )
 
 
-class PostgresDriverMissing(DiscogsError):
-    """Airflow's PostgreSQL provider uses another driver than psycopg 3."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "apache-airflow-providers-postgres does not use psycopg 3 here: install"
-            " apache-airflow-providers-postgres>=7 with psycopg[binary] and SQLAlchemy 2."
-        )
-
-
 class NotStaged(DiscogsError):
     """A merge found that part of the month was never staged."""
 
@@ -410,29 +332,6 @@ class StagingLost(StagingStale):
             f"{entity} of {month} was staged, but the rows of shard {listed} are gone: PostgreSQL"
             " empties staging tables when it restarts after a crash. They must be staged again:"
             " clear the stage tasks.",
-        )
-
-
-class StagingTaken(DiscogsError):
-    """A later try of a shard took its staging tables from this one."""
-
-    def __init__(self, entity: object, month: object) -> None:
-        super().__init__(
-            f"{entity} of {month} is being staged, or was merged, by a later try; this one writes"
-            " nothing more. Nothing is to be done if the later one ends well."
-        )
-
-
-class TablesBusy(DatabaseError):
-    """Live tables could not be replaced, since others were reading them all the time."""
-
-    transient = True
-
-    def __init__(self, entity: object, seconds: float, who: str) -> None:
-        super().__init__(
-            f"The tables of {entity} could not be put in place within {seconds:g} seconds"
-            f" (DISCOGS_SWAP_SECONDS), since others use them: {who}. Nothing was changed. Let them"
-            " end, or stop them, and try again."
         )
 
 

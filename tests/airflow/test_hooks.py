@@ -16,7 +16,8 @@ from psycopg import sql
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.hooks.postgres import DiscogsPostgresHook
 from discogs.database.connection import Connect
-from discogs.errors import DatabaseRefused, DatabaseUnavailable, InvalidSetting
+from discogs.database.errors import DatabaseError, DatabaseUnavailable
+from discogs.errors import InvalidSetting
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Layout, Mirror
 from discogs.schema.entities import Month
@@ -191,5 +192,6 @@ def test_a_database_that_is_not_there_is_no_passing_fault(
 ) -> None:
     connect_to(monkeypatch, "discogs_postgres", **{**target, "schema": "no_such_database"})
 
-    with pytest.raises(DatabaseRefused, match="no_such_database"):
+    with pytest.raises(DatabaseError, match="no_such_database") as caught:
         DiscogsPostgresHook().connect()
+    assert not caught.value.transient

@@ -10,7 +10,8 @@ from airflow.sdk import RetryAction
 
 from discogs.airflow.operators.base import TaskStopped
 from discogs.airflow.operators.retries import TransientRetryPolicy
-from discogs.errors import ChecksumMismatch, DatabaseUnavailable, RateLimited
+from discogs.database.errors import DatabaseUnavailable
+from discogs.errors import ChecksumMismatch, RateLimited
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from discogs.database.connection import connector, prepare
+from discogs.database.errors import DatabaseError
 from discogs.database.migrations import migrate
-from discogs.errors import EncodingUnsupported
 from discogs.load.folder import load_folder
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -139,10 +139,10 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
 ) -> None:
     with new_database(server, encoding=encoding) as database:
         connect = connector(database, SCHEMA)
-        with pytest.raises(EncodingUnsupported, match=f"{encoding}.*ENCODING 'UTF8'") as caught:
+        with pytest.raises(DatabaseError, match=f"{encoding}.*ENCODING 'UTF8'") as caught:
             migrate(connect, SCHEMA)
         assert not caught.value.transient
-        with pytest.raises(EncodingUnsupported):
+        with pytest.raises(DatabaseError):
             load_folder(connect, dumps, JUNE, Settings(), run_id="test")
         with psycopg.connect(database) as conn:
             found = conn.execute("SELECT FROM pg_namespace WHERE nspname LIKE 'discogs%'")

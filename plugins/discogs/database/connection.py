@@ -14,18 +14,13 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from discogs.errors import (
-    DatabaseError,
-    DatabaseRefused,
-    DatabaseUnavailable,
-    DiscogsError,
-    EncodingUnsupported,
-    InvalidDsn,
-    LockBusy,
-)
+from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
 
-Connect = Callable[[], psycopg.Connection[TupleRow]]
-"""Opens a new connection, not in autocommit; who calls it closes it."""
+Connection = psycopg.Connection[TupleRow]
+"""A session as :func:`prepare` leaves it."""
+
+Connect = Callable[[], Connection]
+"""Opens a new connection, not in autocommit; the caller closes it."""
 
 _CONNECT_SECONDS = "10"
 # The server looks this often whether the client of a running statement is still there: else
@@ -40,25 +35,30 @@ _REFUSED = re.compile(
 
 
 def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Connect:
-    """A way to open connections to a database, with a schema as their search path.
+    """Make a :data:`Connect` for a database, with a schema as the search path.
 
     :param dsn: a libpq URI or keyword string.
     :param schema: need not exist yet.
     :param application_name: shown in ``pg_stat_activity``.
-    :raises InvalidDsn: at once, when the DSN cannot be read. What it returns raises
-        :class:`DatabaseUnavailable` when the server does not answer and
-        :class:`DatabaseRefused` when it lets nobody in; no message holds a password.
+    :raises DatabaseError: at once, when the DSN cannot be read. The function returned raises
+        :class:`DatabaseUnavailable` when the server does not answer, and
+        :class:`DatabaseError` when it refuses the login; no message contains a password.
     """
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        # libpq's message quotes the text, password and all.
-        scheme = re.match(r"postgres(ql)?\+\w+://", dsn)
-        raise InvalidDsn("a driver after + is SQLAlchemy's way" if scheme else "") from None
+        # libpq's message quotes the text, password included.
+        driver = re.match(r"postgres(ql)?\+\w+://", dsn)
+        why = " (a driver after + is SQLAlchemy's syntax)" if driver else ""
+        raise DatabaseError(
+            f"The DSN cannot be read{why}: write it as"
+            " postgresql://user:password@host:5432/database, with special characters"
+            " percent-encoded, or as host=… dbname=… user=…"
+        ) from None
     options = {"connect_timeout": _CONNECT_SECONDS, "application_name": application_name}
     options.update({key: str(value) for key, value in parts.items() if value is not None})
 
-    def connect() -> psycopg.Connection[TupleRow]:
+    def connect() -> Connection:
         try:
             conn = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
@@ -102,15 +102,19 @@ _SET_SESSION = (
 )
 
 
-def prepare(conn: psycopg.Connection[TupleRow], schema: str) -> None:
+def prepare(conn: Connection, schema: str) -> None:
     """Make a fresh connection's session the package's own: encoding, formats, time-outs, search
     path, rows as tuples, no autocommit.
 
-    :raises EncodingUnsupported: when the database's own encoding is not UTF8.
+    :raises DatabaseError: when the database's own encoding is not UTF8.
     """
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise EncodingUnsupported(conn.info.dbname, str(encoding))
+        raise DatabaseError(
+            f"The database {conn.info.dbname} has the encoding {encoding}, which cannot hold every"
+            " name of the dumps; nothing was written. Create one with UTF8, and load into that:"
+            " CREATE DATABASE discogs ENCODING 'UTF8' TEMPLATE template0;"
+        )
     conn.row_factory = tuple_row
     conn.autocommit = True
     conn.execute(_SET_SESSION, [list(_SESSION), list(_SESSION.values())])
@@ -122,14 +126,15 @@ def prepare(conn: psycopg.Connection[TupleRow], schema: str) -> None:
     conn.autocommit = False
 
 
-def refusal(text: str, where: str) -> DatabaseUnavailable:
-    """The package's error for a connection that could not be opened.
+def refusal(text: str, where: str) -> DatabaseError:
+    """The package's error for a connection that could not be opened: transient if the server is
+    not reachable, not if it refuses the login.
 
     :param text: libpq's message, without secrets.
     :param where: the server, for the reader.
     """
     if _REFUSED.search(text):
-        return DatabaseRefused(f"PostgreSQL refused the connection to {where}: {text}")
+        return DatabaseError(f"PostgreSQL refused the connection to {where}: {text}")
     return DatabaseUnavailable(f"PostgreSQL is not reachable at {where}: {text}")
 
 
@@ -150,7 +155,7 @@ def _first_line(error: psycopg.Error) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def explain(error: psycopg.Error) -> DiscogsError:
+def explain(error: psycopg.Error) -> DatabaseError:
     """The package's error for one of psycopg's, for those who read messages and not tracebacks."""
     state = error.sqlstate or ""
     # libpq's messages have several lines; those of one log line or one stderr line have one.
@@ -173,9 +178,7 @@ def explain(error: psycopg.Error) -> DiscogsError:
 
 
 @contextlib.contextmanager
-def advisory_lock(
-    conn: psycopg.Connection[TupleRow], key: str, *, wait: float | None = None
-) -> Iterator[None]:
+def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> Iterator[None]:
     """Hold a session-level advisory lock; the server drops it when the connection dies.
 
     Leaving releases the lock whether or not the caller committed: commit first.
@@ -207,7 +210,7 @@ def advisory_lock(
                 conn.commit()
 
 
-def _acquire(conn: psycopg.Connection[TupleRow], number: int, wait: float | None) -> bool:
+def _acquire(conn: Connection, number: int, wait: float | None) -> bool:
     if wait is not None and wait <= 0:
         row = conn.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
         return row is not None and bool(row[0])
@@ -221,7 +224,7 @@ def _acquire(conn: psycopg.Connection[TupleRow], number: int, wait: float | None
     return True
 
 
-def _holder(conn: psycopg.Connection[TupleRow], number: int) -> str:
+def _holder(conn: Connection, number: int) -> str:
     row = conn.execute(
         "SELECT a.pid, a.application_name, a.usename, a.backend_start"
         " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"

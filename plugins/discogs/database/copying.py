@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import psycopg
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
-from psycopg.rows import TupleRow
 
-Connection = psycopg.Connection[TupleRow]
+from discogs.database.connection import Connection
 
 
 def copy_batches(conn: Connection, table: sql.Composable, batches: Sequence[pa.RecordBatch]) -> int:

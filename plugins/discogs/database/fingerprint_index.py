@@ -10,14 +10,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
+from discogs.database.connection import Connection
 from discogs.database.sql_files import read
 from discogs.schema.entities import Month
-
-Connection = psycopg.Connection[TupleRow]
 
 #: How many ids one packet spans.
 _SPAN = 500_000

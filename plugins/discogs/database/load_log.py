@@ -6,12 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg.rows import TupleRow
-
+from discogs.database.connection import Connection
 from discogs.schema.entities import Entity, Month
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from discogs.database.load_log import Connection
+from discogs.database.connection import Connection
+from discogs.database.errors import LockBusy
 from discogs.database.sql_files import read
-from discogs.errors import TablesBusy
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,15 @@ class LockRetry:
     def pause(self, who: str) -> None:
         """Wait a moment, longer each time.
 
-        :raises TablesBusy: when the time is up.
+        :raises LockBusy: when the time is up.
         """
         left = self._end - time.monotonic()
         if left <= 0:
-            raise TablesBusy(self.entity, self.seconds, who)
+            raise LockBusy(
+                f"The tables of {self.entity} could not be swapped in within {self.seconds:g}"
+                f" seconds, since others use them: {who}. Nothing was changed. Let them end, or"
+                " stop them, and try again."
+            )
         if not self._told and self.seconds - left > 5:
             self._told = True
             log.warning("The tables of %s wait to be put in place for %s", self.entity, who)
@@ -61,7 +65,7 @@ def outwait_snapshots(conn: Connection, patience: LockRetry) -> None:
     A table that takes another's place is seen at once, even by a transaction that has looked
     at the database before: it would find those rows alone that are older than its snapshot.
 
-    :raises TablesBusy: when they do not end in time.
+    :raises LockBusy: when they do not end in time.
     """
     query = read("first_load/older_snapshots.sql")
     rows = conn.execute(query).fetchall()
@@ -78,7 +82,7 @@ def lock_tables(conn: Connection, schema: str, tables: Iterable[str], patience: 
 
     :param tables: in the order in which most readers come to them, so that the load queues
         behind a reader at the first of them, and holds none that the reader wants.
-    :raises TablesBusy: when they cannot be had in time.
+    :raises LockBusy: when they cannot be had in time.
     """
     names = list(dict.fromkeys(tables))
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(

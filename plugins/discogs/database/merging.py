@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from discogs.database.load_log import Connection
+from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
 from discogs.database.sql_files import read
 from discogs.database.staging import ABSENT, REJECTED, Staging

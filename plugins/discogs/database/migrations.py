@@ -10,11 +10,10 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
-from discogs.database.connection import Connect, advisory_lock
+from discogs.database.connection import Connect, Connection, advisory_lock
+from discogs.database.errors import MigrationError
 from discogs.database.sql_files import folder as sql_folder
-from discogs.errors import MigrationChanged, MigrationError, MigrationUnknown
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +76,8 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
 
     :param folder: the migrations; the package's own by default.
     :returns: what was applied, oldest first.
-    :raises MigrationChanged: when a file was edited after it was applied.
-    :raises MigrationUnknown: when the database is ahead of the package.
-    :raises MigrationError: when a file fails, naming it.
+    :raises MigrationError: when a file fails or was edited after it was applied, naming it, or
+        when the database is ahead of the package.
     """
     migrations = available(folder)
     with connect() as conn, advisory_lock(conn, f"migrations:{schema}"):
@@ -94,7 +92,7 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
     return applied
 
 
-def _create_schemas(conn: psycopg.Connection[TupleRow], schema: str) -> None:
+def _create_schemas(conn: Connection, schema: str) -> None:
     # Asked first: a user without CREATE on the database may work in schemas made by a DBA.
     with conn.transaction():
         for name in (schema, schema + STAGING_SUFFIX):
@@ -116,7 +114,7 @@ def _create_schemas(conn: psycopg.Connection[TupleRow], schema: str) -> None:
             )
 
 
-def _applied(conn: psycopg.Connection[TupleRow]) -> dict[int, tuple[str, str]]:
+def _applied(conn: Connection) -> dict[int, tuple[str, str]]:
     rows = conn.execute("SELECT version, name, checksum FROM schema_migrations").fetchall()
     return {version: (name, checksum) for version, name, checksum in rows}
 
@@ -125,17 +123,23 @@ def _compare(migrations: list[Migration], done: dict[int, tuple[str, str]]) -> N
     known = {migration.version: migration for migration in migrations}
     unknown = [f"{v:04d}_{name}.sql" for v, (name, _) in sorted(done.items()) if v not in known]
     if unknown:
-        raise MigrationUnknown(unknown)
+        raise MigrationError(
+            f"The database has migrations that this package lacks: {', '.join(unknown)}."
+            " It was migrated by a newer version: upgrade the package."
+        )
     changed = [
         known[version].file_name
         for version, (_, checksum) in sorted(done.items())
         if known[version].checksum != checksum
     ]
     if changed:
-        raise MigrationChanged(changed)
+        raise MigrationError(
+            f"Applied migrations were changed since: {', '.join(changed)}. Restore the old text,"
+            " and write the change as a new migration."
+        )
 
 
-def _apply(conn: psycopg.Connection[TupleRow], migration: Migration) -> AppliedMigration:
+def _apply(conn: Connection, migration: Migration) -> AppliedMigration:
     log.info("Applying migration %s", migration.file_name)
     try:
         with conn.transaction():
@@ -153,7 +157,7 @@ def _apply(conn: psycopg.Connection[TupleRow], migration: Migration) -> AppliedM
     return AppliedMigration(migration.version, migration.name, seconds)
 
 
-def _clock(conn: psycopg.Connection[TupleRow]) -> float:
+def _clock(conn: Connection) -> float:
     row = conn.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
     assert row is not None
     return float(row[0])

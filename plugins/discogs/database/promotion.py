@@ -14,8 +14,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from discogs.database.connection import Connect
-from discogs.database.load_log import Connection
+from discogs.database.connection import Connect, Connection
 from discogs.database.locking import LockRetry, lock_tables
 from discogs.database.references import add_names, add_placeholders
 from discogs.database.sql_files import read
@@ -130,7 +129,7 @@ def promote(conn: Connection, staging: Staging, patience: LockRetry) -> bool:
     """Put the staged tables in place of the live ones; the caller commits.
 
     :returns: False, with nothing done, when somebody has filled the live tables meanwhile.
-    :raises TablesBusy: when others do not let go of the live tables in time.
+    :raises LockBusy: when others do not let go of the live tables in time.
     """
     indexes, constraints = _definitions(conn, staging)
     own = {table.name for table in staging.tables.all}

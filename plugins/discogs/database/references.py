@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from discogs.database.load_log import Connection
+from discogs.database.connection import Connection
 from discogs.database.sql_files import read
 from discogs.database.staging import NAMES, Staging
 from discogs.schema.entities import Entity

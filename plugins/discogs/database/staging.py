@@ -11,14 +11,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
+from discogs.database.connection import Connection
+from discogs.database.errors import LockBusy, StagingTaken
 from discogs.database.sql_files import read
-from discogs.errors import LockBusy, StagingTaken
 from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
-
-Connection = psycopg.Connection[TupleRow]
 
 #: Beside the tables' own rows: ids that the dump lacks, names, rejected records, and claims.
 ABSENT, NAMES, REJECTED, CLAIMS = "absent", "names", "rejected", "claims"

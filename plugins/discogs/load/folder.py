@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import psycopg
 
-from discogs.database.connection import Connect, advisory_lock
-from discogs.database.load_log import Connection
+from discogs.database.connection import Connect, Connection, advisory_lock
+from discogs.database.errors import DatabaseUnavailable
 from discogs.database.migrations import migrate
 from discogs.dumps import checksums
 from discogs.dumps.names import DumpName
@@ -21,7 +21,6 @@ from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import digest
 from discogs.errors import (
     ChecksFailed,
-    DatabaseUnavailable,
     DiscogsError,
     DumpFilesMissing,
     FileDiffers,

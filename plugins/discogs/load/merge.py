@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from discogs.database import load_log
-from discogs.database.connection import Connect, advisory_lock, explain
-from discogs.database.load_log import Connection, StagedShard
+from discogs.database.connection import Connect, Connection, advisory_lock, explain
+from discogs.database.load_log import StagedShard
 from discogs.database.locking import LockRetry, outwait_snapshots
 from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
 from discogs.database.promotion import PromotionSettings, build_keys, is_promotable, promote
@@ -87,7 +87,7 @@ def merge(
     :raises NotStaged: when a shard is missing.
     :raises StagingStale: when another month was merged since the shards were staged, or, as
         StagingLost, when a crash of the server has emptied their tables.
-    :raises TablesBusy: when a first load's tables cannot take the empty ones' place.
+    :raises LockBusy: when a first load's tables cannot take the empty ones' place.
     :raises TooManyRejected: and the rejected records lie in ``rejected_records``.
     :raises DumpShrank: when the dump is smaller than its neighbour by more than the limit.
     """

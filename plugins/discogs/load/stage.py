@@ -16,7 +16,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from discogs.database import load_log
-from discogs.database.connection import Connect, advisory_lock, explain
+from discogs.database.connection import Connect, Connection, advisory_lock, explain
 from discogs.database.copying import copy_batches
 from discogs.database.fingerprint_index import (
     LIVE,
@@ -25,7 +25,7 @@ from discogs.database.fingerprint_index import (
     month_number,
     read_fingerprints,
 )
-from discogs.database.load_log import Connection, StagedShard
+from discogs.database.load_log import StagedShard
 from discogs.database.promotion import is_promotable
 from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
 from discogs.load.pipeline import Pipeline, Written

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import psycopg
 import uuid6
-from psycopg.rows import DictRow, TupleRow, dict_row
+from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
-from discogs.database.connection import explain
+from discogs.database.connection import Connect, explain
 from discogs.database.sql_files import read
 from discogs.errors import MonthUnknown
 from discogs.schema.entities import Entity, Month
@@ -42,7 +42,7 @@ class PostgresMonthRepository:
     :param connect: opens connections whose search path is the package's schema.
     """
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[TupleRow]]) -> None:
+    def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     def get(self, month: Month) -> MonthRecord | None:

@@ -80,7 +80,7 @@ def test_a_reader_who_never_ends_is_named_and_nothing_changes(
         with Load(dsn, prepared.folder, FIRST, DISCOGS_SWAP_SECONDS="1") as command:
             code, said = command.end()
         assert code == 1
-        assert "The tables of artists could not be put in place within 1 seconds" in said
+        assert "The tables of artists could not be swapped in within 1 seconds" in said
         assert f"server process {slow.info.backend_pid} (somebody, user " in said
         assert "on artist_urls" in said
         before, after = prepared.states[FIRST]

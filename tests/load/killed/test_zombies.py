@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from discogs.database.connection import Connect
-from discogs.errors import StagingTaken
+from discogs.database.errors import StagingTaken
 from discogs.load.stage import staging_of
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -146,6 +146,6 @@ def test_a_shard_that_was_merged_takes_no_rows(connect: Connect) -> None:
         claims = {0: staging.claim(conn, 0)}
         staging.drop(conn)
         conn.commit()
-        with pytest.raises(StagingTaken, match="by a later try"):
+        with pytest.raises(StagingTaken, match="by a later attempt"):
             staging.hold(conn, claims)
         assert conn.info.transaction_status == psycopg.pq.TransactionStatus.INERROR

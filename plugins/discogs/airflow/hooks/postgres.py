@@ -14,8 +14,8 @@ from discogs.settings import Settings
 
 if TYPE_CHECKING:
     from psycopg import sql
-    from psycopg.rows import TupleRow
 
+    from discogs.database.connection import Connection
     from discogs.tracking.postgres import PostgresMonthRepository
 
 _CANCEL_SECONDS = 3.0
@@ -42,18 +42,18 @@ class DiscogsPostgresHook(PostgresHook):
     ) -> None:
         super().__init__(*args, postgres_conn_id=postgres_conn_id, **kwargs)
         self.settings = settings if settings is not None else Settings.from_environment()
-        self._open: weakref.WeakSet[psycopg.Connection[TupleRow]] = weakref.WeakSet()
+        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._lock = threading.Lock()
 
-    def connect(self) -> psycopg.Connection[TupleRow]:
+    def connect(self) -> Connection:
         """A new connection; the caller closes it. This is the library's ``Connect``.
 
         :raises DatabaseUnavailable: when the server does not answer.
-        :raises DatabaseRefused: when it lets nobody in.
-        :raises PostgresDriverMissing: when the provider uses another driver than psycopg 3.
+        :raises DatabaseError: when it refuses the login, or the provider uses another driver
+            than psycopg 3.
         """
         from discogs.database.connection import prepare, refusal
-        from discogs.errors import PostgresDriverMissing
+        from discogs.database.errors import DatabaseError
 
         with self._lock:  # the look-up of the connection speaks to Airflow: one thread at a time
             details = self.connection
@@ -67,7 +67,10 @@ class DiscogsPostgresHook(PostgresHook):
             raise refusal(text, where) from None
         if not isinstance(conn, psycopg.Connection):
             conn.close()
-            raise PostgresDriverMissing
+            raise DatabaseError(
+                "apache-airflow-providers-postgres does not use psycopg 3 here: install"
+                " apache-airflow-providers-postgres>=7 with psycopg[binary] and SQLAlchemy 2."
+            )
         prepare(conn, self.settings.schema)
         self._open.add(conn)
         return conn
