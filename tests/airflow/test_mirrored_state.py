@@ -150,7 +150,7 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     # A merge is told to stop, killed, and out of time: each is rolled back.
     for how, said in (
         (signal.SIGTERM, "was told to stop"),
-        (signal.SIGKILL, "labels.merge failed without a word"),
+        (signal.SIGKILL, "labels.merge failed without an error message"),
         (None, "labels.merge: Timeout"),
     ):
         if how is None:
@@ -243,7 +243,7 @@ def test_the_dag_is_deleted_in_mid_run_and_the_next_run_says_so(
     next_run, state = airflow.load(str(MONTH))
 
     assert state == "success", airflow.states(next_run)
-    row_failed(airflow, run_id, "ended without a word", month)
+    row_failed(airflow, run_id, "ended without reporting a result", month)
 
 
 def set_slots(airflow: RunningAirflow, pool: str, slots: int) -> None:

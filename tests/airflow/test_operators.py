@@ -258,7 +258,7 @@ def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
     left = repository.get(loading)
     assert left is not None
     assert left.status is Status.FAILED
-    assert "ended without a word" in str(left.error_message)
+    assert "ended without reporting a result" in str(left.error_message)
 
 
 def test_a_failed_check_fails_the_task(
@@ -295,7 +295,9 @@ def test_a_failure_is_recorded_once_and_fails_the_run(
         TaskInstance, "task_states", {"releases.stage": "failed", "ready": "success"}
     )
 
-    with pytest.raises(AirflowFailException, match=r"releases\.stage failed without a word"):
+    with pytest.raises(
+        AirflowFailException, match=r"releases\.stage failed without an error message"
+    ):
         run(RecordFailureOperator(task_id="t", plan=plan))
     callbacks.task_failed({**context(), "exception": ValueError("later")})
     callbacks.run_failed({**context(), "reason": "task_failure"})
@@ -304,7 +306,7 @@ def test_a_failure_is_recorded_once_and_fails_the_run(
     assert record is not None
     assert (record.status, record.retry_count) == (Status.FAILED, 1)
     assert record.error_message is not None
-    assert record.error_message.startswith("releases.stage failed without a word")
+    assert record.error_message.startswith("releases.stage failed without an error message")
 
 
 def test_a_task_that_raised_has_told_why(

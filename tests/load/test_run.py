@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from discogs.database.connection import Connect
 from discogs.dumps.limits import Limits
 from discogs.dumps.source import DumpSource, make_session
 from discogs.dumps.storage import DumpStorage
@@ -27,7 +28,7 @@ from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking.model import FileState, RunIdentity, Status
-from tests.tracking.memory import InMemoryMonthRepository
+from discogs.tracking.postgres import PostgresMonthRepository
 
 MONTH = Month(2026, 5)
 RUN = RunIdentity("discogs_monthly", "a run")
@@ -62,12 +63,12 @@ def storage(tmp_path: Path) -> DumpStorage:
 
 
 @pytest.fixture
-def repository() -> InMemoryMonthRepository:
-    return InMemoryMonthRepository()
+def repository(connect: Connect) -> PostgresMonthRepository:
+    return PostgresMonthRepository(connect)
 
 
 @pytest.fixture
-def life(repository: InMemoryMonthRepository) -> MonthRun:
+def life(repository: PostgresMonthRepository) -> MonthRun:
     return MonthRun(repository=repository, month=MONTH, run=RUN, since=LONG_AGO)
 
 
@@ -318,7 +319,7 @@ def test_cleanup_notes_what_it_deleted(
 
 
 def test_months_are_processed_one_after_the_other(
-    repository: InMemoryMonthRepository, life: MonthRun
+    repository: PostgresMonthRepository, life: MonthRun
 ) -> None:
     def alive(_run: RunIdentity) -> bool:
         return True
@@ -341,12 +342,15 @@ def test_months_are_processed_one_after_the_other(
 
 
 def test_a_month_is_not_completed_without_what_it_should_load(
-    repository: InMemoryMonthRepository, life: MonthRun
+    repository: PostgresMonthRepository, life: MonthRun
 ) -> None:
     life.claim(dead)
     life.ready([])
     life.processing()
-    repository.record_entity_stats(MONTH, Entity.LABELS, {"read": 1})
+    repository.record_published(MONTH, None, {"labels": "a" * 64, "artists": "b" * 64})
+    repository.record_entity_stats(MONTH, Entity.LABELS, {"sha256": "a" * 64})
+    # Of other bytes: those that were published before.
+    repository.record_entity_stats(MONTH, Entity.ARTISTS, {"sha256": "c" * 64})
 
     with pytest.raises(MonthNotReady, match="artists not merged"):
         life.complete([Entity.LABELS, Entity.ARTISTS])

@@ -5,15 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from discogs.tracking.postgres import PostgresMonthRepository
-from tests.tracking.memory import InMemoryMonthRepository
 
 if TYPE_CHECKING:
-    from discogs.tracking.repository import MonthRepository
+    from discogs.database.connection import Connect
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def repository(request: pytest.FixtureRequest) -> MonthRepository:
-    """Each implementation in turn: one contract holds for both."""
-    if request.param == "memory":
-        return InMemoryMonthRepository()
-    return PostgresMonthRepository(request.getfixturevalue("connect"))
+@pytest.fixture
+def repository(connect: Connect) -> PostgresMonthRepository:
+    return PostgresMonthRepository(connect)

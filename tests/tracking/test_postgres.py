@@ -26,20 +26,19 @@ JULY = Month(2026, 7)
 def test_a_claim_that_comes_second_waits_for_the_first_and_gets_nothing(connect: Connect) -> None:
     """Both have read the row as free before either wrote it."""
     both_have_read = threading.Barrier(2)
-    first_read = threading.local()
-
-    class Hesitant(PostgresMonthRepository):
-        def _one(self, cursor, name, month, **values):  # type: ignore[no-untyped-def]
-            if name == "move" and not hasattr(first_read, "done"):
-                first_read.done = True
-                both_have_read.wait(10)
-            return super()._one(cursor, name, month, **values)
-
-    PostgresMonthRepository(connect).ensure(JULY)
+    repository = PostgresMonthRepository(connect)
+    repository.ensure(JULY)
     claims = {}
 
     def claim(name: str) -> None:
-        claims[name] = Hesitant(connect).claim(JULY, RunIdentity("discogs_monthly", name))
+        run, hesitate = RunIdentity("discogs_monthly", name), [both_have_read]
+
+        def rule(record: MonthRecord, now: dt.datetime) -> MonthRecord | None:
+            while hesitate:
+                hesitate.pop().wait(10)
+            return transitions.claim(record, run=run, now=now)
+
+        claims[name] = repository.change(JULY, rule)
 
     threads = [threading.Thread(target=claim, args=[name]) for name in ("one", "two")]
     for thread in threads:

@@ -11,35 +11,33 @@ from discogs.tracking import reconciliation
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 
 if TYPE_CHECKING:
-    from discogs.tracking.repository import MonthRepository
+    from discogs.tracking.postgres import PostgresMonthRepository
 
 MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)
 RUN, OTHER = RunIdentity("discogs_monthly", "one"), RunIdentity("discogs_monthly", "two")
 FORWARD = (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED)
 
 
-def complete(repository: MonthRepository, month: Month, run: RunIdentity = RUN) -> None:
+def complete(repository: PostgresMonthRepository, month: Month, run: RunIdentity = RUN) -> None:
     repository.claim(month, run)
     for status in FORWARD:
         repository.move(month, status, run=run)
 
 
-def test_the_completed_months_are_told_and_the_newest_of_them(repository: MonthRepository) -> None:
-    assert reconciliation.newest_completed(repository) is None
+def test_the_completed_months_are_listed(repository: PostgresMonthRepository) -> None:
     complete(repository, JUNE)
     complete(repository, MAY)
     repository.claim(JULY, RUN)
     assert reconciliation.completed(repository) == [MAY, JUNE]
-    assert reconciliation.newest_completed(repository) == JUNE
 
 
-def test_a_run_finds_its_month(repository: MonthRepository) -> None:
+def test_a_run_finds_its_month(repository: PostgresMonthRepository) -> None:
     complete(repository, MAY, OTHER)
     repository.claim(JUNE, RUN)
     assert [record.month for record in reconciliation.of_run(repository, RUN)] == [JUNE]
 
 
-def test_a_failure_is_recorded_once_whoever_tells_it(repository: MonthRepository) -> None:
+def test_a_failure_is_recorded_once_whoever_tells_it(repository: PostgresMonthRepository) -> None:
     repository.claim(JUNE, RUN)
     first = reconciliation.record_failure(repository, JUNE, RUN, "the cause")
     second = reconciliation.record_failure(repository, JUNE, RUN, "an effect")
@@ -52,14 +50,16 @@ def test_a_failure_is_recorded_once_whoever_tells_it(repository: MonthRepository
     )
 
 
-def test_a_failure_before_anything_was_done_has_its_row(repository: MonthRepository) -> None:
+def test_a_failure_before_anything_was_done_has_its_row(
+    repository: PostgresMonthRepository,
+) -> None:
     record = reconciliation.record_failure(repository, JUNE, RUN, "no answer")
     assert record is not None
     assert (record.status, record.run) == (Status.FAILED, RUN)
 
 
 def test_the_failure_of_a_run_that_does_not_have_the_month_changes_nothing(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.claim(JUNE, OTHER)
     before = repository.get(JUNE)
@@ -67,7 +67,9 @@ def test_the_failure_of_a_run_that_does_not_have_the_month_changes_nothing(
     assert repository.get(JUNE) == before
 
 
-def test_months_that_dead_runs_left_at_work_become_failed(repository: MonthRepository) -> None:
+def test_months_that_dead_runs_left_at_work_become_failed(
+    repository: PostgresMonthRepository,
+) -> None:
     repository.claim(MAY, RUN)
     repository.claim(JUNE, OTHER)
     complete(repository, JULY, RUN)
@@ -128,7 +130,17 @@ def test_past_months_alone_make_nothing_late() -> None:
     assert reconciliation.late([backfilled, FOLLOWED], dt.date(2026, 7, 20), 10) is not None
 
 
-def test_a_run_that_was_started_again_fails_anew(repository: MonthRepository) -> None:
+@pytest.mark.parametrize("status", [Status.NOT_STARTED, Status.FAILED, Status.DOWNLOADING])
+def test_a_month_that_a_run_was_started_for_is_late_in_a_fresh_installation(
+    status: Status,
+) -> None:
+    found = reconciliation.late([record(JULY, status)], dt.date(2026, 7, 20), 10)
+    assert found is not None
+    assert (found.month, found.status, found.due) == (JULY, status, dt.date(2026, 7, 11))
+    assert found.is_waited_for == (status is not Status.DOWNLOADING)
+
+
+def test_a_run_that_was_started_again_fails_anew(repository: PostgresMonthRepository) -> None:
     first = reconciliation.record_failure(repository, JUNE, RUN, "the first cause")
     assert first is not None
     later = first.updated_at + dt.timedelta(microseconds=1)
@@ -140,7 +152,7 @@ def test_a_run_that_was_started_again_fails_anew(repository: MonthRepository) ->
 
 
 def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     claimed = repository.claim(JUNE, RUN)
     assert claimed is not None
@@ -169,7 +181,7 @@ def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
 
 
 def test_past_the_limit_another_runs_failure_is_no_further_attempt(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     reconciliation.record_failure(repository, JUNE, OTHER, "the cause", limit=1)
     before = repository.get(JUNE)
@@ -184,7 +196,7 @@ def test_past_the_limit_another_runs_failure_is_no_further_attempt(
 
 
 def test_a_run_that_ended_as_a_success_is_completed_only_if_all_is_merged(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     both = [Entity.LABELS, Entity.ARTISTS]
     for month in (MAY, JUNE):

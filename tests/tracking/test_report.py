@@ -3,13 +3,17 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileState, RunIdentity, Status
-from discogs.tracking.report import MonthReport, month_report
-from tests.tracking.memory import InMemoryMonthRepository
+from discogs.tracking.postgres import PostgresMonthRepository
+from discogs.tracking.report import MonthReport
+
+if TYPE_CHECKING:
+    from discogs.database.connection import Connect
 
 JULY = Month(2026, 7)
 RUN = RunIdentity("discogs_monthly", "one")
@@ -28,8 +32,8 @@ STATS = {
 
 
 @pytest.fixture
-def repository() -> InMemoryMonthRepository:
-    repository = InMemoryMonthRepository()
+def repository(connect: Connect) -> PostgresMonthRepository:
+    repository = PostgresMonthRepository(connect)
     repository.claim(JULY, RUN)
     repository.record_published(JULY, dt.date(2026, 7, 1), {})
     repository.record_file(JULY, "labels.gz", state=FileState.VERIFIED, size=5, bytes_done=5)
@@ -38,20 +42,20 @@ def repository() -> InMemoryMonthRepository:
     return repository
 
 
-def complete(repository: InMemoryMonthRepository) -> None:
+def complete(repository: PostgresMonthRepository) -> None:
     for status in (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED):
         repository.move(JULY, status, run=RUN)
 
 
-def test_an_unknown_month_has_no_report(repository: InMemoryMonthRepository) -> None:
-    assert month_report(repository, Month(2026, 8)) is None
+def report(repository: PostgresMonthRepository) -> MonthReport:
+    record = repository.get(JULY)
+    assert record is not None
+    return MonthReport.of(record, repository.files(JULY))
 
 
-def test_a_report_is_json_with_what_was_counted(repository: InMemoryMonthRepository) -> None:
+def test_a_report_is_json_with_what_was_counted(repository: PostgresMonthRepository) -> None:
     complete(repository)
-    report = month_report(repository, JULY)
-    assert report is not None
-    values = json.loads(json.dumps(report.as_dict()))
+    values = json.loads(json.dumps(report(repository).as_dict()))
     assert (values["year_month"], values["status"]) == ("2026-07", "completed")
     assert values["dump_date"] == "2026-07-01"
     assert values["seconds"] >= values["processing_seconds"] >= 0
@@ -63,39 +67,33 @@ def test_a_report_is_json_with_what_was_counted(repository: InMemoryMonthReposit
 
 
 def test_the_text_holds_a_line_an_entity_in_the_order_of_the_merge(
-    repository: InMemoryMonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     complete(repository)
-    report = month_report(repository, JULY)
-    assert report is not None
-    lines = report.as_text().splitlines()
+    lines = report(repository).as_text().splitlines()
     assert lines[0].startswith("2026-07: completed, dump of 2026-07-01, ")
     assert lines[1].split()[:3] == ["entity", "read", "unchanged"]
     assert lines[2].split() == ["labels", "1"]
     assert lines[3].split() == [
         "releases", "12,000", "11,000", "600", "390", "3", "0", "10", "4.5", "2.0", "s", "6,000",
     ]  # fmt: skip
-    assert "\x1b" not in report.as_text()
+    assert "\x1b" not in report(repository).as_text()
 
 
 def test_a_failed_month_tells_its_error_as_it_is_written(
-    repository: InMemoryMonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.move(
         JULY, Status.FAILED, run=RUN, error_message="[red]not markup[/red] " + "x" * 200
     )
-    report = month_report(repository, JULY)
-    assert report is not None
-    text = report.as_text()
+    text = report(repository).as_text()
     assert "2026-07: failed" in text
     assert "failed attempts: 1" in text
     assert "Failed: [red]not markup[/red] " + "x" * 200 in text
 
 
-def test_printing_writes_no_colour_into_a_file(repository: InMemoryMonthRepository) -> None:
-    record = repository.get(JULY)
-    assert record is not None
+def test_printing_writes_no_colour_into_a_file(repository: PostgresMonthRepository) -> None:
     text = io.StringIO()
-    MonthReport.of(record).print(text)
+    report(repository).print(text)
     assert text.getvalue().startswith("2026-07: downloading")
     assert "\x1b" not in text.getvalue()

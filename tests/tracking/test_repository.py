@@ -1,4 +1,4 @@
-"""The contract of a repository of months, held by each implementation."""
+"""What the repository promises of the months' rows and their files'."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileChecksum, FileState, RunIdentity, Status
 
 if TYPE_CHECKING:
-    from discogs.tracking.repository import MonthRepository
+    from discogs.tracking.postgres import PostgresMonthRepository
 
 JUNE = Month(2026, 6)
 JULY = Month(2026, 7)
@@ -29,7 +29,7 @@ FORWARD = [
 A, B = "a" * 64, "b" * 64
 
 
-def bring(repository: MonthRepository, status: Status, run: RunIdentity = RUN) -> None:
+def bring(repository: PostgresMonthRepository, status: Status, run: RunIdentity = RUN) -> None:
     """Take the month from nothing to a status, the legal way."""
     repository.ensure(JULY)
     if status is Status.FAILED:
@@ -39,12 +39,12 @@ def bring(repository: MonthRepository, status: Status, run: RunIdentity = RUN) -
             repository.move(JULY, step, run=run)
 
 
-def test_a_month_that_nobody_asked_for_has_no_row(repository: MonthRepository) -> None:
+def test_a_month_that_nobody_asked_for_has_no_row(repository: PostgresMonthRepository) -> None:
     assert repository.get(JULY) is None
     assert repository.all() == []
 
 
-def test_a_row_begins_not_started_with_a_version_7_id(repository: MonthRepository) -> None:
+def test_a_row_begins_not_started_with_a_version_7_id(repository: PostgresMonthRepository) -> None:
     record = repository.ensure(JULY)
     assert (record.month, record.status, record.retry_count) == (JULY, Status.NOT_STARTED, 0)
     assert type(record.id) is uuid.UUID
@@ -55,18 +55,18 @@ def test_a_row_begins_not_started_with_a_version_7_id(repository: MonthRepositor
     assert (dict(record.file_checksums), dict(record.processing_stats)) == ({}, {})
 
 
-def test_ensuring_twice_keeps_the_first_row(repository: MonthRepository) -> None:
+def test_ensuring_twice_keeps_the_first_row(repository: PostgresMonthRepository) -> None:
     assert repository.ensure(JULY) == repository.ensure(JULY) == repository.get(JULY)
 
 
-def test_all_tells_the_months_in_order(repository: MonthRepository) -> None:
+def test_all_tells_the_months_in_order(repository: PostgresMonthRepository) -> None:
     for month in (JULY, Month(2025, 12), JUNE):
         repository.ensure(month)
     assert [record.month for record in repository.all()] == [Month(2025, 12), JUNE, JULY]
 
 
 def test_a_month_goes_from_not_started_to_completed_with_its_times(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
     started = repository.move(JULY, Status.DOWNLOADING, run=RUN)
@@ -99,7 +99,7 @@ def test_a_month_goes_from_not_started_to_completed_with_its_times(
     ],
 )
 def test_an_illegal_move_names_both_states_and_changes_nothing(
-    repository: MonthRepository, current: Status, to: Status
+    repository: PostgresMonthRepository, current: Status, to: Status
 ) -> None:
     bring(repository, current)
     before = repository.get(JULY)
@@ -110,7 +110,7 @@ def test_an_illegal_move_names_both_states_and_changes_nothing(
 
 @pytest.mark.parametrize("status", Status)
 def test_a_move_to_where_the_month_stands_changes_nothing(
-    repository: MonthRepository, status: Status
+    repository: PostgresMonthRepository, status: Status
 ) -> None:
     bring(repository, status)
     before = repository.get(JULY)
@@ -120,7 +120,7 @@ def test_a_move_to_where_the_month_stands_changes_nothing(
 
 @pytest.mark.parametrize("status", Status)
 def test_a_month_left_in_any_state_can_be_brought_to_completed(
-    repository: MonthRepository, status: Status
+    repository: PostgresMonthRepository, status: Status
 ) -> None:
     bring(repository, status)
     repository.move(JULY, Status.FAILED, run=RUN, error_message="killed")
@@ -135,7 +135,7 @@ def test_a_month_left_in_any_state_can_be_brought_to_completed(
 @pytest.mark.parametrize("to", [Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING])
 @pytest.mark.parametrize("current", [Status.FAILED, Status.COMPLETED, Status.PROCESSING])
 def test_a_cleared_task_takes_the_month_back_to_its_step(
-    repository: MonthRepository, current: Status, to: Status
+    repository: PostgresMonthRepository, current: Status, to: Status
 ) -> None:
     bring(repository, current)
     record = repository.move(JULY, to, run=RUN)
@@ -143,7 +143,9 @@ def test_a_cleared_task_takes_the_month_back_to_its_step(
     assert record.processing_completed_at is None
 
 
-def test_failing_keeps_the_reason_and_counts_the_attempt_once(repository: MonthRepository) -> None:
+def test_failing_keeps_the_reason_and_counts_the_attempt_once(
+    repository: PostgresMonthRepository,
+) -> None:
     bring(repository, Status.PROCESSING)
     failed = repository.move(JULY, Status.FAILED, run=RUN, error_message="disk full")
     again = repository.move(JULY, Status.FAILED, run=RUN, error_message="upstream failed")
@@ -154,7 +156,9 @@ def test_failing_keeps_the_reason_and_counts_the_attempt_once(repository: MonthR
     assert repository.move(JULY, Status.FAILED, run=RUN).retry_count == 2
 
 
-def test_the_failure_of_a_further_run_is_a_further_attempt(repository: MonthRepository) -> None:
+def test_the_failure_of_a_further_run_is_a_further_attempt(
+    repository: PostgresMonthRepository,
+) -> None:
     bring(repository, Status.FAILED)
     record = repository.move(JULY, Status.FAILED, run=OTHER, error_message="second")
     assert (record.error_message, record.retry_count, record.run) == ("second", 2, OTHER)
@@ -162,7 +166,7 @@ def test_the_failure_of_a_further_run_is_a_further_attempt(repository: MonthRepo
 
 
 def test_a_reason_that_the_database_cannot_hold_is_told_as_far_as_it_can(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING)
     record = repository.move(JULY, Status.FAILED, run=RUN, error_message="a\0b" + "x" * 100_000)
@@ -172,7 +176,7 @@ def test_a_reason_that_the_database_cannot_hold_is_told_as_far_as_it_can(
 
 
 def test_the_count_of_failures_survives_completion_and_ends_with_a_new_start(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.FAILED)
     for step in FORWARD:
@@ -181,14 +185,8 @@ def test_the_count_of_failures_survives_completion_and_ends_with_a_new_start(
     assert repository.move(JULY, Status.DOWNLOADING, run=OTHER).retry_count == 0
 
 
-def test_an_operator_can_reset_the_count(repository: MonthRepository) -> None:
-    bring(repository, Status.FAILED)
-    record = repository.reset_retries(JULY)
-    assert (record.retry_count, record.status) == (0, Status.FAILED)
-
-
 def test_a_new_attempt_has_a_new_start_and_a_resumed_one_keeps_its_own(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING)
     first = repository.move(JULY, Status.FAILED, run=RUN)
@@ -208,7 +206,7 @@ def test_a_new_attempt_has_a_new_start_and_a_resumed_one_keeps_its_own(
 )
 @pytest.mark.parametrize("to", [Status.DOWNLOADING, Status.FAILED])
 def test_a_month_at_work_is_moved_by_its_own_run_alone(
-    repository: MonthRepository, status: Status, to: Status
+    repository: PostgresMonthRepository, status: Status, to: Status
 ) -> None:
     bring(repository, status, run=OTHER)
     before = repository.get(JULY)
@@ -218,7 +216,7 @@ def test_a_month_at_work_is_moved_by_its_own_run_alone(
 
 
 def test_a_run_that_fails_does_not_spoil_a_month_that_another_completed(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.COMPLETED, run=OTHER)
     with pytest.raises(MonthTaken):
@@ -226,22 +224,23 @@ def test_a_run_that_fails_does_not_spoil_a_month_that_another_completed(
     assert repository.move(JULY, Status.PROCESSING, run=RUN).run == RUN
 
 
-def test_a_claim_makes_the_row_and_takes_it(repository: MonthRepository) -> None:
+def test_a_claim_makes_the_row_and_takes_it(repository: PostgresMonthRepository) -> None:
     record = repository.claim(JULY, RUN)
     assert record is not None
     assert (record.status, record.run) == (Status.DOWNLOADING, RUN)
     assert record == repository.get(JULY)
 
 
-def test_a_claim_of_a_month_in_another_run_gets_nothing(repository: MonthRepository) -> None:
+def test_a_claim_of_a_month_in_another_run_gets_nothing(
+    repository: PostgresMonthRepository,
+) -> None:
     mine = repository.claim(JULY, RUN)
     assert repository.claim(JULY, OTHER) is None
-    assert repository.claim(JULY, OTHER, list(Status)) is None
     assert repository.get(JULY) == mine
 
 
 def test_a_claim_tried_again_by_its_own_run_keeps_the_month_as_it_stands(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING)
     before = repository.get(JULY)
@@ -249,15 +248,44 @@ def test_a_claim_tried_again_by_its_own_run_keeps_the_month_as_it_stands(
     assert repository.get(JULY) == before
 
 
-def test_a_completed_month_is_claimed_only_when_asked_for(repository: MonthRepository) -> None:
-    bring(repository, Status.COMPLETED)
-    assert repository.claim(JULY, OTHER) is None
-    again = repository.claim(JULY, OTHER, [Status.COMPLETED])
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
+def test_a_month_at_rest_can_be_claimed(
+    repository: PostgresMonthRepository, status: Status
+) -> None:
+    bring(repository, status)
+    again = repository.claim(JULY, OTHER)
     assert again is not None
     assert (again.status, again.run) == (Status.DOWNLOADING, OTHER)
 
 
-def test_of_runs_that_claim_one_month_at_once_one_gets_it(repository: MonthRepository) -> None:
+def test_an_unlisted_file_counts_by_what_was_computed(
+    repository: PostgresMonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    record = repository.record_published(JULY, None, {"artists": A, "labels": None})
+    assert record.published == {"artists": A}
+    assert record.file_checksums["labels"] == FileChecksum(None)
+    record = repository.record_checksums(JULY, {"labels": FileChecksum(None, B, 5)})
+    assert record.published == {"artists": A, "labels": B}
+    assert record.file_checksums["labels"].is_unlisted
+    assert record.file_checksums["labels"].is_right
+
+
+def test_an_entity_is_loaded_when_its_rows_come_from_what_is_published(
+    repository: PostgresMonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    repository.record_entity_stats(JULY, Entity.LABELS, {"sha256": A})
+    repository.record_entity_stats(JULY, Entity.ARTISTS, {"read": 1})
+    record = repository.record_published(JULY, None, {"labels": A, "artists": B})
+    entities = [Entity.LABELS, Entity.ARTISTS, Entity.MASTERS]
+    assert record.not_loaded(entities) == [Entity.ARTISTS, Entity.MASTERS]
+    assert record.not_loaded([Entity.LABELS], [B]) == [Entity.LABELS]
+
+
+def test_of_runs_that_claim_one_month_at_once_one_gets_it(
+    repository: PostgresMonthRepository,
+) -> None:
     runs = [RunIdentity("discogs_monthly", f"run {number}") for number in range(8)]
     with ThreadPoolExecutor(len(runs)) as pool:
         claims = list(pool.map(lambda run: repository.claim(JULY, run), runs))
@@ -266,7 +294,7 @@ def test_of_runs_that_claim_one_month_at_once_one_gets_it(repository: MonthRepos
     assert repository.get(JULY) == won[0]
 
 
-def test_of_failures_told_at_once_one_counts(repository: MonthRepository) -> None:
+def test_of_failures_told_at_once_one_counts(repository: PostgresMonthRepository) -> None:
     bring(repository, Status.PROCESSING)
     with ThreadPoolExecutor(8) as pool:
         moved = [
@@ -276,12 +304,12 @@ def test_of_failures_told_at_once_one_counts(repository: MonthRepository) -> Non
         assert {future.result().retry_count for future in moved} == {1}
 
 
-def test_checksums_are_kept_file_by_file(repository: MonthRepository) -> None:
+def test_checksums_are_kept_file_by_file(repository: PostgresMonthRepository) -> None:
     repository.ensure(JULY)
     day = dt.date(2026, 7, 1)
     record = repository.record_published(JULY, day, {"artists": A, "labels": B})
     assert record.dump_date == day
-    assert record.expected_checksums == {"artists": A, "labels": B}
+    assert record.published == {"artists": A, "labels": B}
     assert not record.file_checksums["artists"].is_right
     at = dt.datetime(2026, 7, 2, 3, 4, 5, 678, tzinfo=dt.timezone.utc)
     right, wrong = FileChecksum(A, A, 123, at), FileChecksum(B, A, 5, at)
@@ -299,7 +327,7 @@ def test_checksums_are_kept_file_by_file(repository: MonthRepository) -> None:
 
 
 def test_a_file_published_anew_loses_what_was_computed_for_the_old_one(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
     right = FileChecksum(A, A, 123)
@@ -310,7 +338,7 @@ def test_a_file_published_anew_loses_what_was_computed_for_the_old_one(
 
 
 def test_stats_are_kept_entity_by_entity_and_replaced_by_newer_ones(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
     repository.record_entity_stats(JULY, Entity.LABELS, {"read": 1, "seconds": 0.5, "x": [1, 2]})
@@ -323,10 +351,9 @@ def test_stats_are_kept_entity_by_entity_and_replaced_by_newer_ones(
     assert record == repository.get(JULY)
 
 
-def test_what_has_no_row_cannot_be_changed(repository: MonthRepository) -> None:
+def test_what_has_no_row_cannot_be_changed(repository: PostgresMonthRepository) -> None:
     for change in (
         lambda: repository.move(JULY, Status.DOWNLOADING, run=RUN),
-        lambda: repository.reset_retries(JULY),
         lambda: repository.record_published(JULY, None, {}),
         lambda: repository.record_checksums(JULY, {}),
         lambda: repository.record_entity_stats(JULY, Entity.LABELS, {}),
@@ -336,7 +363,7 @@ def test_what_has_no_row_cannot_be_changed(repository: MonthRepository) -> None:
             change()
 
 
-def test_a_file_goes_from_listed_to_verified(repository: MonthRepository) -> None:
+def test_a_file_goes_from_listed_to_verified(repository: PostgresMonthRepository) -> None:
     repository.ensure(JULY)
     listed = repository.record_file(JULY, "artists.xml.gz", url="https://x/a", size=100)
     assert (listed.state, listed.attempts, listed.bytes_done) == (FileState.PENDING, 0, 0)
@@ -344,7 +371,7 @@ def test_a_file_goes_from_listed_to_verified(repository: MonthRepository) -> Non
     assert (begun.attempts, begun.url, begun.size) == (1, "https://x/a", 100)
     assert begun.started_at is not None
     half = repository.record_file(JULY, "artists.xml.gz", bytes_done=50)
-    assert (half.attempts, half.state, half.share_done) == (1, FileState.DOWNLOADING, 0.5)
+    assert (half.attempts, half.state, half.bytes_done) == (1, FileState.DOWNLOADING, 50)
     resumed = repository.record_file(JULY, "artists.xml.gz", state=FileState.DOWNLOADING)
     assert (resumed.attempts, resumed.bytes_done) == (2, 50)
     whole = repository.record_file(
@@ -357,7 +384,7 @@ def test_a_file_goes_from_listed_to_verified(repository: MonthRepository) -> Non
 
 
 def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
     repository.record_file(JULY, "labels", state=FileState.VERIFIED, sha256=A)
@@ -365,7 +392,7 @@ def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
     assert (again.sha256, again.completed_at) == (None, None)
 
 
-def test_files_are_told_by_name_and_month(repository: MonthRepository) -> None:
+def test_files_are_told_by_name_and_month(repository: PostgresMonthRepository) -> None:
     repository.ensure(JULY)
     repository.ensure(JUNE)
     for month, name in ((JULY, "b"), (JULY, "a"), (JUNE, "c")):

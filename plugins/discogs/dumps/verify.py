@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from discogs.dumps.storage import DumpStorage
 from discogs.errors import ChecksumMismatch
@@ -15,29 +12,6 @@ from discogs.errors import ChecksumMismatch
 log = logging.getLogger(__name__)
 
 _READ = 1 << 20
-
-
-@dataclass(frozen=True)
-class FileChecksum:
-    """A verified digest, as it is noted in ``file_checksums``.
-
-    :param size: bytes.
-    """
-
-    name: str
-    expected: str
-    actual: str
-    size: int
-    validated_at: dt.datetime
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON, without the name, which is the key there."""
-        return {
-            "expected": self.expected,
-            "actual": self.actual,
-            "size": self.size,
-            "validated_at": self.validated_at.isoformat(),
-        }
 
 
 def digest(
@@ -63,11 +37,12 @@ def verify(
     name: str,
     expected: str,
     on_bytes: Callable[[int], object] | None = None,
-) -> FileChecksum:
+) -> int:
     """Compare a stored file with its published SHA-256; a file that differs is deleted.
 
     :param expected: lower-case hexadecimal.
     :param on_bytes: called with the bytes read so far.
+    :returns: the file's bytes.
     :raises ChecksumMismatch: naming both digests, after the file was deleted.
     :raises DumpFileMissing: when the file is not there.
     """
@@ -76,4 +51,4 @@ def verify(
         storage.delete(name)
         raise ChecksumMismatch(name, expected.lower(), actual)
     log.info("%s: SHA-256 verified, %d bytes.", name, size)
-    return FileChecksum(name, actual, actual, size, dt.datetime.now(dt.timezone.utc))
+    return size

@@ -36,7 +36,6 @@ from discogs.settings import Settings
 from discogs.tracking import model as tracking
 from discogs.tracking import reconciliation
 from discogs.tracking.postgres import PostgresMonthRepository
-from discogs.tracking.repository import MonthRepository
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +180,7 @@ def load_folder(
 
 def _load(
     connect: Connect,
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
     folder: Path,
     files: dict[Entity, Path],
     month: Month,
@@ -230,7 +229,7 @@ def _load(
     return MonthReport(str(month), tuple(reports), tuple(checks), seconds)
 
 
-def _claim(repository: MonthRepository, month: Month, run: tracking.RunIdentity) -> None:
+def _claim(repository: PostgresMonthRepository, month: Month, run: tracking.RunIdentity) -> None:
     """Take the month, also from an earlier command: the lock that it held is ours now.
 
     :raises MonthTaken: when an Airflow run is at it.
@@ -257,7 +256,7 @@ def _still_ours(conn: Connection, month: Month) -> None:
 
 
 def _record_failure(
-    repository: MonthRepository, month: Month, run: tracking.RunIdentity, message: str
+    repository: PostgresMonthRepository, month: Month, run: tracking.RunIdentity, message: str
 ) -> None:
     try:
         repository.move(month, tracking.Status.FAILED, run=run, error_message=message)
@@ -271,7 +270,7 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
 
 
 def _verify(
-    repository: MonthRepository, folder: Path, month: Month, files: dict[Entity, Path]
+    repository: PostgresMonthRepository, folder: Path, month: Month, files: dict[Entity, Path]
 ) -> None:
     """Compare the files with the CHECKSUM.txt beside them, where there is one."""
     storage = DumpStorage(folder)

@@ -35,11 +35,9 @@ from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking import reconciliation, transitions
 from discogs.tracking.model import FileChecksum, FileState, MonthRecord, RunIdentity, Status
-from discogs.tracking.repository import MonthRepository
+from discogs.tracking.postgres import PostgresMonthRepository
 
 log = logging.getLogger(__name__)
-
-CLAIMABLE = (Status.NOT_STARTED, Status.FAILED, Status.COMPLETED)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class MonthRun:
     :param since: when the run was started, or started again after it had ended.
     """
 
-    repository: MonthRepository
+    repository: PostgresMonthRepository
     month: Month
     run: RunIdentity
     since: dt.datetime
@@ -101,10 +99,10 @@ class MonthRun:
             left becomes ``failed`` first.
         :raises MonthTaken: when another run has it.
         """
-        record = self.repository.claim(self.month, self.run, CLAIMABLE)
+        record = self.repository.claim(self.month, self.run)
         if record is None:
             reconciliation.reconcile(self.repository, is_alive)
-            record = self.repository.claim(self.month, self.run, CLAIMABLE)
+            record = self.repository.claim(self.month, self.run)
         if record is None:
             held = self.repository.ensure(self.month)
             raise MonthTaken(self.month, str(held.status), str(held.run))
@@ -128,7 +126,7 @@ class MonthRun:
         # What is known of entities that this run leaves out stays.
         others = {
             name: digest
-            for name, digest in record.expected_checksums.items()
+            for name, digest in record.published.items()
             if DumpFile(name, "").entity not in plan.entities
         }
         self.repository.record_published(self.month, dump.dump_date, {**others, **published})
@@ -202,7 +200,8 @@ class MonthRun:
             if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
                 return None
             try:
-                found = verify(storage, name, self._expected(wanted))
+                expected = self._expected(wanted)
+                size = verify(storage, name, expected)
                 break
             except (ChecksumMismatch, DumpFileMissing) as error:
                 self.repository.record_file(self.month, name, state=FileState.FAILED)
@@ -210,10 +209,11 @@ class MonthRun:
                     raise
                 log.warning("%s It is fetched again (%d of %d).", error, attempt, attempts - 1)
                 self.fetch(source, storage, wanted)
-        checksum = FileChecksum(found.expected, found.actual, found.size, found.validated_at)
+        now = dt.datetime.now(dt.timezone.utc)
+        checksum = FileChecksum(expected, expected, size, now)
         self.repository.record_checksums(self.month, {name: checksum})
         self.repository.record_file(
-            self.month, name, state=FileState.VERIFIED, sha256=found.actual, size=found.size
+            self.month, name, state=FileState.VERIFIED, sha256=expected, size=size
         )
         return checksum
 
@@ -274,10 +274,10 @@ class MonthRun:
         record = self.repository.ensure(self.month)
         if record.status is Status.COMPLETED:
             return record
-        lacking = [str(entity) for entity in entities if not _loaded(record, entity)]
+        lacking = record.not_loaded(entities)
         if lacking:
             raise MonthNotReady(
-                f"{self.month} is not completed: {', '.join(lacking)} not merged."
+                f"{self.month} is not completed: {', '.join(map(str, lacking))} not merged."
                 " Clear their merge tasks, and what follows them."
             )
         # Whatever failed before was done again since: this comes after all of it.
@@ -332,7 +332,7 @@ class MonthRun:
         """The SHA-256 that a file shall have: the published one, as it was last seen."""
         record = self.repository.get(self.month)
         kept = record.file_checksums.get(wanted.file.name) if record is not None else None
-        return kept.expected if kept is not None else wanted.sha256
+        return kept.expected if kept is not None and kept.expected else wanted.sha256
 
     def _note_deleted(self, deleted: Mapping[str, int]) -> None:
         for record in self.repository.all():
@@ -351,15 +351,6 @@ def _changed(
     record: MonthRecord, dump: DumpSet, published: Mapping[str, str], entities: Sequence[Entity]
 ) -> list[Entity]:
     """The loaded entities whose published bytes are others than those they were loaded from."""
-    changed = []
-    for entity in entities:
-        name = dump.file(entity).name
-        stats = record.processing_stats.get(str(entity), {})
-        known = stats.get("sha256") or record.expected_checksums.get(name)
-        if (
-            known is not None
-            and str(entity) in record.processing_stats
-            and known != published[name]
-        ):
-            changed.append(entity)
-    return changed
+    digests = [published[dump.file(entity).name] for entity in entities]
+    loaded = [entity for entity in entities if _loaded(record, entity)]
+    return record.not_loaded(loaded, digests)

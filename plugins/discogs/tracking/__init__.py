@@ -1,1 +1,1 @@
-"""Where each month stands: the only way to ``discogs_data_processing`` and its files."""
+"""The state of each month: the only way to ``discogs_data_processing`` and its files."""

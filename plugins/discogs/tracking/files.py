@@ -1,4 +1,4 @@
-"""What the progress of a file's download does to its row."""
+"""How a file's row changes while the file is fetched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHOLE = {FileState.DOWNLOADED, FileState.VERIFIED}
 class FileChange:
     """What is new about a file; None leaves what was there.
 
-    ``state=DOWNLOADING`` begins an attempt, so progress is told without a state.
+    ``state=DOWNLOADING`` begins an attempt, so progress is recorded without a state.
     """
 
     state: FileState | None = None

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from discogs.schema.entities import Month
+from discogs.schema.entities import Entity, Month
 
 
 class Status(str, Enum):
-    """Where a month stands; :mod:`discogs.tracking.transitions` says what follows what."""
+    """How far a month is; :mod:`discogs.tracking.transitions` says what may follow what."""
 
     NOT_STARTED = "not_started"
     DOWNLOADING = "downloading"
@@ -28,15 +28,16 @@ class Status(str, Enum):
 
     @property
     def at_work(self) -> bool:
-        """Whether a run is at it: only that run may move the month on."""
-        return self in _AT_WORK
+        """Whether a run works on the month: only that run may move it."""
+        return self in AT_WORK
 
 
-_AT_WORK = {Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING}
+#: In the order in which a run goes through them.
+AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
 
 
 class FileState(str, Enum):
-    """Where one file of a dump stands."""
+    """How far one file of a dump is."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"
@@ -64,18 +65,26 @@ class RunIdentity:
 class FileChecksum:
     """A file's SHA-256 as published and as computed, in lower-case hexadecimal.
 
+    :param expected: None for a file that no CHECKSUM.txt lists.
+    :param actual: None until the file was hashed.
     :param size: bytes that were hashed.
     :param validated_at: when ``actual`` was computed, in UTC.
     """
 
-    expected: str
+    expected: str | None
     actual: str | None = None
     size: int | None = None
     validated_at: dt.datetime | None = None
 
     @property
     def is_right(self) -> bool:
-        return self.actual is not None and self.actual == self.expected
+        """Whether the file was hashed, and has the published digest if there is one."""
+        return self.actual is not None and self.expected in (None, self.actual)
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether the file was hashed, and nothing is published to compare it with."""
+        return self.actual is not None and self.expected is None
 
     def as_dict(self) -> dict[str, Any]:
         """What the column ``file_checksums`` holds for the file."""
@@ -90,7 +99,7 @@ class FileChecksum:
     def from_dict(cls, values: Mapping[str, Any]) -> FileChecksum:
         at = values.get("validated_at")
         return cls(
-            expected=values["expected"],
+            expected=values.get("expected"),
             actual=values.get("actual"),
             size=values.get("size"),
             # Python 3.10 does not read a Z.
@@ -124,15 +133,33 @@ class MonthRecord:
 
     @property
     def run(self) -> RunIdentity | None:
-        """Who last moved the month; None when nobody did."""
+        """The run that last moved the month; None when none did."""
         if self.dag_id is None or self.run_id is None:
             return None
         return RunIdentity(self.dag_id, self.run_id)
 
     @property
-    def expected_checksums(self) -> dict[str, str]:
-        """File name to the SHA-256 that was published when the month was last fetched."""
-        return {name: checksum.expected for name, checksum in self.file_checksums.items()}
+    def published(self) -> dict[str, str]:
+        """File name to SHA-256: of the files to load, as they were last seen.
+
+        As published; of a file that no CHECKSUM.txt lists, as it was computed.
+        """
+        digests = {name: c.expected or c.actual for name, c in self.file_checksums.items()}
+        return {name: digest for name, digest in digests.items() if digest is not None}
+
+    def not_loaded(
+        self, entities: Iterable[Entity], published: Collection[str] | None = None
+    ) -> list[Entity]:
+        """The entities whose rows do not come from the bytes that are published.
+
+        The only place that decides it, by the SHA-256 of what was merged. One without it, which
+        an earlier version of the package may have left, counts as not loaded.
+
+        :param published: the SHA-256 of the published files; by default the row's own.
+        """
+        digests = set(self.published.values() if published is None else published)
+        stats = self.processing_stats
+        return [e for e in entities if stats.get(str(e), {}).get("sha256") not in digests]
 
     def replace(self, **changes: Any) -> MonthRecord:
         return dataclasses.replace(self, **changes)
@@ -155,13 +182,8 @@ class FileRecord:
     started_at: dt.datetime | None = None
     completed_at: dt.datetime | None = None
 
-    @property
-    def share_done(self) -> float | None:
-        """From 0 to 1; None when the size is unknown."""
-        return min(1.0, self.bytes_done / self.size) if self.size else None
-
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, for the report and the page."""
+        """JSON-able, for the report."""
         return {
             "file_name": self.file_name,
             "url": self.url,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -14,7 +14,6 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from discogs.database.connection import Connect, explain
-from discogs.database.sql_files import read
 from discogs.errors import MonthUnknown
 from discogs.schema.entities import Entity, Month
 from discogs.tracking import files as file_rules
@@ -27,17 +26,117 @@ from discogs.tracking.model import (
     RunIdentity,
     Status,
 )
-from discogs.tracking.repository import CLAIMABLE, Rule
+
+Rule = Callable[[MonthRecord, dt.datetime], MonthRecord | None]
+"""Maps a row and the server's time to the row that replaces it; None leaves it as it is."""
+
+# With the server's clock: those of the workers differ.
+_GET = "SELECT *, clock_timestamp() AS clock FROM discogs_data_processing WHERE year_month = %s"
+
+# Two runs that change a month at once both come here: the second waits for the first to commit,
+# finds the row changed, and updates nothing.
+_COMPARE_AND_SET = """
+UPDATE discogs_data_processing
+SET
+    status = %(status)s::processing_status,
+    dag_id = %(dag_id)s,
+    run_id = %(run_id)s,
+    retry_count = %(retry_count)s,
+    error_message = %(error_message)s,
+    started_at = %(started_at)s,
+    download_completed_at = %(download_completed_at)s,
+    processing_completed_at = %(processing_completed_at)s,
+    updated_at = %(updated_at)s
+WHERE
+    year_month = %(year_month)s
+    AND status = %(old_status)s::processing_status
+    AND dag_id IS NOT DISTINCT FROM %(old_dag_id)s
+    AND run_id IS NOT DISTINCT FROM %(old_run_id)s
+    AND retry_count = %(old_retry_count)s
+RETURNING *
+"""
+
+# What was computed for a file stays as long as its published checksum does.
+_RECORD_PUBLISHED = """
+UPDATE discogs_data_processing AS months
+SET
+    dump_date = coalesce(%(dump_date)s::date, dump_date),
+    file_checksums = (
+        SELECT coalesce(
+            jsonb_object_agg(
+                published.key,
+                CASE
+                    WHEN months.file_checksums -> published.key ->> 'expected' = published.value
+                        THEN months.file_checksums -> published.key
+                    ELSE jsonb_build_object(
+                        'expected', published.value,
+                        'actual', NULL,
+                        'size', NULL,
+                        'validated_at', NULL
+                    )
+                END
+            ),
+            '{}'
+        )
+        FROM jsonb_each_text(%(published)s) AS published
+    ),
+    updated_at = clock_timestamp()
+WHERE year_month = %(year_month)s
+RETURNING *
+"""
+
+# File by file, so that tasks that verify one file each do not overwrite one another.
+_RECORD_CHECKSUMS = """
+UPDATE discogs_data_processing
+SET file_checksums = file_checksums || %(checksums)s, updated_at = clock_timestamp()
+WHERE year_month = %(year_month)s
+RETURNING *
+"""
+
+_RECORD_ENTITY_STATS = """
+UPDATE discogs_data_processing
+SET processing_stats = processing_stats || %(stats)s, updated_at = clock_timestamp()
+WHERE year_month = %(year_month)s
+RETURNING *
+"""
+
+_ENSURE_FILE = """
+INSERT INTO discogs_data_processing_files (year_month, file_name)
+VALUES (%(year_month)s, %(file_name)s)
+ON CONFLICT (year_month, file_name) DO NOTHING
+"""
+
+_LOCK_FILE = """
+SELECT *, clock_timestamp() AS clock FROM discogs_data_processing_files
+WHERE year_month = %(year_month)s AND file_name = %(file_name)s
+FOR UPDATE
+"""
+
+_UPDATE_FILE = """
+UPDATE discogs_data_processing_files
+SET
+    url = %(url)s,
+    size = %(size)s,
+    bytes_done = %(bytes_done)s,
+    sha256 = %(sha256)s,
+    state = %(state)s,
+    attempts = %(attempts)s,
+    updated_at = %(updated_at)s,
+    started_at = %(started_at)s,
+    completed_at = %(completed_at)s
+WHERE year_month = %(year_month)s AND file_name = %(file_name)s
+"""
 
 
 class PostgresMonthRepository:
-    """A :class:`~discogs.tracking.repository.MonthRepository` on the target database.
+    """Reads and changes the months' rows and their files' rows.
 
-    Each call has a connection and a transaction of its own, committed when it returns, so that
-    what it tells is seen at once and stands whatever becomes of the caller's work.
+    Each call has a connection and a transaction of its own, committed when it returns: what it
+    writes is seen at once, and stays when the caller's own transaction is rolled back.
 
-    Errors of the database are told as :class:`~discogs.errors.DatabaseError`: also that there is
-    no table yet.
+    Methods that change a month raise :class:`~discogs.errors.MonthUnknown` when it has no row,
+    except :meth:`ensure` and :meth:`claim`, which create it. Errors of the database are raised as
+    :class:`~discogs.errors.DatabaseError`, a missing table among them.
 
     :param connect: opens connections whose search path is the package's schema.
     """
@@ -47,38 +146,41 @@ class PostgresMonthRepository:
 
     def get(self, month: Month) -> MonthRecord | None:
         with self._cursor() as cursor:
-            row = self._one(cursor, "get", month)
+            row = cursor.execute(_GET, [str(month)]).fetchone()
             return _month(row) if row is not None else None
 
     def all(self) -> list[MonthRecord]:
+        """Every month's row, oldest month first."""
         with self._cursor() as cursor:
-            return [_month(row) for row in cursor.execute(_statement("list")).fetchall()]
+            cursor.execute("SELECT * FROM discogs_data_processing ORDER BY year_month")
+            return [_month(row) for row in cursor.fetchall()]
 
     def ensure(self, month: Month) -> MonthRecord:
+        """The month's row, created as ``not_started`` when there is none."""
         with self._cursor() as cursor:
             return _month(self._ensured(cursor, month))
 
-    def claim(
-        self,
-        month: Month,
-        run: RunIdentity,
-        from_statuses: Collection[Status] = CLAIMABLE,
-        *,
-        to: Status = Status.DOWNLOADING,
-    ) -> MonthRecord | None:
+    def claim(self, month: Month, run: RunIdentity) -> MonthRecord | None:
+        """Give a month to a run: of all that ask at once, one gets it.
+
+        A run that has the month at work already gets its row, unchanged.
+
+        :returns: None when another run has the month at work.
+        """
         with self._cursor() as cursor:
             self._ensured(cursor, month)
             return self._change(
-                cursor,
-                month,
-                lambda record, now: transitions.claim(
-                    record, to, run=run, from_statuses=from_statuses, now=now
-                ),
+                cursor, month, lambda record, now: transitions.claim(record, run=run, now=now)
             )
 
     def move(
         self, month: Month, to: Status, *, run: RunIdentity, error_message: str | None = None
     ) -> MonthRecord:
+        """Move a month to a status, as :func:`discogs.tracking.transitions.move` does.
+
+        :raises IllegalTransition: naming both statuses.
+        :raises MonthTaken: when another run has the month.
+        """
         record = self.change(
             month,
             lambda record, now: transitions.move(
@@ -89,28 +191,38 @@ class PostgresMonthRepository:
         return record
 
     def change(self, month: Month, rule: Rule) -> MonthRecord | None:
+        """Apply a rule of :mod:`discogs.tracking.transitions` to a month's row, atomically.
+
+        :param rule: called again when somebody else changed the row meanwhile.
+        :returns: what the rule returned.
+        """
         with self._cursor() as cursor:
             return self._change(cursor, month, rule)
 
-    def reset_retries(self, month: Month) -> MonthRecord:
-        return self._changed("reset_retries", month)
-
     def record_published(
-        self, month: Month, dump_date: dt.date | None, expected: Mapping[str, str]
+        self, month: Month, dump_date: dt.date | None, published: Mapping[str, str | None]
     ) -> MonthRecord:
+        """Keep what Discogs published: the dump's day, and file name to SHA-256.
+
+        What was computed for a file stays as long as its published SHA-256 does; files that are
+        not named go.
+
+        :param published: None for a file that no CHECKSUM.txt lists.
+        """
         return self._changed(
-            "record_published", month, dump_date=dump_date, expected=Jsonb(dict(expected))
+            _RECORD_PUBLISHED, month, dump_date=dump_date, published=Jsonb(dict(published))
         )
 
     def record_checksums(self, month: Month, checksums: Mapping[str, FileChecksum]) -> MonthRecord:
+        """Keep what was computed for some files; those of other files stay as they are."""
         values = {name: checksum.as_dict() for name, checksum in checksums.items()}
-        return self._changed("record_checksums", month, checksums=Jsonb(values))
+        return self._changed(_RECORD_CHECKSUMS, month, checksums=Jsonb(values))
 
     def record_entity_stats(
         self, month: Month, entity: Entity, stats: Mapping[str, Any]
     ) -> MonthRecord:
-        values = {str(entity): dict(stats)}
-        return self._changed("record_entity_stats", month, stats=Jsonb(values))
+        """Keep an entity's statistics (JSON-able), in place of earlier ones."""
+        return self._changed(_RECORD_ENTITY_STATS, month, stats=Jsonb({str(entity): dict(stats)}))
 
     def record_file(
         self,
@@ -123,32 +235,37 @@ class PostgresMonthRepository:
         bytes_done: int | None = None,
         sha256: str | None = None,
     ) -> FileRecord:
+        """Keep the state of a file; see :class:`discogs.tracking.files.FileChange`."""
         new = file_rules.FileChange(
             state=state, url=url, size=size, bytes_done=bytes_done, sha256=sha256
         )
+        key = {"year_month": str(month), "file_name": file_name}
         with self._cursor() as cursor:
             try:
-                self._run(cursor, "file_ensure", month, file_name=file_name)
+                cursor.execute(_ENSURE_FILE, key)
             except psycopg.errors.ForeignKeyViolation:
                 raise MonthUnknown(month) from None
-            row = self._one(cursor, "file_lock", month, file_name=file_name)
+            row = cursor.execute(_LOCK_FILE, key).fetchone()
             assert row is not None
             record = file_rules.change(_file(row), new, row["clock"])
-            values = {name: value for name, value in vars(record).items() if name != "month"}
-            self._run(cursor, "file_update", month, **{**values, "state": str(record.state)})
+            cursor.execute(_UPDATE_FILE, {**vars(record), "state": str(record.state), **key})
             return record
 
     def files(self, month: Month) -> list[FileRecord]:
+        """The month's files by name."""
         with self._cursor() as cursor:
-            return [_file(row) for row in self._run(cursor, "file_list", month).fetchall()]
+            cursor.execute(
+                "SELECT * FROM discogs_data_processing_files WHERE year_month = %s"
+                " ORDER BY file_name",
+                [str(month)],
+            )
+            return [_file(row) for row in cursor.fetchall()]
 
     def _change(
         self, cursor: psycopg.Cursor[DictRow], month: Month, rule: Rule
     ) -> MonthRecord | None:
-        # The UPDATE holds only if nobody moved the row since it was read. Who comes second reads
-        # again and decides by what the first one left.
         while True:
-            row = self._one(cursor, "get", month)
+            row = cursor.execute(_GET, [str(month)]).fetchone()
             if row is None:
                 raise MonthUnknown(month)
             old = _month(row)
@@ -156,41 +273,38 @@ class PostgresMonthRepository:
             if new is None or new is old:
                 return new
             values = {
-                **_columns(new),
+                **vars(new),
+                "year_month": str(month),
+                "status": str(new.status),
                 "old_status": str(old.status),
                 "old_dag_id": old.dag_id,
                 "old_run_id": old.run_id,
                 "old_retry_count": old.retry_count,
             }
-            written = self._one(cursor, "move", month, **values)
+            written = cursor.execute(_COMPARE_AND_SET, values).fetchone()
             if written is not None:
                 return _month(written)
+            # Somebody changed the row since it was read: decide again by what it is now.
 
-    def _ensured(self, cursor: psycopg.Cursor[DictRow], month: Month) -> DictRow:
-        row = self._one(cursor, "get", month)
+    @staticmethod
+    def _ensured(cursor: psycopg.Cursor[DictRow], month: Month) -> DictRow:
+        row = cursor.execute(_GET, [str(month)]).fetchone()
         if row is None:
-            self._run(cursor, "ensure", month, id=uuid.UUID(int=uuid6.uuid7().int))
-            row = self._one(cursor, "get", month)
+            cursor.execute(
+                "INSERT INTO discogs_data_processing (id, year_month) VALUES (%s, %s)"
+                " ON CONFLICT (year_month) DO NOTHING",
+                [uuid.UUID(int=uuid6.uuid7().int), str(month)],
+            )
+            row = cursor.execute(_GET, [str(month)]).fetchone()
         assert row is not None
         return row
 
-    def _changed(self, name: str, month: Month, **values: object) -> MonthRecord:
+    def _changed(self, statement: str, month: Month, **values: object) -> MonthRecord:
         with self._cursor() as cursor:
-            row = self._one(cursor, name, month, **values)
+            row = cursor.execute(statement, {**values, "year_month": str(month)}).fetchone()
             if row is None:
                 raise MonthUnknown(month)
             return _month(row)
-
-    def _one(
-        self, cursor: psycopg.Cursor[DictRow], name: str, month: Month, **values: object
-    ) -> DictRow | None:
-        return self._run(cursor, name, month, **values).fetchone()
-
-    @staticmethod
-    def _run(
-        cursor: psycopg.Cursor[DictRow], name: str, month: Month, **values: object
-    ) -> psycopg.Cursor[DictRow]:
-        return cursor.execute(_statement(name), {**values, "year_month": str(month)})
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
@@ -199,24 +313,6 @@ class PostgresMonthRepository:
                 yield cursor
         except psycopg.Error as error:
             raise explain(error) from error
-
-
-def _statement(name: str) -> bytes:
-    return read(f"tracking/{name}.sql").encode()
-
-
-def _columns(record: MonthRecord) -> dict[str, object]:
-    return {
-        "status": str(record.status),
-        "dag_id": record.dag_id,
-        "run_id": record.run_id,
-        "retry_count": record.retry_count,
-        "error_message": record.error_message,
-        "started_at": record.started_at,
-        "download_completed_at": record.download_completed_at,
-        "processing_completed_at": record.processing_completed_at,
-        "updated_at": record.updated_at,
-    }
 
 
 _MONTH_TIMES = (

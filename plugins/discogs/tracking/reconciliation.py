@@ -1,46 +1,42 @@
-"""Questions to the months' rows as a whole, and the rows that dead runs left behind."""
+"""Changes to the months' rows that come from outside a run's own steps, and what they say."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from discogs.errors import MonthTaken
 from discogs.schema.entities import Entity, Month
 from discogs.tracking import transitions
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
-from discogs.tracking.repository import MonthRepository
+from discogs.tracking.postgres import PostgresMonthRepository
 
 log = logging.getLogger(__name__)
 
-# A month that was completed this soon after its first day was loaded as it came out; who loads
-# only older months does not follow Discogs, and nothing is late for them.
+# A month that was completed this soon after its first day was loaded when it came out. Whoever
+# loads only older months does not follow Discogs, and no dump is late for them.
 _FOLLOWED_WITHIN = dt.timedelta(days=62)
 
 
-def completed(repository: MonthRepository) -> list[Month]:
+def completed(repository: PostgresMonthRepository) -> list[Month]:
     """The months that are loaded, oldest first."""
     return [record.month for record in repository.all() if record.status is Status.COMPLETED]
 
 
-def newest_completed(repository: MonthRepository) -> Month | None:
-    return max(completed(repository), default=None)
-
-
-def of_run(repository: MonthRepository, run: RunIdentity) -> list[MonthRecord]:
+def of_run(repository: PostgresMonthRepository, run: RunIdentity) -> list[MonthRecord]:
     """The rows that a run was the last to move."""
     return [record for record in repository.all() if record.run == run]
 
 
-def at_work(repository: MonthRepository) -> list[MonthRecord]:
-    """The rows that say that a run is at them."""
+def at_work(repository: PostgresMonthRepository) -> list[MonthRecord]:
+    """The rows that a run works on, as far as they say."""
     return [record for record in repository.all() if record.status.at_work]
 
 
 def record_failure(
-    repository: MonthRepository,
+    repository: PostgresMonthRepository,
     month: Month,
     run: RunIdentity,
     error_message: str,
@@ -51,10 +47,10 @@ def record_failure(
 ) -> MonthRecord | None:
     """Move a month to ``failed`` for a run, as :func:`discogs.tracking.transitions.fail` does.
 
-    Safe from several callbacks of one failure.
+    May be called several times for one failure: the first message stays.
 
-    :returns: None, with nothing changed, when the month is another run's, or the failure is none
-        of the row's.
+    :returns: None, with nothing changed, when the month is another run's, or the failure does not
+        concern the row.
     """
     repository.ensure(month)
     try:
@@ -70,9 +66,12 @@ def record_failure(
 
 
 def settle(
-    repository: MonthRepository, month: Month, run: RunIdentity, entities: Collection[Entity]
+    repository: PostgresMonthRepository,
+    month: Month,
+    run: RunIdentity,
+    entities: Collection[Entity],
 ) -> MonthRecord | None:
-    """Bring a month to rest whose run ended as a success, if it has not come there by itself.
+    """Complete or fail a month whose run ended as a success and left it at work.
 
     See :func:`discogs.tracking.transitions.settle`.
 
@@ -86,22 +85,21 @@ def settle(
 
 
 def reconcile(
-    repository: MonthRepository,
-    is_alive: Callable[[RunIdentity], bool],
-    error_message: str = "The run ended without a word: killed, stopped or deleted.",
+    repository: PostgresMonthRepository, is_alive: Callable[[RunIdentity], bool]
 ) -> list[MonthRecord]:
-    """Move to ``failed`` what runs that are no more left at work.
+    """Move to ``failed`` the months that runs left at work which are gone.
 
-    :param is_alive: whether a run may still be working; asked once a row.
-    :returns: the rows as they are now, of the months that were moved.
+    :param is_alive: whether a run may still be working; called once a row.
+    :returns: the rows of the months that were moved, as they are now.
     """
     moved = []
     for record in at_work(repository):
         run = record.run
         if run is None or is_alive(run):
             continue
-        # In the name of the dead run: if another took the month since, the move is refused.
-        after = record_failure(repository, record.month, run, error_message)
+        # In the name of the dead run: if another claimed the month since, the move is refused.
+        message = "The run ended without reporting a result (killed, stopped or deleted)."
+        after = record_failure(repository, record.month, run, message)
         if after is not None:
             log.warning("%s was left %s by %s: now failed", record.month, record.status, run)
             moved.append(after)
@@ -110,34 +108,45 @@ def reconcile(
 
 @dataclass(frozen=True)
 class Late:
-    """The newest month that should be loaded by now, and is not."""
+    """The newest month that should be loaded by now, and is not.
+
+    :param status: of the month's row; None when it has none.
+    :param due: the day by which it should have been loaded.
+    """
 
     month: Month
     status: Status | None
     due: dt.date
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether no run works on the month: its dump is missing, or its load has failed."""
+        return self.status is None or not self.status.at_work
+
     def __str__(self) -> str:
-        stands = f"is {self.status}" if self.status is not None else "was not started"
-        return f"{self.month} is late: it was due by {self.due} and {stands}."
+        state = f"is {self.status}" if self.status is not None else "was not started"
+        return f"{self.month} is late: it was due by {self.due} and {state}."
 
 
-def late(records: list[MonthRecord], today: dt.date, after_days: int) -> Late | None:
-    """Whether the newest month that Discogs should have published is missing.
+def late(records: Iterable[MonthRecord], today: dt.date, after_days: int) -> Late | None:
+    """The newest month that Discogs should have published, if it is not loaded.
 
-    :param after_days: days into a month by which its dump should be loaded; the month before is
-        expected until then.
-    :returns: None also when no month was ever loaded as it came out: a database with past months
-        alone is no feed that could be late.
+    :param after_days: days into a month by which its dump should be loaded; until then, the month
+        before is the newest that should be.
+    :returns: None also for a database that does not follow Discogs: no run was started for that
+        month, and none was ever loaded when it came out.
     """
-    if not any(_was_followed(record) for record in records):
-        return None
+    by_month = {record.month: record for record in records}
     month = Month.of(today)
     if today.day <= after_days:
         month = month.plus(-1)
-    statuses = {record.month: record.status for record in records}
-    if statuses.get(month) is Status.COMPLETED:
+    record = by_month.get(month)
+    if record is None and not any(map(_was_followed, by_month.values())):
         return None
-    return Late(month, statuses.get(month), month.first_day + dt.timedelta(days=after_days))
+    if record is not None and record.status is Status.COMPLETED:
+        return None
+    due = month.first_day + dt.timedelta(days=after_days)
+    return Late(month, record.status if record is not None else None, due)
 
 
 def _was_followed(record: MonthRecord) -> bool:

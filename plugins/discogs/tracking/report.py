@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileRecord, MonthRecord, Status
-from discogs.tracking.repository import MonthRepository
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -179,12 +178,6 @@ class MonthReport:
                 _number(line.records_per_second, ",.0f"),
             )
         return table
-
-
-def month_report(repository: MonthRepository, month: Month) -> MonthReport | None:
-    """A month's report, its files included; None when it has no row."""
-    record = repository.get(month)
-    return MonthReport.of(record, repository.files(month)) if record is not None else None
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:

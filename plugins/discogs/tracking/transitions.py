@@ -1,4 +1,4 @@
-"""Which status may follow which, and what a move does to the rest of the row: nowhere else.
+"""The only place that decides which status may follow which, and what a move does to the row.
 
 ```
 not_started → downloading → ready_for_processing → processing → completed
@@ -6,8 +6,8 @@ any of them → failed → downloading | ready_for_processing | processing
 completed   → downloading (published again) | ready_for_processing | processing (cleared)
 backwards   → downloading and ready_for_processing, for a task that is cleared or tried again
 ```
-A month at work belongs to the run that took it: no other run moves it, so a task that was given
-up for dead and lives on cannot spoil what a later run does.
+A month at work belongs to the run that claimed it. No other run moves it, so a task that was
+declared dead and still runs cannot disturb a later run.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from collections.abc import Collection
 
 from discogs.errors import IllegalTransition, MonthTaken
 from discogs.schema.entities import Entity
-from discogs.tracking.model import MonthRecord, RunIdentity, Status
+from discogs.tracking.model import AT_WORK, MonthRecord, RunIdentity, Status
 
 log = logging.getLogger(__name__)
 
-_LONGEST_MESSAGE = 8192
-# The order in which a run goes through them.
-_AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
+_LONGEST_MESSAGE = 8192  # characters
 
 LEGAL: dict[Status, frozenset[Status]] = {
     # A run may fail before it has downloaded anything.
@@ -46,7 +44,7 @@ LEGAL: dict[Status, frozenset[Status]] = {
 
 
 def check(month: object, current: Status, to: Status) -> None:
-    """Nothing when a move is legal; staying is.
+    """Let a legal move pass; staying is legal.
 
     :raises IllegalTransition: naming both states.
     """
@@ -64,10 +62,10 @@ def move(
 ) -> MonthRecord:
     """The row after a move; the same row when there is nothing to do.
 
-    A run that moves a month to where it stands already is a task tried again; but a failure that
-    another run had before is not this run's, which is a further failed attempt. From a month at
-    rest (not started, completed, failed) any run may start; of a month at work, and to ``failed``
-    from a completed one, only the run that has it.
+    A run that moves a month to the status it has is a task that is tried again, and changes
+    nothing; except that the failure of another run is a further failed attempt. Any run may move
+    a month that is at rest (not started, completed, failed). Only the run that has the month may
+    move one at work, or a completed one to ``failed``.
 
     :raises IllegalTransition: naming both states.
     :raises MonthTaken: naming the run that has the month.
@@ -88,7 +86,7 @@ def move(
         "error_message": None,
     }
     if to is Status.FAILED:
-        changes["error_message"] = _told(error_message)
+        changes["error_message"] = _as_text(error_message)
         changes["retry_count"] = record.retry_count + 1
     elif to is Status.COMPLETED:
         changes["processing_completed_at"] = now
@@ -105,23 +103,14 @@ def move(
     return record.replace(**changes)
 
 
-def claim(
-    record: MonthRecord,
-    to: Status,
-    *,
-    run: RunIdentity,
-    from_statuses: Collection[Status],
-    now: dt.datetime,
-) -> MonthRecord | None:
-    """The row after a run takes a month; None when it may not.
+def claim(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
+    """The row after a run claims a month; None when another run has it at work.
 
-    A run that has the month at work already keeps it as it stands.
+    A run that has the month at work already keeps it as it is.
     """
-    if record.status.at_work and record.run == run:
-        return record
-    if record.status.at_work or record.status not in from_statuses:
-        return None
-    return move(record, to, run=run, now=now)
+    if record.status.at_work:
+        return record if record.run == run else None
+    return move(record, Status.DOWNLOADING, run=run, now=now)
 
 
 def enter(
@@ -133,13 +122,13 @@ def enter(
     now: dt.datetime,
     backwards: bool = True,
 ) -> MonthRecord:
-    """The row after a task of a run begins its work, unless the row is where it shall stay.
+    """The row after a task of a run begins its work.
 
-    A completed month stays completed. One that failed stays failed until the run that failed is
-    started again: its other tasks, which go on, leave the row alone.
+    A completed month stays completed. A failed one stays failed until the run that failed is
+    started again: the other tasks of that run, which may still be running, leave the row alone.
 
     :param since: when the run was started, or started again after it had ended.
-    :param backwards: whether a later status gives way.
+    :param backwards: whether the month may go back from a later status.
     :raises MonthTaken: naming the run that has the month.
     """
     if record.status is Status.COMPLETED:
@@ -150,7 +139,7 @@ def enter(
         log.info("%s stays failed: another task of this run has failed.", record.month)
         return record
     if record.status.at_work and not backwards:
-        to = max(to, record.status, key=_AT_WORK.index)
+        to = max(to, record.status, key=AT_WORK.index)
     return move(record, to, run=run, now=now)
 
 
@@ -164,14 +153,15 @@ def fail(
     started: dt.datetime | None = None,
     ended: dt.datetime | None = None,
 ) -> MonthRecord | None:
-    """The row after a failure of a run is told, perhaps late, and perhaps not for the first time.
+    """The row after the failure of a run, which may be reported late and more than once.
 
-    :param limit: failed attempts after which no run tries any more, so that the failure of
-        another run is none of the month's.
-    :param started: when the run began, or began again: what failed before is told anew.
-    :param ended: when the run ended: what the row has seen since, of this run begun again or of
-        another, is newer than this failure.
-    :returns: None when the failure is none of the row's.
+    :param limit: failed attempts after which no run tries the month any more, so that another
+        run, which was refused for that, is no further attempt.
+    :param started: when the run was started, or started again: an earlier failure of the same run
+        was another attempt.
+    :param ended: when the run ended: a row that changed since, for this run started again or for
+        another run, is newer than this failure.
+    :returns: None when the failure does not concern the row.
     :raises MonthTaken: naming the run that has the month.
     """
     if ended is not None and record.updated_at > ended:
@@ -189,44 +179,38 @@ def fail(
 def settle(
     record: MonthRecord, entities: Collection[Entity], *, run: RunIdentity, now: dt.datetime
 ) -> MonthRecord | None:
-    """The row after a run ended as a success that has left it at work.
+    """The row after a run ended as a success and left the month at work.
 
-    Somebody has marked the run, or some of its tasks, as done: the month is ``completed`` if all
-    that it should load is merged from the bytes that are published, and else ``failed``, so that
-    it is tried again.
+    The run, or some of its tasks, were marked as a success by hand. The month becomes
+    ``completed`` if every entity is merged from the bytes that are published, and else
+    ``failed``, so that it is tried again.
 
-    :returns: None when the run is not at it any more.
+    :returns: None when the run does not have the month any more.
     """
     if record.run != run or not record.status.at_work:
         return None
-    published = set(record.expected_checksums.values())
-    stats = record.processing_stats
-    lacking = [
-        str(entity)
-        for entity in entities
-        if stats.get(str(entity), {}).get("sha256") not in published
-    ]
+    lacking = record.not_loaded(entities)
     if lacking:
         message = (
-            f"The run ended as a success, but {', '.join(lacking)} of {record.month} were not"
-            " loaded. Clear all its tasks, or trigger the month again."
+            f"The run ended as a success, but {', '.join(map(str, lacking))} of {record.month}"
+            " were not loaded. Clear all its tasks, or trigger the month again."
         )
         return move(record, Status.FAILED, run=run, now=now, error_message=message)
-    for to in _AT_WORK[_AT_WORK.index(record.status) + 1 :]:
+    for to in AT_WORK[AT_WORK.index(record.status) + 1 :]:
         record = move(record, to, run=run, now=now)
     return move(record, Status.COMPLETED, run=run, now=now)
 
 
 def _begins(record: MonthRecord, to: Status) -> bool:
-    """Whether a move begins an attempt, and does not go on with the last one's files."""
+    """Whether a move begins an attempt, rather than resuming the last one after its downloads."""
     if record.status.at_work:
         return False
     return (
-        record.started_at is None or to is Status.DOWNLOADING or (record.status is Status.COMPLETED)
+        record.started_at is None or to is Status.DOWNLOADING or record.status is Status.COMPLETED
     )
 
 
-def _told(message: str | None) -> str:
-    """An error message as the column takes it: PostgreSQL's text has no NUL."""
+def _as_text(message: str | None) -> str:
+    """An error message that the column takes: PostgreSQL's text has no NUL."""
     text = (message or "").replace("\0", "").strip() or "No reason was given."
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

@@ -103,7 +103,9 @@ class RecordFailureOperator(DiscogsOperator):
         states = context["ti"].get_task_states(run.dag_id, run_ids=[run.run_id])[run.run_id]
         failed = sorted(name for name, state in states.items() if state == "failed")
         named = ", ".join(failed) or "A task of the run"
-        message = f"{named} failed without a word (killed, or out of time): see its log."
+        message = (
+            f"{named} failed without an error message (killed or timed out); see the task log."
+        )
         if self.plan is not None:
             life, limit = self.life(context), self.settings.max_attempts
             record = life.failed(message, limit) or life.repository.get(life.month)

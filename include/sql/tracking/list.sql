@@ -1,1 +1,0 @@
-SELECT * FROM discogs_data_processing ORDER BY year_month
