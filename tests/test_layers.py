@@ -15,7 +15,7 @@ LONGEST = 400
 LISTS = {"discogs.errors"}  # read by looking one thing up
 
 # What each part, a folder or a file of the package, may import besides itself.
-BASE = {"errors", "schema", "settings"}
+BASE = {"errors", "progress", "schema", "settings"}
 CORE = {"dumps", "records", "database", "tracking"}
 FACE = {"airflow", "airflow_plugin"}
 MAY_IMPORT: dict[str, set[str]] = {

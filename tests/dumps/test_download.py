@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from discogs.dumps.download import DownloadReport, Progress, download
+from discogs.dumps.download import DownloadReport, download
 from discogs.dumps.storage import DumpStorage
 from discogs.errors import (
     ChecksumMismatch,
@@ -23,6 +23,7 @@ from discogs.errors import (
     RequestRefused,
     TransferFailed,
 )
+from discogs.progress import Progress
 from discogs.sample import faults
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror

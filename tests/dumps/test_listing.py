@@ -4,10 +4,10 @@ import datetime as dt
 
 import pytest
 
-from discogs.dumps.listing import ALL, DumpSet, Listed, choose, parse
+from discogs.dumps.listing import DumpSet, Listed, choose, parse
 from discogs.dumps.names import DumpName, Layout
 from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
-from discogs.schema.entities import Entity, Month
+from discogs.schema.entities import ENTITIES, Entity, Month
 
 JULY = Month(2026, 7)
 
@@ -27,7 +27,7 @@ def whole(day: str) -> list[Listed]:
 
 
 def chosen(items: list[Listed], *entities: Entity) -> DumpSet:
-    return choose(JULY, items, lambda name: f"at:{name}", entities or ALL)
+    return choose(JULY, items, lambda name: f"at:{name}", entities or ENTITIES)
 
 
 @pytest.mark.parametrize("day", ["20260701", "20260715", "20260731"])

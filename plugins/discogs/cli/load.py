@@ -16,7 +16,7 @@ from discogs.errors import StorageError
 
 if TYPE_CHECKING:
     from discogs.load.folder import MonthReport
-    from discogs.load.progress import Progress
+    from discogs.progress import Progress
 
 _WIDTH = 124
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     with Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:
-            bars.update(progress.entity, progress.packed_bytes, progress.total_bytes)
+            bars.update(progress.name, progress.bytes_done, progress.total)
 
         report = load_folder(
             connect,

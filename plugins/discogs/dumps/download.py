@@ -26,33 +26,13 @@ from discogs.errors import (
     RateLimited,
     TransferFailed,
 )
+from discogs.progress import OnProgress, Progress, Ticker
 
 log = logging.getLogger(__name__)
 
 _GZIP = b"\x1f\x8b"
 _HEAD = 512
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a download is.
-
-    :param bytes_done: of the file, resumed ones included.
-    :param total: None while the server has not told it.
-    :param rate: bytes a second of this attempt.
-    :param eta: seconds until the end, None when unknown.
-    """
-
-    name: str
-    bytes_done: int
-    total: int | None
-    rate: float
-    eta: float | None
-    attempt: int
-
-
-OnProgress = Callable[[Progress], object]
 
 
 @dataclass(frozen=True)
@@ -305,7 +285,7 @@ class _Transfer:
         head = bytearray()
         checked = part.size > 0
         began, begun_at = time.monotonic(), part.size
-        reported = began
+        ticker = Ticker(self.limits.progress)
         for chunk in self.transport.chunks(self.file.url, response, self.deadline):
             self.transferred += len(chunk)
             if not checked:
@@ -320,10 +300,8 @@ class _Transfer:
             if total is not None and part.size + len(chunk) > total:
                 self._distrust(f"the server sends more than the {total} bytes that it stated")
             part.write(chunk)
-            now = time.monotonic()
-            if now - reported >= self.limits.progress:
-                reported = now
-                self._report(total, begun_at, now - began)
+            if ticker.due():
+                self._report(total, begun_at, time.monotonic() - began)
         if not checked:
             if not head and total != 0:
                 raise Broken("the server sent nothing")
@@ -339,17 +317,14 @@ class _Transfer:
             )
 
     def _report(self, total: int | None, begun_at: int, seconds: float) -> None:
-        done = self.part.size
-        rate = (done - begun_at) / seconds if seconds > 0 else 0.0
-        left = None if total is None else total - done
-        eta = left / rate if left is not None and rate > 0 else None
-        log.info(
-            "%s: %.1f of %s MB, %.2f MB/s%s",
-            self.file.name,
-            done / 1e6,
-            "?" if total is None else f"{total / 1e6:.1f}",
-            rate / 1e6,
-            "" if eta is None else f", {eta:.0f} s to go",
+        progress = Progress(
+            step="download",
+            name=self.file.name,
+            bytes_done=self.part.size,
+            total=total,
+            seconds=seconds,
+            resumed_from=begun_at,
         )
+        log.info("%s", progress)
         if self.on_progress is not None:
-            self.on_progress(Progress(self.file.name, done, total, rate, eta, self.attempt))
+            self.on_progress(progress)

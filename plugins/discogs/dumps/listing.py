@@ -20,12 +20,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from discogs.dumps.names import DumpName, Layout
 from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
-from discogs.schema.entities import Entity, Month
+from discogs.schema.entities import ENTITIES, Entity, Month
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 8 * 1024 * 1024
-ALL = tuple(Entity)
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(B|KB|MB|GB|TB)\s*$", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
@@ -198,7 +197,7 @@ def choose(
     month: Month,
     listed: Iterable[Listed],
     address: Callable[[DumpName], str],
-    entities: Sequence[Entity] = ALL,
+    entities: Sequence[Entity] = ENTITIES,
 ) -> DumpSet:
     """The set of files that makes the month's dump.
 
@@ -239,7 +238,7 @@ def choose(
     return DumpSet(
         month,
         chosen_days[-1],
-        tuple(located(chosen[entity]) for entity in sorted(entities, key=ALL.index)),
+        tuple(located(chosen[entity]) for entity in sorted(entities, key=ENTITIES.index)),
         tuple(located(days[day][None]) for day in chosen_days),
     )
 

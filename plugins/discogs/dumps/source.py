@@ -9,7 +9,7 @@ import requests
 
 from discogs.dumps import checksums, listing
 from discogs.dumps.limits import Limits
-from discogs.dumps.listing import ALL, DumpFile, DumpSet, Listed
+from discogs.dumps.listing import DumpFile, DumpSet, Listed
 from discogs.dumps.names import DumpName, Layout, checked_base
 from discogs.dumps.transport import Transport, make_session
 from discogs.errors import (
@@ -19,7 +19,7 @@ from discogs.errors import (
     ListingInvalid,
     RequestRefused,
 )
-from discogs.schema.entities import Entity, Month
+from discogs.schema.entities import ENTITIES, Entity, Month
 
 __all__ = ["DumpFile", "DumpSet", "DumpSource", "make_session"]
 
@@ -54,7 +54,7 @@ class DumpSource:
         """The address of a file on this server."""
         return self.layout.file_url(self.base_url, name)
 
-    def find(self, month: Month, entities: Sequence[Entity] = ALL) -> DumpSet:
+    def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
         """The set of files that makes the month's dump: one request, or two where the
         listing is refused and the direct address of the 1st is tried instead.
 

@@ -29,8 +29,8 @@ from discogs.errors import (
 from discogs.load.checks import CheckResult, run_checks
 from discogs.load.merge import EntityReport, merge
 from discogs.load.options import COMMAND, month_lock
-from discogs.load.progress import OnProgress
 from discogs.load.stage import StageReport, stage
+from discogs.progress import OnProgress
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking import model as tracking

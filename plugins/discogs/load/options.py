@@ -9,9 +9,7 @@ from typing import Any
 
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.errors import MonthMismatch
-from discogs.schema.entities import Entity, Month
-
-ALL = tuple(Entity)
+from discogs.schema.entities import ENTITIES, Entity, Month
 
 #: How the command line signs the rows that it moves, in place of a DAG's id.
 COMMAND = "command line"
@@ -34,7 +32,7 @@ class RunOptions:
     """
 
     month: Month
-    entities: tuple[Entity, ...] = ALL
+    entities: tuple[Entity, ...] = ENTITIES
     shards: int = 1
     keep_files: bool = False
     allow_shrink: bool = False
@@ -57,7 +55,7 @@ class RunOptions:
         chosen = {Entity(name) for name in values["entities"]}
         return cls(
             month=Month.parse(values["year_month"]),
-            entities=tuple(entity for entity in ALL if entity in chosen),
+            entities=tuple(entity for entity in ENTITIES if entity in chosen),
             shards=int(values["shards"]),
             keep_files=bool(values["keep_files"]),
             allow_shrink=bool(values["allow_shrink"]),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from discogs.dumps.download import DownloadReport, Progress, download
+from discogs.dumps.download import DownloadReport, download
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.dumps.retention import CleanupReport, clean
 from discogs.dumps.source import DumpSource
@@ -31,6 +31,7 @@ from discogs.errors import (
     SourceError,
 )
 from discogs.load.options import PlannedFile, RunOptions
+from discogs.progress import OnProgress, Progress
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking import reconciliation, transitions
@@ -146,7 +147,7 @@ class MonthRun:
         source: DumpSource,
         storage: DumpStorage,
         wanted: PlannedFile,
-        on_progress: Callable[[Progress], object] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> DownloadReport | None:
         """Download a file, unless it is there, whole, or its month is completed already.
 

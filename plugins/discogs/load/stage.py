@@ -30,7 +30,7 @@ from discogs.database.promotion import is_promotable
 from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
 from discogs.load.pipeline import Pipeline, Written
 from discogs.load.prefetch import prefetched, quick_handover
-from discogs.load.progress import OnProgress, Progress, Ticker
+from discogs.progress import OnProgress, Progress, Ticker
 from discogs.records.block import REJECTED_XML_BYTES, Block, Rejected, gathered
 from discogs.records.parser import Parser
 from discogs.records.scanner import Scanned, Scanner
@@ -342,7 +342,16 @@ class _Stager:
             return
         at = packed.tell() if packed.seekable() else 0
         seconds = time.monotonic() - self.started
-        on_progress(Progress(str(self.entity), "stage", self.read, at, total, seconds))
+        on_progress(
+            Progress(
+                step="stage",
+                name=str(self.entity),
+                bytes_done=at,
+                total=total,
+                seconds=seconds,
+                records=self.read,
+            )
+        )
 
 
 def _as_text(xml: bytes) -> str:

@@ -30,6 +30,10 @@ class Entity(str, Enum):
         return self.value[:-1]
 
 
+#: In the order in which they are merged.
+ENTITIES = tuple(Entity)
+
+
 @dataclass(frozen=True, order=True)
 class Month:
     """A dump's month, written ``YYYY-MM``; months compare by time."""

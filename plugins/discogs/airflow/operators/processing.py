@@ -15,7 +15,7 @@ from discogs.schema.entities import Entity
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from discogs.load.progress import Progress
+    from discogs.progress import Progress
 
 
 class _EntityOperator(DiscogsOperator):
@@ -79,20 +79,13 @@ class StageOperator(_EntityOperator):
 
     def _tell(self) -> Callable[[Progress], None]:
         """Logs progress, not more often than DISCOGS_PROGRESS_SECONDS."""
-        from discogs.load.progress import Ticker
+        from discogs.progress import Ticker
 
         ticker = Ticker(self.settings.progress_seconds)
 
         def tell(progress: Progress) -> None:
             if ticker.due():
-                rate = progress.records / max(progress.seconds, 0.001)
-                self.log.info(
-                    "%s: %d records, %s of the file, %d records/s",
-                    progress.step,
-                    progress.records,
-                    "some" if progress.share is None else f"{progress.share:.1%}",
-                    rate,
-                )
+                self.log.info("%s", progress)
 
         return tell
 
