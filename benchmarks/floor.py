@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 60.0
 def prepare(connect: Connect, settings: Settings, folder: Path) -> dict[str, Any]:
     """Write the rows of a loaded database into files, as many a table as a load has workers."""
     tables = TABLES[_ENTITY]
-    parts = settings.parse_workers
+    parts = settings.workers
     folder.mkdir(parents=True, exist_ok=True)
     files: list[dict[str, Any]] = []
     with connect() as conn:
@@ -88,15 +88,15 @@ def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> No
                     _read(mine, staging.table(table), _sent(table), path)
                     mine.commit()
 
-        with ThreadPoolExecutor(settings.parse_workers) as pool:
-            for future in [pool.submit(work) for _ in range(settings.parse_workers)]:
+        with ThreadPoolExecutor(settings.workers) as pool:
+            for future in [pool.submit(work) for _ in range(settings.workers)]:
                 future.result()
         for kind in tables.names_tables:
             columns = ("shard", "kind", "id", "name")
             _read(conn, staging.extra(NAMES), columns, folder / f"{kind}.names")
         staging.complete(conn, claims)
         conn.commit()
-        keys = PromotionSettings(settings.key_connections, settings.maintenance_memory)
+        keys = PromotionSettings(settings.workers, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
         if not promote(conn, staging, LockRetry(_ENTITY, _PATIENCE_SECONDS)):
             raise RuntimeError("the tables of releases are not empty")

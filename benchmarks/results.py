@@ -22,15 +22,7 @@ _TAKEN = (
     "others_cpu_seconds",
     "startup_seconds",
 )
-_SETTINGS = (
-    "engine",
-    "shards",
-    "parse_workers",
-    "key_connections",
-    "block_bytes",
-    "flush_bytes",
-    "maintenance_memory",
-)
+_SETTINGS = ("engine", "shards", "workers", "maintenance_memory")
 TITLES = {
     "first": "first load",
     "floor": "floor: COPY and keys alone",

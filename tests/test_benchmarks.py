@@ -105,7 +105,7 @@ def test_the_report_says_what_was_measured_on(results: Path) -> None:
     assert report["machine"]["processors"] >= 1
     assert report["postgresql"]["version"].startswith("18")
     assert report["postgresql"]["settings"]["fsync"] == "on"
-    assert report["settings"]["parse_workers"] >= 1
+    assert report["settings"]["workers"] >= 1
 
 
 def test_the_growth_has_a_point_for_each_size(results: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from discogs.settings import Settings
+from discogs.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer"}
@@ -82,7 +82,7 @@ def test_the_image_is_the_airflow_of_the_lock(compose: Any) -> None:
 
 
 def test_a_setting_in_the_env_file_reaches_every_container(compose: Any) -> None:
-    settings = {item.metadata["name"] for item in fields(Settings)}
+    settings = {variable(item.name) for item in fields(Settings)}
 
     for name in AIRFLOW:
         assert compose["services"][name]["env_file"] == ".env"
@@ -102,7 +102,7 @@ def test_the_example_names_every_variable_and_holds_no_secret() -> None:
     text = (ROOT / "docker-compose.yaml").read_text()
     used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)[:}]", text))
     example = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
-    settings = {item.metadata["name"] for item in fields(Settings)}
+    settings = {variable(item.name) for item in fields(Settings)}
 
     assert used - settings <= example.keys()
     assert example.keys() <= used | settings

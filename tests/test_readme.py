@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.readme import section
 from discogs.schema.mapping import TABLES
-from discogs.settings import Settings
+from discogs.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -20,7 +20,7 @@ def settings_table() -> str:
     for field in fields(Settings):
         shown = str(field.metadata["shown"]).replace("`", "")
         default = f"`{shown}`" if shown and " " not in shown else shown
-        rows.append(f"| `{field.metadata['name']}` | {default} | {field.metadata['about']} |")
+        rows.append(f"| `{variable(field.name)}` | {default} | {field.metadata['about']} |")
     return "\n".join(rows)
 
 

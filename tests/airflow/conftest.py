@@ -239,8 +239,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                     "DISCOGS_TEST_FAULTS": str(home.folder / "faults"),
                     "DISCOGS_TASK_RETRIES": "0",
                     "DISCOGS_POLL_SECONDS": "2",
-                    "DISCOGS_PROGRESS_SECONDS": "1",
-                    "DISCOGS_PARSE_WORKERS": "2",
+                    "DISCOGS_WORKERS": "2",
                     **_told(webhook, statsd),
                 },
             )

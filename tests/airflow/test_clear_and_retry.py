@@ -152,7 +152,7 @@ def undisturbed(airflow: RunningAirflow, *months: Month) -> str:
             connector(dsn, "discogs"),
             airflow.dumps,
             month,
-            replace(Settings(), parse_workers=1),
+            replace(Settings(), workers=1),
             run_id="a test",
         )
     return dsn

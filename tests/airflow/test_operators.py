@@ -103,7 +103,7 @@ def repository(
         monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", json.dumps(dumps))
         monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path / "storage"))
         monkeypatch.setenv("DISCOGS_DISK_MARGIN", "0")
-        monkeypatch.setenv("DISCOGS_PARSE_WORKERS", "1")
+        monkeypatch.setenv("DISCOGS_WORKERS", "1")
         yield PostgresMonthRepository(connect)
 
 

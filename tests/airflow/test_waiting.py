@@ -131,18 +131,6 @@ def test_a_month_that_is_over_is_skipped_with_the_reason(mirror: Mirror, month: 
         sensor(month).execute({})  # type: ignore[typeddict-item]
 
 
-def test_a_month_is_not_waited_for_longer_than_wanted(
-    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DISCOGS_GIVE_UP_DAYS", "1")
-    began = dt.datetime.now(dt.timezone.utc).date() - NOW.first_day
-    if began.days <= 1:
-        deferred(sensor())
-        return
-    with pytest.raises(AirflowSkipException, match="too long to wait"):
-        sensor().execute({})  # type: ignore[typeddict-item]
-
-
 def test_a_fault_that_may_pass_is_waited_out_also_for_an_old_month(mirror: Mirror) -> None:
     mirror.add(faults.status(503, retry_after="600"))
 

@@ -12,6 +12,7 @@ import pytest
 
 from discogs.database.connection import Connect, connector
 from discogs.load.folder import MonthReport, load_folder
+from discogs.load.stage import SIZES, Sizes
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings
@@ -21,7 +22,7 @@ FIRST = Month(2026, 5)
 MONTHS = [FIRST, FIRST.plus(1), FIRST.plus(2)]
 
 # Few records: a single one is more than the shares that the guards allow by default.
-LENIENT = replace(Settings(), max_shrink=0.5, max_rejected=0.5, parse_workers=2)
+LENIENT = replace(Settings(), max_shrink=0.5, max_rejected=0.5, workers=2)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +39,8 @@ def fresh(server: str, migrated_template: str) -> Iterator[Callable[[], str]]:
         yield lambda: stack.enter_context(new_database(server, template=migrated_template))
 
 
-def load(dsn: str, folder: Path, month: Month, **changes: Any) -> MonthReport:
+def load(dsn: str, folder: Path, month: Month, sizes: Sizes = SIZES, **changes: Any) -> MonthReport:
     """Load a month, with some settings changed."""
     connect: Connect = connector(dsn, SCHEMA)
     settings = replace(LENIENT, **changes)
-    return load_folder(connect, folder, month, settings, run_id="test")
+    return load_folder(connect, folder, month, settings, run_id="test", sizes=sizes)

@@ -18,6 +18,7 @@ import pytest
 
 from discogs.database.connection import connector
 from discogs.errors import DumpError
+from discogs.load.stage import Sizes
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -81,12 +82,12 @@ def loaded(
     data = releases(*records())
     folder = write(tmp_path_factory.mktemp("malformed"), gzip.compress(data))
     how: dict[str, Any] = {
-        "fast": {"block_bytes": 4_000},
-        "careful": {"engine": "careful"},
-        "shards": {"shards": 3},
+        "fast": {"sizes": Sizes(block=4_000, record=CAP)},
+        "careful": {"sizes": Sizes(record=CAP), "engine": "careful"},
+        "shards": {"sizes": Sizes(record=CAP), "shards": 3},
     }[request.param]
     with new_database(server, template=migrated_template) as dsn:
-        (report,) = load(dsn, folder, MAY, max_rejected=1.0, max_record_bytes=CAP, **how).entities
+        (report,) = load(dsn, folder, MAY, max_rejected=1.0, **how).entities
         with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as conn:
             titles = {
                 row["id"]: row["title"] for row in conn.execute("SELECT * FROM discogs.releases")
@@ -264,7 +265,7 @@ def test_a_broken_record_of_a_later_month_changes_no_other(
     records[30] = b'<release id="31"><title>New</title></release>'
     records[32] = b'<release id="33"><title>New</title></release>'
     write(tmp_path, gzip.compress(releases(*records)), JUNE)
-    (report,) = load(dsn, tmp_path, JUNE, max_record_bytes=1_000, **how).entities
+    (report,) = load(dsn, tmp_path, JUNE, Sizes(record=1_000), **how).entities
     assert (report.read, report.unchanged, report.updated, report.rejected) == (59, 56, 2, 1)
     assert (report.removed, report.inserted) == (0, 0)
     with psycopg.connect(dsn) as conn:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from discogs.load.stage import Sizes
 from discogs.schema.entities import Month
 from tests.conftest import new_database
 from tests.content import difference, digests, staging_tables
@@ -95,7 +96,7 @@ def test_the_careful_parser_ends_in_the_same_content(
 def test_block_and_flush_sizes_make_no_difference(dumps: Path, fresh: Fresh, in_order: str) -> None:
     dsn = fresh()
     for month in MONTHS:
-        load(dsn, dumps, month, block_bytes=20_000, flush_bytes=50_000, parse_workers=3)
+        load(dsn, dumps, month, Sizes(block=20_000, flush=50_000), workers=3)
     assert difference(dsn, in_order) == []
 
 

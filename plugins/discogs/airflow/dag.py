@@ -68,7 +68,7 @@ def discogs_dag() -> DAG:
         dag_id="discogs_monthly",
         description="Discogs' monthly data dump, loaded into PostgreSQL",
         doc_md=__doc__,
-        schedule=MonthlyDumpTimetable(),
+        schedule=None if settings.schedule == "off" else MonthlyDumpTimetable(settings.schedule),
         start_date=dt.datetime(2008, 1, 1, tzinfo=dt.timezone.utc),
         catchup=False,
         max_active_runs=1,

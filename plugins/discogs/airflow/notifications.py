@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from discogs.schema.entities import Month
     from discogs.tracking.model import MonthRecord
 
+#: Days into a month after which nobody is waiting for its dump any more.
+_TOLD_DAYS = 62
 _LONGEST = 8000  # characters; Slack cuts at 40,000
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
 _PASSWORD = re.compile(r"(?i)\b(password|passwd|token|secret|api_?key)(\s*[=:]\s*)\S+")
@@ -227,8 +229,7 @@ class LateNotifier(DiscogsNotifier):
             return False
         if self.month_over != (run["month"] < f"{today:%Y-%m}"):
             return False
-        waited_for = settings.give_up_days - settings.late_after_days
-        if (today - run["due"]).days > waited_for:
+        if (today - run["due"]).days > _TOLD_DAYS - settings.late_after_days:
             return False
         return record is None or record.status.value in ("not_started", "failed")
 

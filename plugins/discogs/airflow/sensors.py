@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+#: How long a run waits for its dump: below a day, so that the next day's run finds it ended.
+WAIT_SECONDS = 20 * 3600.0
+
+
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until a month's CHECKSUM, which Discogs publishes last, and its files are listed.
 
@@ -31,7 +35,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
-    :param wait: how long in all; by default ``DISCOGS_WAIT_SECONDS``.
+    :param wait: how long in all; by default 20 hours.
     """
 
     operator_extra_links = (DumpListingLink(),)
@@ -66,7 +70,7 @@ class DumpAvailableSensor(BaseSensorOperator):
             if not error.transient:
                 raise
             if isinstance(error, (DumpNotPublished, DumpIncomplete)):
-                self._refuse_old(plan.month, settings, error)
+                self._refuse_old(plan.month, error)
             poll = self._seconds(self.poll_interval, settings.poll_seconds)
             self.log.info("%s Waiting in the triggerer.", error)
             self.defer(
@@ -78,7 +82,7 @@ class DumpAvailableSensor(BaseSensorOperator):
                     first_wait=wait_after(error, poll),
                 ),
                 method_name="resume",
-                timeout=dt.timedelta(seconds=self._seconds(self.wait, settings.wait_seconds)),
+                timeout=dt.timedelta(seconds=self._seconds(self.wait, WAIT_SECONDS)),
             )
         self.log.info("The dump of %s is there, of %s.", plan.month, found["dump_date"])
         return found
@@ -91,23 +95,15 @@ class DumpAvailableSensor(BaseSensorOperator):
         self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])
         return found
 
-    def _refuse_old(self, month: Month, settings: Settings, error: DiscogsError) -> None:
+    def _refuse_old(self, month: Month, error: DiscogsError) -> None:
         today = dt.datetime.now(dt.timezone.utc).date()
-        age = (today - month.first_day).days
         if month < Month.of(today):
             reason = (
                 f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
                 f" once a day until the end of {month.plus(1)}."
             )
-        elif age > settings.give_up_days:
-            reason = (
-                f"{error} {month} began {age} days ago, which is too long to wait"
-                f" (DISCOGS_GIVE_UP_DAYS is {settings.give_up_days})."
-            )
-        else:
-            return
-        self.log.info("%s", reason)  # Airflow's own line says only that it skips
-        raise AirflowSkipException(reason)
+            self.log.info("%s", reason)  # Airflow's own line says only that it skips
+            raise AirflowSkipException(reason)
 
     @staticmethod
     def _seconds(given: dt.timedelta | None, default: float) -> float:

@@ -17,6 +17,7 @@ from discogs import __version__
 from discogs.cli import COMMANDS
 from discogs.cli.options import Usage
 from discogs.errors import DiscogsError
+from discogs.settings import without_effect
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         with _sigterm():
+            for line in without_effect():
+                _say(line)
             code = int(args.run(args))
             sys.stdout.flush()
             return code

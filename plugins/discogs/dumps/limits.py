@@ -36,13 +36,5 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """The limits that the settings name."""
-        return cls(
-            connect=settings.connect_timeout,
-            read=settings.read_timeout,
-            transfer=settings.transfer_timeout,
-            attempts=settings.download_attempts,
-            max_retry_after=settings.max_retry_after,
-            progress=settings.progress_seconds,
-            margin=settings.disk_margin,
-        )
+        """The limits, with what the settings say of them."""
+        return cls(margin=settings.disk_margin)

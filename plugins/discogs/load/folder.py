@@ -29,7 +29,7 @@ from discogs.errors import (
 from discogs.load.checks import CheckResult, run_checks
 from discogs.load.merge import EntityReport, merge
 from discogs.load.options import COMMAND, month_lock
-from discogs.load.stage import StageReport, stage
+from discogs.load.stage import SIZES, Sizes, StageReport, stage
 from discogs.progress import OnProgress
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -91,6 +91,7 @@ def stage_shards(
     settings: Settings,
     total_bytes: int | None = None,
     on_progress: OnProgress | None = None,
+    sizes: Sizes = SIZES,
 ) -> list[StageReport]:
     """Stage every shard of an entity, one behind the other."""
     reports = []
@@ -108,6 +109,7 @@ def stage_shards(
                     shards=settings.shards,
                     total_bytes=total_bytes,
                     on_progress=on_progress,
+                    sizes=sizes,
                 )
             )
     return reports
@@ -143,6 +145,7 @@ def load_folder(
     run_id: str,
     allow_shrink: bool = False,
     on_progress: OnProgress | None = None,
+    sizes: Sizes = SIZES,
 ) -> MonthReport:
     """Migrate, verify, stage and merge whatever files of a month a folder holds.
 
@@ -170,6 +173,7 @@ def load_folder(
                 run,
                 allow_shrink,
                 on_progress,
+                sizes,
                 lambda: _still_ours(conn, month),
             )
         except (DiscogsError, KeyboardInterrupt) as error:
@@ -188,6 +192,7 @@ def _load(
     run: tracking.RunIdentity,
     allow_shrink: bool,
     on_progress: OnProgress | None,
+    sizes: Sizes,
     check_lock: Callable[[], None],
 ) -> MonthReport:
     started = time.monotonic()
@@ -205,6 +210,7 @@ def _load(
             settings=settings,
             total_bytes=path.stat().st_size,
             on_progress=on_progress,
+            sizes=sizes,
         )
     reports = []
     for entity, path in files.items():

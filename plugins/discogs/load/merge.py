@@ -26,6 +26,8 @@ from discogs.settings import Settings
 
 #: How many seconds a merge waits for another merge of the same entity.
 _LOCK_SECONDS = 600
+#: How many seconds a first load waits for readers before swapping its tables in.
+SWAP_SECONDS = 3600.0
 #: How many seconds a merge waits for what a vanished stage task has left in staging tables.
 _STAGING_SECONDS = 60
 
@@ -77,6 +79,7 @@ def merge(
     month: Month,
     settings: Settings,
     allow_shrink: bool = False,
+    swap_seconds: float = SWAP_SECONDS,
 ) -> EntityReport:
     """Merge what is staged of an entity, in one transaction.
 
@@ -84,6 +87,7 @@ def merge(
     returned; so a merge may be run again at any time.
 
     :param allow_shrink: take a dump that has far fewer records than the month before it.
+    :param swap_seconds: how long a first load waits for readers before swapping its tables in.
     :raises NotStaged: when a shard is missing.
     :raises StagingStale: when another month was merged since the shards were staged, or, as
         StagingLost, when a crash of the server has emptied their tables.
@@ -96,7 +100,7 @@ def merge(
         with connect() as conn:
             key = f"merge:{settings.schema}:{entity}"
             with advisory_lock(conn, key, wait=_LOCK_SECONDS):
-                return _merge(connect, conn, staging, settings, allow_shrink)
+                return _merge(connect, conn, staging, settings, allow_shrink, swap_seconds)
     except psycopg.Error as error:
         raise explain(error) from error
 
@@ -129,7 +133,12 @@ def discard_staging(connect: Connect, settings: Settings, needed: Collection[Mon
 
 
 def _merge(
-    connect: Connect, conn: Connection, staging: Staging, settings: Settings, allow_shrink: bool
+    connect: Connect,
+    conn: Connection,
+    staging: Staging,
+    settings: Settings,
+    allow_shrink: bool,
+    swap_seconds: float,
 ) -> EntityReport:
     started = time.monotonic()
     entity, month = staging.tables.entity, staging.month
@@ -148,9 +157,9 @@ def _merge(
     conn.commit()
     done = None
     if first:
-        keys = PromotionSettings(settings.key_connections, settings.maintenance_memory)
+        keys = PromotionSettings(settings.workers, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
-        patience = LockRetry(entity, settings.swap_seconds)
+        patience = LockRetry(entity, swap_seconds)
         outwait_snapshots(conn, patience)
         staging.lock(conn, claims, _STAGING_SECONDS)
         if promote(conn, staging, patience):

@@ -40,6 +40,9 @@ from discogs.tracking.postgres import PostgresMonthRepository
 
 log = logging.getLogger(__name__)
 
+#: Age at which an unfinished download that no run uses is deleted.
+_STALE_PART_SECONDS = 7 * 86400.0
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -302,7 +305,7 @@ class MonthRun:
             completed=reconciliation.completed(self.repository),
             in_use=[record.month for record in reconciliation.at_work(self.repository)],
             keep=None if keep_all else settings.keep_months,
-            stale_seconds=settings.stale_part_seconds,
+            stale_seconds=_STALE_PART_SECONDS,
         )
         self._note_deleted(report.deleted)
         return report

@@ -39,12 +39,29 @@ from discogs.records.seen_ids import SeenIds
 from discogs.records.splitter import split, unpacked
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
-from discogs.settings import Settings
+from discogs.settings import MIB, Settings
 
 log = logging.getLogger(__name__)
 
 #: How many seconds a shard waits for another try of itself to be gone.
 _LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many bytes of XML go together.
+
+    :param block: handed to a parser at a time.
+    :param flush: parsed by a worker between two COPYs.
+    :param record: a longer record is rejected unread.
+    """
+
+    block: int = 4 * MIB
+    flush: int = 16 * MIB
+    record: int = 16 * MIB
+
+
+SIZES = Sizes()
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,7 @@ def stage(
     shards: int = 1,
     total_bytes: int | None = None,
     on_progress: OnProgress | None = None,
+    sizes: Sizes = SIZES,
 ) -> StageReport:
     """Stage one shard of a dump, in place of whatever an earlier try of it left.
 
@@ -103,7 +121,7 @@ def stage(
     :raises LockBusy: when an earlier try does not let go of the shard.
     :raises StagingTaken: when a later try has taken the shard.
     """
-    stager = _Stager(connect, name, entity, month, settings, shard, shards)
+    stager = _Stager(connect, name, entity, month, settings, shard, shards, sizes)
     stager.progress = (on_progress, total_bytes)
     try:
         with connect() as conn:
@@ -126,7 +144,9 @@ class _Stager:
         settings: Settings,
         shard: int,
         shards: int,
+        sizes: Sizes,
     ) -> None:
+        self.sizes = sizes
         self.connect = connect
         self.name = name
         self.entity = entity
@@ -154,8 +174,8 @@ class _Stager:
             self.connect,
             self.staging,
             Parser(self.entity, fast=self.settings.engine == "fast"),
-            workers=self.settings.parse_workers,
-            flush_bytes=self.settings.flush_bytes,
+            workers=self.settings.workers,
+            flush_bytes=self.sizes.flush,
             claims=claim,
         )
         with quick_handover():
@@ -234,7 +254,7 @@ class _Stager:
         return generation, claim
 
     def _sampled(self, packed: BinaryIO) -> Iterator[Block]:
-        for block in gathered(self._blocks(packed), self.settings.block_bytes):
+        for block in gathered(self._blocks(packed), self.sizes.block):
             self.probe.sample(block)
             yield block
 
@@ -243,7 +263,7 @@ class _Stager:
         scanner = Scanner(self.entity, self.shard, self.shards)
         chunks = prefetched(unpacked(packed, self.name))
         ticker = Ticker()
-        for piece in split(chunks, self.entity, self.name, self.settings.max_record_bytes):
+        for piece in split(chunks, self.entity, self.name, self.sizes.record):
             self.unpacked_bytes = piece.offset + len(piece.data)
             yield from self._chosen(scanner, scanner.scan(piece))
             if ticker.due():
@@ -260,7 +280,7 @@ class _Stager:
         keep = self._needed(scanned)
         behind = scanner.behind(scanned, keep)
         self.changed += int(np.count_nonzero(keep))
-        yield from scanned.blocks(keep, self.settings.block_bytes)
+        yield from scanned.blocks(keep, self.sizes.block)
         if behind is not None:
             yield from self._chosen(scanner, scanner.scan(behind))
 

@@ -26,15 +26,12 @@ from tests.conftest import PROJECT
 from tests.content import digests, staging_tables
 from tests.load.killed.gate import Gate, Point
 
-#: Small blocks and COPYs, so that a small dump goes the way of a large one.
 ENVIRONMENT = {
     "DISCOGS_MAX_SHRINK": "0.5",
     "DISCOGS_MAX_REJECTED": "0.5",
-    "DISCOGS_PARSE_WORKERS": "2",
-    "DISCOGS_KEY_CONNECTIONS": "2",
-    "DISCOGS_BLOCK_BYTES": "64KB",
-    "DISCOGS_FLUSH_BYTES": "256KB",
+    "DISCOGS_WORKERS": "2",
 }
+_COMMAND = Path(__file__).with_name("command.py")
 _SECONDS = 90
 _BROKEN = b'<release id="900000001"><title>no end</titel></release>\n'
 
@@ -79,17 +76,20 @@ def write_dumps(folder: Path, first: Month, releases: int) -> None:
 
 
 class Load:
-    """``python -m discogs load`` in a process of its own."""
+    """``python -m discogs load`` in a process of its own.
 
-    def __init__(self, dsn: str, folder: Path, month: Month, **settings: str) -> None:
+    :param swap_seconds: how long a first load waits for readers.
+    """
+
+    def __init__(self, dsn: str, folder: Path, month: Month, swap_seconds: float = 3600.0) -> None:
         self.ended: tuple[int, str] | None = None
+        command = [sys.executable, str(_COMMAND), str(swap_seconds)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "discogs", "load", str(folder), "--month", str(month)],
+            [*command, "load", str(folder), "--month", str(month)],
             cwd=PROJECT,
             env={
                 **os.environ,
                 **ENVIRONMENT,
-                **settings,
                 "PYTHONPATH": "plugins",
                 "DISCOGS_DSN": dsn,
             },
@@ -118,9 +118,9 @@ class Load:
         return self.ended
 
 
-def load(dsn: str, folder: Path, month: Month, **settings: str) -> None:
+def load(dsn: str, folder: Path, month: Month) -> None:
     """A load that nobody disturbs."""
-    with Load(dsn, folder, month, **settings) as command:
+    with Load(dsn, folder, month) as command:
         code, said = command.end()
     assert (code, said) == (0, ""), said
 

@@ -77,7 +77,7 @@ def test_a_reader_who_never_ends_is_named_and_nothing_changes(
     dsn = start(FIRST)
     with session(dsn) as slow:
         slow.execute("SELECT count(*) FROM discogs.artist_urls")
-        with Load(dsn, prepared.folder, FIRST, DISCOGS_SWAP_SECONDS="1") as command:
+        with Load(dsn, prepared.folder, FIRST, swap_seconds=1) as command:
             code, said = command.end()
         assert code == 1
         assert "The tables of artists could not be swapped in within 1 seconds" in said
@@ -149,7 +149,7 @@ def test_an_older_snapshot_that_never_ends_is_named(prepared: Prepared, start: S
         old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         old.execute("SELECT txid_current_snapshot()")
         pid = old.info.backend_pid
-        with Load(dsn, prepared.folder, FIRST, DISCOGS_SWAP_SECONDS="1") as command:
+        with Load(dsn, prepared.folder, FIRST, swap_seconds=1) as command:
             code, said = command.end()
     assert code == 1
     assert f"server process {pid} (somebody, user " in said

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Between two looks whether another month is still being processed: not often, and not so soon that
 # Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
+_VERIFY_ATTEMPTS = 3
 _TURN_SECONDS = (10.0, 60.0)
 
 
@@ -98,7 +99,7 @@ class ChecksumOperator(_FileOperator):
         context["discogs_entity"] = str(wanted.entity)  # type: ignore[typeddict-unknown-key]
         with self.dumps.source(self.settings) as source:
             checksum = self.life(context).verify(
-                source, self.storage, wanted, attempts=self.settings.verify_attempts
+                source, self.storage, wanted, attempts=_VERIFY_ATTEMPTS
             )
         return checksum.as_dict() if checksum is not None else None
 

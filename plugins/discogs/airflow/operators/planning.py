@@ -8,6 +8,7 @@ from airflow.sdk import SkipMixin
 
 from discogs.airflow.operators.base import DiscogsOperator
 from discogs.airflow.operators.links import DumpListingLink
+from discogs.settings import without_effect
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,6 +46,8 @@ class ResolveMonthOperator(DiscogsOperator):
             allow_shrink=params.get("allow_shrink", False),
             force=params.get("force", False),
         )
+        for line in without_effect():
+            self.log.warning("%s", line)
         self.log.info("This run loads %s", plan)
         return plan.as_dict()
 

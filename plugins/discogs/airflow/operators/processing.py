@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from discogs.progress import Progress
 
 
+#: Between two lines of progress in a log.
+_PROGRESS_SECONDS = 5.0
+
+
 class _EntityOperator(DiscogsOperator):
     """A step of one entity.
 
@@ -78,10 +82,10 @@ class StageOperator(_EntityOperator):
         metrics.staged(self.entity, result)
 
     def _tell(self) -> Callable[[Progress], None]:
-        """Logs progress, not more often than DISCOGS_PROGRESS_SECONDS."""
+        """Logs progress, not more often than every few seconds."""
         from discogs.progress import Ticker
 
-        ticker = Ticker(self.settings.progress_seconds)
+        ticker = Ticker(_PROGRESS_SECONDS)
 
         def tell(progress: Progress) -> None:
             if ticker.due():

@@ -1,0 +1,18 @@
+"""``python -m discogs`` with small blocks and COPYs, so that a small dump goes the way of a large
+one: run as a script, with a first argument for how long a first load waits for readers."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from discogs.cli.main import main
+from discogs.load import folder
+from discogs.load.stage import Sizes
+
+if __name__ == "__main__":
+    swap_seconds, *arguments = sys.argv[1:]
+    sizes = Sizes(block=64 * 1024, flush=256 * 1024)
+    folder.stage = functools.partial(folder.stage, sizes=sizes)  # type: ignore[attr-defined]
+    folder.merge = functools.partial(folder.merge, swap_seconds=float(swap_seconds))  # type: ignore[attr-defined]
+    sys.exit(main(arguments))
