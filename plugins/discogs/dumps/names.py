@@ -13,7 +13,7 @@ from discogs.schema.entities import Entity, Month
 
 _NAME = re.compile(
     r"discogs_([0-9]{4})([0-9]{2})([0-9]{2})_"
-    r"(?:(labels|artists|masters|releases)\.xml\.gz|CHECKSUM\.txt)"
+    rf"(?:({'|'.join(map(str, Entity))})\.xml\.gz|CHECKSUM\.txt)"
 )
 
 

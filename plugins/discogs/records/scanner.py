@@ -16,7 +16,8 @@ from discogs.records.lxml_parser import parse_record, parsed_so_far
 from discogs.records.splitter import Chunk
 from discogs.records.unclosed import Unclosed
 from discogs.schema.entities import Entity
-from discogs.schema.mapping import MAPPING_VERSION, MAPPINGS
+from discogs.schema.mapping import MAPPINGS
+from discogs.schema.seed import fingerprint_seed
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Scanner:
         self.entity = entity
         self.shard = shard
         self.shards = shards
+        self._seed = fingerprint_seed(MAPPINGS[entity])
         self._unclosed = Unclosed(entity)
         tag = re.escape(entity.record.encode())
         self._opens = re.compile(rb"<%b(?=[\s/>])" % tag)
@@ -106,13 +108,13 @@ class Scanner:
         if self.shards > 1:
             mine &= numbers % self.shards == self.shard
         chosen = np.flatnonzero(mine)
-        view, digest = memoryview(data), xxhash.xxh3_64_intdigest
+        view, digest, seed = memoryview(data), xxhash.xxh3_64_intdigest, self._seed
         first, last = (
             np.array(starts, dtype=np.int64)[chosen],
             np.array(ends, dtype=np.int64)[chosen],
         )
         prints = [
-            digest(view[start:end], MAPPING_VERSION)
+            digest(view[start:end], seed)
             for start, end in zip(first.tolist(), last.tolist(), strict=True)
         ]
         return Scanned(
@@ -133,7 +135,7 @@ class Scanner:
             whole before. Records of other shards are all looked into, since what follows them
             may be this shard's.
         """
-        if self.entity is Entity.LABELS:
+        if MAPPINGS[self.entity].record_nests:
             return None  # Their depth is counted, so the cutter has seen it.
         cut = scanned.cut
         places: list[int] | None = None

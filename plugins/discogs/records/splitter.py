@@ -139,7 +139,7 @@ class _Splitter:
         self.tags = re.compile(
             rb"<" + tag + rb"(?=[\s/>])(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>|</" + tag + rb"\s*>"
         )
-        self.nests = entity is Entity.LABELS
+        self.nests = MAPPINGS[entity].record_nests
         # A record's own children tell it from a label in sublabels, which holds but a text.
         self.next_line = re.compile(
             rb"\n<" + tag + (rb">\s*<[^/]" if self.nests else rb"(?=[\s/>])")

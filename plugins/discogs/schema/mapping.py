@@ -1,8 +1,9 @@
 """The one place that names the fields of the dump.
 
-Both parsers, the COPY column lists, the merge and the data dictionary are driven by these
-declarations; a new field is one line here and one migration. The shapes are those of the
-dumps of 2018 to 2026: a field that an era lacks is NULL.
+Both parsers, the COPY column lists, the merge and the fingerprints' seed are driven by these
+declarations; a new field is one line here and one migration, and the next month fills it for
+every record. The shapes are those of the dumps of 2018 to 2026: a field that an era lacks is
+NULL.
 """
 
 from __future__ import annotations
@@ -11,10 +12,6 @@ from discogs.schema.entities import Entity
 from discogs.schema.model import Derived, EntityMapping, Field, Rows
 from discogs.schema.tables import Column, EntityTables, Type
 from discogs.schema.values import parse_duration, parse_released
-
-#: Seeds every fingerprint: raise it when a change makes the same bytes give other rows, so
-#: that the next month reads every record anew.
-MAPPING_VERSION = 1
 
 
 def _text(column: str, path: str | None = None) -> Field:

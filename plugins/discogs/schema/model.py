@@ -19,6 +19,9 @@ class Derived:
 
     columns: tuple[Column, ...]
     parse: Callable[[str], tuple[int | None, ...]]
+    #: Raise it when ``parse`` gives other values for the same text: the next month then reads
+    #: every record of the entities that use it.
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ class EntityMapping:
         return Table(str(self.entity), (*columns, FINGERPRINT, DUMP_MONTH), ("id",))
 
     @property
+    def record_nests(self) -> bool:
+        """Whether an element named like the record stands inside records too, as do labels."""
+        paths = [self.id_path, *(field.path for field in self.fields), *_row_paths(self.rows)]
+        return any(self.entity.record in path.split("/") for path in paths)
+
+    @property
     def parent_column(self) -> str:
         """The column of the child tables that holds the record's id."""
         return f"{self.entity.record}_id"
@@ -103,6 +112,12 @@ class EntityMapping:
     def children(self) -> Iterator[tuple[Rows, Table]]:
         """Each child table, parents before the rows below them."""
         yield from _children(self.rows, (Column(self.parent_column, Type.INTEGER),))
+
+
+def _row_paths(rows: tuple[Rows, ...]) -> Iterator[str]:
+    for row in rows:
+        yield from (row.path, row.nests or "", *(field.path for field in row.fields))
+        yield from _row_paths(row.rows)
 
 
 def _children(rows: tuple[Rows, ...], above: tuple[Column, ...]) -> Iterator[tuple[Rows, Table]]:
