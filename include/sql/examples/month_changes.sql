@@ -1,6 +1,7 @@
--- What a month changed, by entity and kind; nothing after a first load, which is no change.
+-- What a month changed, by entity and kind of change. A first load writes no changes.
+-- psql -v month=2026-10 -f month_changes.sql
 SELECT entity, change, count(*) AS records, min(id) AS first_id, max(id) AS last_id
 FROM entity_changes
-WHERE year_month = %(month)s
+WHERE year_month = :'month'
 GROUP BY entity, change
 ORDER BY entity, change
