@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from discogs.settings import Settings, variable
 
@@ -79,6 +83,36 @@ def test_the_image_is_the_airflow_of_the_lock(compose: Any) -> None:
     assert locked is not None
     text = compose["services"]["scheduler"]["build"]["dockerfile_inline"]
     assert f"FROM apache/airflow:{locked[1]}-python" in text
+
+
+def test_the_image_keeps_what_it_has_and_takes_the_rest_from_the_lock(
+    compose: Any, tmp_path: Path
+) -> None:
+    text = compose["services"]["scheduler"]["build"]["dockerfile_inline"].replace("\\\n", " ")
+    copied = re.search(r"^COPY (.*) /tmp/discogs/$", text, re.MULTILINE)
+    run = re.search(r"^RUN (.*)$", text, re.MULTILINE)
+    assert copied is not None
+    assert run is not None
+    (tmp_path / "discogs").mkdir()
+    for name in copied[1].split():
+        shutil.copy(ROOT / name, tmp_path / "discogs")
+
+    # What the build does before it installs.
+    prepare, _, install = run[1].partition(" && pip install ")
+    assert "-c image.txt -c rest.txt" in install
+    subprocess.run(
+        ["sh", "-ec", prepare.replace("cd /tmp ", f"cd {tmp_path} ")],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"},
+        check=True,
+    )
+
+    image, rest = (
+        {Requirement(line).name.lower() for line in (tmp_path / name).read_text().splitlines()}
+        for name in ("image.txt", "rest.txt")
+    )
+    assert {"apache-airflow", "lxml", "jinja2"} <= image
+    assert "redis" in rest
+    assert not image & rest
 
 
 def test_a_setting_in_the_env_file_reaches_every_container(compose: Any) -> None:

@@ -9,8 +9,10 @@ from discogs.errors import PackageIncomplete
 
 
 def folder() -> Path:
-    """``include/sql``, found from the package: ``include/`` lies beside ``plugins/``."""
-    return Path(__file__).resolve().parents[3] / "include" / "sql"
+    """Where the statements are: ``include/sql`` beside ``plugins/``, ``discogs/sql`` in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parents[1] / "include" / "sql"
 
 
 @cache
