@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from discogs.errors import AirflowRefused
+from demo.errors import AirflowRefused
 
 FINAL = frozenset({"success", "failed"})
 

@@ -31,7 +31,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from discogs.errors import EmbeddedServerFailed
+from demo.errors import EmbeddedServerFailed
 
 log = logging.getLogger(__name__)
 

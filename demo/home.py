@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from discogs.errors import LocalAirflowFailed
+from demo.errors import LocalAirflowFailed
 
 PROJECT = Path(__file__).resolve().parents[1]
 

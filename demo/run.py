@@ -11,11 +11,11 @@ from rich.console import Console
 
 from demo import stack as local
 from demo.client import AirflowClient
+from demo.errors import LocalAirflowFailed
 from demo.home import Home
 from demo.progress import RunProgress
 from demo.tables import shown, table_sizes
 from discogs.database.connection import connector
-from discogs.errors import LocalAirflowFailed
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings

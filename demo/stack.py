@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from demo import embedded, processes
 from demo.client import AirflowClient
+from demo.errors import LocalAirflowFailed
 from demo.home import PROJECT, Home
-from discogs.errors import LocalAirflowFailed
 
 DAG_ID = "discogs_monthly"
 USER = "admin"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo import embedded
+from demo.errors import AirflowRefused
 from demo.home import PROJECT
 from demo.stack import airflow_environment
-from discogs.errors import AirflowRefused
 from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from demo import embedded
-from discogs.errors import EmbeddedServerFailed
+from demo.errors import EmbeddedServerFailed
 
 SETTINGS = {"fsync": "off", "application_name": "it's"}
 

@@ -9,8 +9,8 @@ import pytest
 
 from demo import stack
 from demo.__main__ import main
+from demo.errors import LocalAirflowFailed
 from demo.home import PROJECT, Home
-from discogs.errors import LocalAirflowFailed
 
 
 def test_it_lies_in_the_project_unless_told_otherwise(
