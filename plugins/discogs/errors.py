@@ -358,14 +358,3 @@ class AlertNotSent(DiscogsError):
 
     def __init__(self, connection: str, where: str, why: str) -> None:
         super().__init__(f"No alert was sent through connection {connection} ({where}): {why}.")
-
-
-class PoolMissing(DiscogsError):
-    """Tasks of a run are to use a pool that Airflow does not have; it would wait for ever."""
-
-    def __init__(self, pools: str) -> None:
-        super().__init__(
-            f"Airflow has no pool {pools}, so no task of it would ever start. Create it"
-            " (airflow pools set NAME SLOTS DESCRIPTION) or change DISCOGS_POOL, then clear the"
-            " run."
-        )

@@ -221,20 +221,7 @@ class Settings:
     )
 
     # On their way out, with what reads them.
-    task_retries: int = _setting(3, "tries of a task after its first", _whole(0, 100))
-    retry_delay: float = _setting(60.0, "seconds before a task's second try", _SECONDS)
     late_wait_seconds: float = _setting(3600.0, "wait before the alert `late`", _SECONDS)
-    asset_database: str = _setting(
-        "discogs_postgres:5432/discogs", "database in the assets' addresses", _matching(".+", "")
-    )
-    pool: str = _setting("", "pool of the tasks", _matching(".*", ""))
-    queue: str = _setting("", "queue of the tasks", _matching(".*", ""))
-    examples: str = _setting("", "example DAGs", _matching(".*", ""))
-
-    @property
-    def task_options(self) -> dict[str, str]:
-        options = {"pool": self.pool, "queue": self.queue}
-        return {name: value for name, value in options.items() if value}
 
     def __post_init__(self) -> None:
         for item in fields(self):

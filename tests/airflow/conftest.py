@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.airflow.receivers import StatsD, Webhook
+from tests.conftest import PROJECT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, at its import
@@ -32,9 +33,17 @@ if TYPE_CHECKING:
 # Nothing that is lost with the machine matters here.
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DAG_ID = "discogs_monthly"
-POOL = "discogs_tests"
 LOG_SHOWN = 4000  # characters of each log that a failed test shows
 WEBHOOK_SECRET = "T0/B0/verysecret"
+# The project's own DAGs folder, and the example as a user would have it in another.
+BUNDLES = [
+    {
+        "name": name,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(PROJECT / name)},
+    }
+    for name in ("dags", "examples")
+]
 POLICY = Path(__file__).parent / "policy" / "airflow_local_settings.py"
 
 
@@ -187,8 +196,6 @@ def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
         # Longer than a run needs to fail at its first task: it can be cleared before.
         "DISCOGS_LATE_WAIT_SECONDS": "8",
         "DISCOGS_LATE_AFTER_DAYS": "1",
-        "DISCOGS_EXAMPLES": "true",
-        "DISCOGS_POOL": POOL,
     }
 
 
@@ -237,7 +244,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                         {"conn_type": "http", "host": mirror.url}
                     ),
                     "DISCOGS_TEST_FAULTS": str(home.folder / "faults"),
-                    "DISCOGS_TASK_RETRIES": "0",
+                    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
                     "DISCOGS_POLL_SECONDS": "2",
                     "DISCOGS_WORKERS": "2",
                     **_told(webhook, statsd),
@@ -245,8 +252,6 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
             )
             stack = local.start(home, plan)
             client = stack.client()
-            pool = {"name": POOL, "slots": 64, "include_deferred": False}
-            client.call("POST", "pools", json=pool)
             client.pause(DAG_ID, False)
             connect = connector(stack.dsn, "discogs")
             yield RunningAirflow(stack, client, connect, mirror, webhook, statsd)

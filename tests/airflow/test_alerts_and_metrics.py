@@ -1,4 +1,4 @@
-"""Alerts, assets, metrics, links and pools on a running Airflow."""
+"""Alerts, assets, metrics and links on a running Airflow."""
 
 from __future__ import annotations
 
@@ -217,24 +217,3 @@ def test_a_late_dump_is_told_while_its_run_waits_and_when_its_month_is_over(
     text = airflow.webhook.wait(f"Discogs {present} was due by", timeout=60)
     assert "this run has not found its dump" in text
     client.set_run_state(DAG_ID, run_id, "failed")
-
-
-def test_a_pool_that_is_missing_is_told_at_once(airflow_stack: RunningAirflow) -> None:
-    airflow, client = airflow_stack, airflow_stack.client
-    pool = client.call("GET", "pools/discogs_tests")
-    client.call("DELETE", "pools/discogs_tests")
-
-    try:
-        run_id, state = airflow.load(str(MONTH), entities=["labels"])
-
-        states = airflow.states(run_id)
-        assert state == "failed"
-        assert (states["resolve_month"], states["migrate"]) == ("failed", "upstream_failed")
-        assert "Airflow has no pool discogs_tests" in airflow.log(run_id, "resolve_month")
-    finally:
-        body = {key: pool[key] for key in ("name", "slots", "include_deferred")}
-        client.call("POST", "pools", json=body)
-    client.clear(DAG_ID, run_id)
-
-    assert airflow.wait(run_id) == "success"
-    assert airflow.month(str(MONTH)).status is Status.COMPLETED

@@ -15,6 +15,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from discogs.airflow.dag import discogs_dag
 from discogs.airflow.operators.retries import TransientRetryPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,31 +157,18 @@ def test_every_task_is_explained_owned_and_findable(dag: Any) -> None:
     assert dag.tags == {"discogs", "postgres", "monthly"}
 
 
-def test_tasks_need_no_pool_unless_they_are_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pools() -> dict[str, tuple[str, str]]:
-        bag = DagBag(str(ROOT / "dags" / "discogs_monthly.py"), load_op_links=False)
-        tasks = bag.dags["discogs_monthly"].tasks
-        return {task.task_id: (task.pool, task.queue) for task in tasks}
-
-    assert set(pools().values()) == {("default_pool", "default")}
-    monkeypatch.setenv("DISCOGS_POOL", "loads")
-    monkeypatch.setenv("DISCOGS_QUEUE", "big")
-    given = pools()
-    assert {given.pop(task_id) for task_id in ("resolve_month", "record_failure")} == {
-        ("default_pool", "big")
-    }
-    assert set(given.values()) == {("loads", "big")}
+def test_tasks_run_where_airflow_runs_any_task(dag: Any) -> None:
+    assert {(task.pool, task.queue) for task in dag.tasks} == {("default_pool", "default")}
+    given = discogs_dag(default_args={"pool": "loads", "queue": "big", "retries": 7})
+    assert {(task.pool, task.queue) for task in given.tasks} == {("loads", "big")}
+    assert given.get_task("migrate").retries == 7
 
 
-def test_the_example_is_there_only_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def found() -> set[str]:
-        bag = DagBag(str(ROOT / "dags" / "examples"), load_op_links=False)
-        assert bag.import_errors == {}
-        return set(bag.dags)
+def test_the_example_is_a_dag_to_copy() -> None:
+    bag = DagBag(str(ROOT / "examples"), load_op_links=False)
 
-    assert found() == set()
-    monkeypatch.setenv("DISCOGS_EXAMPLES", "true")
-    assert found() == {"discogs_changes"}
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["discogs_changes"]
 
 
 def test_parsing_is_quick_and_imports_nothing_heavy() -> None:

@@ -1,6 +1,6 @@
-"""The assets that a loaded month updates: one an entity, its root table and those below it.
+"""The assets that a loaded month updates, one an entity: its root table and those below it.
 
-A DAG of yours is scheduled on them by ``PartitionedAssetTimetable``; a partition is a month.
+Schedule a DAG of your own on them with ``PartitionedAssetTimetable``; a partition is a month.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from discogs.settings import Settings
 def entity_asset(entity: Entity | str, settings: Settings | None = None) -> Asset:
     """The asset of an entity's tables, such as ``discogs_releases``.
 
-    Its address is the root table's, in the form that Airflow's postgres provider expects:
-    ``postgres://host:port/database/schema/releases``.
+    Its URI, ``postgres://discogs_postgres:5432/discogs/SCHEMA/releases``, is a name and no address:
+    a DAG file has to know it without opening a connection, and it must not change when the
+    database moves. The host is the connection's id; Airflow's postgres provider requires a host, a
+    database, a schema and a table.
     """
     settings = settings if settings is not None else Settings.from_environment()
     return Asset(
         name=f"discogs_{entity}",
-        uri=f"postgres://{settings.asset_database}/{settings.schema}/{entity}",
+        uri=f"postgres://discogs_postgres:5432/discogs/{settings.schema}/{entity}",
         group="discogs",
     )
 

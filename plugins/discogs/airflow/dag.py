@@ -22,6 +22,7 @@ A failed task can be cleared at any time: every step finds what is done already.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import DAG, TaskGroup
@@ -55,13 +56,22 @@ from discogs.schema.entities import Entity
 from discogs.settings import Settings
 
 ENTITIES = [str(entity) for entity in Entity]
-DEFAULT_POOL = "default_pool"  # of the tasks that must run also when another pool is missing
+# For faults that may pass; others are not tried again, see TransientRetryPolicy.
+RETRIES = {
+    "retries": 3,
+    "retry_delay": dt.timedelta(minutes=1),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": dt.timedelta(hours=1),
+    "retry_policy": TransientRetryPolicy(),
+}
 
 
-def discogs_dag() -> DAG:
+def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
     """The DAG ``discogs_monthly``, with the settings of the environment.
 
     Call it at the top level of a file in the DAGs folder.
+
+    :param default_args: of its tasks, such as a pool, a queue or ``retries``.
     """
     settings = Settings.from_environment()
     with DAG(
@@ -76,19 +86,15 @@ def discogs_dag() -> DAG:
         tags=["discogs", "postgres", "monthly"],
         default_args={
             "owner": "discogs",
-            "retries": settings.task_retries,
-            "retry_delay": dt.timedelta(seconds=settings.retry_delay),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": dt.timedelta(hours=1),
-            "retry_policy": TransientRetryPolicy(),
             "on_failure_callback": task_failed,
-            **settings.task_options,
+            **RETRIES,
+            **(default_args or {}),
         },
         on_failure_callback=[run_failed, *notifications.on_failure(settings)],
         on_success_callback=notifications.on_success(settings),
         deadline=notifications.on_late(settings),
     ) as dag:
-        resolve_month = ResolveMonthOperator(task_id="resolve_month", pool=DEFAULT_POOL)
+        resolve_month = ResolveMonthOperator(task_id="resolve_month")
         plan = resolve_month.output
         migrate = MigrateOperator(task_id="migrate")
         month_pending = MonthPendingOperator(task_id="month_pending", plan=plan)
@@ -139,7 +145,6 @@ def discogs_dag() -> DAG:
             plan=plan,
             trigger_rule="one_failed",
             retries=0,
-            pool=DEFAULT_POOL,
         )
         [migrate, month_pending, wait_for_dump, fetch_checksums, download, checksum, ready] >> (
             record_failure

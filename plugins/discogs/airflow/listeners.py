@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 DAG_ID = "discogs_monthly"
-#: The entry of a run's conf by which the run hears that Airflow lacks a pool of its tasks.
-MISSING_POOL = "missing_pool"
 
 log = logging.getLogger(__name__)
 
@@ -37,37 +35,6 @@ def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """A month that a run marked as done leaves behind is completed only if all is merged."""
     if dag_run.dag_id == DAG_ID:
         _in_background(_succeeded, _Ended(dag_run, msg))
-
-
-@hookimpl
-def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A pool that does not exist is told to the run, whose first task fails with it.
-
-    Otherwise the tasks would wait for ever, with a mere warning of the scheduler. A task cannot
-    ask for itself, since tasks do not see Airflow's database; the scheduler, which calls this,
-    does.
-    """
-    if dag_run.dag_id != DAG_ID:
-        return
-    missing = _missing_pools(dag_run)
-    conf = {key: value for key, value in (dag_run.conf or {}).items() if key != MISSING_POOL}
-    if missing:
-        conf[MISSING_POOL] = ", ".join(missing)
-    if conf != (dag_run.conf or {}):
-        dag_run.conf = conf
-
-
-def _missing_pools(dag_run: DagRun) -> list[str]:
-    from airflow.models.pool import Pool
-    from sqlalchemy import select
-    from sqlalchemy.orm import object_session
-
-    used = {task.pool for task in dag_run.get_dag().tasks}
-    session = object_session(dag_run)
-    if session is None:
-        return []
-    there = set(session.scalars(select(Pool.pool).where(Pool.pool.in_(used))))
-    return sorted(used - there)
 
 
 class _Ended:

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-#: How long a run waits for its dump: below a day, so that the next day's run finds it ended.
-WAIT_SECONDS = 20 * 3600.0
-
-
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until a month's CHECKSUM, which Discogs publishes last, and its files are listed.
 
@@ -35,7 +31,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
-    :param wait: how long in all; by default 20 hours.
+    :param wait: how long in all; below a day, so that the next day's run is not held up.
     """
 
     operator_extra_links = (DumpListingLink(),)
@@ -49,7 +45,7 @@ class DumpAvailableSensor(BaseSensorOperator):
         plan: Any,
         dumps_conn_id: str = "discogs_dumps",
         poll_interval: dt.timedelta | None = None,
-        wait: dt.timedelta | None = None,
+        wait: dt.timedelta = dt.timedelta(hours=20),
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"soft_fail": True, **kwargs})
@@ -71,7 +67,8 @@ class DumpAvailableSensor(BaseSensorOperator):
                 raise
             if isinstance(error, (DumpNotPublished, DumpIncomplete)):
                 self._refuse_old(plan.month, error)
-            poll = self._seconds(self.poll_interval, settings.poll_seconds)
+            given = self.poll_interval
+            poll = given.total_seconds() if given is not None else settings.poll_seconds
             self.log.info("%s Waiting in the triggerer.", error)
             self.defer(
                 trigger=DumpAvailableTrigger(
@@ -82,7 +79,7 @@ class DumpAvailableSensor(BaseSensorOperator):
                     first_wait=wait_after(error, poll),
                 ),
                 method_name="resume",
-                timeout=dt.timedelta(seconds=self._seconds(self.wait, WAIT_SECONDS)),
+                timeout=self.wait,
             )
         self.log.info("The dump of %s is there, of %s.", plan.month, found["dump_date"])
         return found
@@ -96,15 +93,15 @@ class DumpAvailableSensor(BaseSensorOperator):
         return found
 
     def _refuse_old(self, month: Month, error: DiscogsError) -> None:
-        today = dt.datetime.now(dt.timezone.utc).date()
-        if month < Month.of(today):
-            reason = (
-                f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
-                f" once a day until the end of {month.plus(1)}."
-            )
-            self.log.info("%s", reason)  # Airflow's own line says only that it skips
-            raise AirflowSkipException(reason)
+        """Skip the task when the month is over.
 
-    @staticmethod
-    def _seconds(given: dt.timedelta | None, default: float) -> float:
-        return given.total_seconds() if given is not None else default
+        :param error: that the dump is not published, or not whole.
+        """
+        if month >= Month.of(dt.datetime.now(dt.timezone.utc).date()):
+            return
+        reason = (
+            f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
+            f" once a day until the end of {month.plus(1)}."
+        )
+        self.log.info("%s", reason)  # Airflow's own line says only that it skips
+        raise AirflowSkipException(reason)

@@ -8,14 +8,14 @@ _AGAIN = "\n\nMay be cleared at any time: it finds what is done already."
 
 _DOCS = {
     "resolve_month": "Which month the run is for: its partition key, else *Month* in the form, else"
-    " the month it starts in. Fails when two of them differ, and when the tasks' pool is missing.",
+    " the month it starts in. Fails when two of them differ.",
     "migrate": "Brings the tables up to date (`include/sql/migrations`), each migration once, in a"
     " transaction of its own.",
     "month_pending": "Ends the run here when the month is loaded and its CHECKSUM is the one it was"
     " loaded from. Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: trigger it with"
     " *Force* when the cause is gone.",
     "wait_for_dump": "Waits, in the triggerer, for the month's CHECKSUM, which Discogs publishes"
-    " last. Skipped when the time is over (`DISCOGS_WAIT_SECONDS`; the next day's run looks again)"
+    " last. Skipped after 20 hours (the next day's run looks again)"
     " and for a month that was never published.",
     "fetch_checksums": "Takes the month for this run, so that no other works on it, and reads which"
     " files it needs and their SHA-256.",

@@ -23,15 +23,10 @@ class ResolveMonthOperator(DiscogsOperator):
     ui_color = "#f4f1de"
 
     def work(self, context: Context) -> dict[str, Any]:
-        from discogs.airflow.listeners import MISSING_POOL
-        from discogs.errors import PoolMissing
         from discogs.load.options import RunOptions, resolve_month
         from discogs.schema.entities import Entity
 
         params, run = context["params"], context["dag_run"]
-        missing = (run.conf or {}).get(MISSING_POOL)
-        if missing:
-            raise PoolMissing(missing)
         month = resolve_month(
             partition_key=run.partition_key,
             year_month=params.get("year_month"),

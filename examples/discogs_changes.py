@@ -1,0 +1,46 @@
+"""
+### What a month changed
+
+An example of a DAG of your own after `discogs_monthly`: copy this file into your DAGs folder. It
+runs when the four entities of a month are loaded, with the month as its partition key, and counts
+what changed from `entity_changes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, PartitionedAssetTimetable, get_current_context, task
+
+from discogs.airflow.assets import entity_asset
+
+with DAG(
+    dag_id="discogs_changes",
+    description="Lists what a month of Discogs changed",
+    doc_md=__doc__,
+    schedule=PartitionedAssetTimetable(
+        assets=entity_asset("labels")
+        & entity_asset("artists")
+        & entity_asset("masters")
+        & entity_asset("releases")
+    ),
+    catchup=False,
+    tags=["discogs", "example"],
+):
+
+    @task
+    def list_changes() -> list[dict[str, Any]]:
+        """The month's changes, counted; the run's partition key is the month."""
+        from psycopg.rows import dict_row
+
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+        from discogs.database.sql_files import read
+
+        month = get_current_context()["dag_run"].partition_key
+        with DiscogsPostgresHook().connect() as conn, conn.cursor(row_factory=dict_row) as cur:
+            found = cur.execute(read("examples/month_changes.sql"), {"month": month}).fetchall()
+        for row in found:
+            print(month, row)  # noqa: T201 - a task's output is its log
+        return found
+
+    list_changes()
