@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from discogs.database.comments import write_comments
 from discogs.database.connection import Connect, Connection, advisory_lock
 from discogs.database.errors import MigrationError
 from discogs.database.sql_files import folder as sql_folder
@@ -89,6 +90,8 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
         for migration in migrations:
             if migration.version not in done:
                 applied.append(_apply(conn, migration))
+        with conn.transaction():
+            write_comments(conn, schema)
     return applied
 
 

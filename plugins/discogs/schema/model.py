@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -9,8 +10,30 @@ from discogs.schema.entities import Entity
 from discogs.schema.tables import Column, EntityTables, Table, Type
 
 # Written by the load itself; every root table has them.
-FINGERPRINT = Column("fingerprint", Type.BIGINT)
-DUMP_MONTH = Column("dump_month", Type.TEXT)
+FINGERPRINT = Column(
+    "fingerprint",
+    Type.BIGINT,
+    about="64-bit xxh3 of the record's bytes; a record with an equal one is not parsed again",
+)
+DUMP_MONTH = Column("dump_month", Type.TEXT, about="month (YYYY-MM) whose load wrote the row")
+#: Kept by the merge in every root table, beside the columns that COPY fills.
+STATE = (
+    Column(
+        "placeholder",
+        Type.BOOLEAN,
+        about="true for an id that other records refer to and that no loaded dump has a record of",
+    ),
+    Column(
+        "removed_in",
+        Type.TEXT,
+        about="first loaded month (YYYY-MM) whose dump lacks the record; NULL for a live record",
+    ),
+    Column(
+        "last_seen",
+        Type.TEXT,
+        about="last loaded month (YYYY-MM) that has a removed record; NULL for a live record",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +67,15 @@ class Field:
     #: A sibling before the row's element that holds the value where ``path`` does not.
     before: str | None = None
     derived: Derived | None = None
+    #: What the column holds, for its comment in the database.
+    about: str = dataclasses.field(default="", compare=False)
 
     @property
     def output(self) -> tuple[Column, ...]:
         """The columns that this field fills."""
         kind = Type.BIGINT if self.by_name else self.type
         columns = self.derived.columns if self.derived else ()
-        return (Column(self.column, kind, self.references), *columns)
+        return (Column(self.column, kind, self.references, self.about), *columns)
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,8 @@ class Rows:
     nests: str | None = None
     #: The name of this table's ordinal in the keys of the rows below it.
     ordinal: str = "seq"
+    #: What a row is, for the table's comment in the database.
+    about: str = dataclasses.field(default="", compare=False)
 
     @property
     def container(self) -> str:
@@ -86,6 +113,8 @@ class EntityMapping:
     id_path: str
     fields: tuple[Field, ...]
     rows: tuple[Rows, ...]
+    #: What a record is, for the table's comment in the database.
+    about: str = dataclasses.field(default="", compare=False)
 
     @property
     def root(self) -> Table:

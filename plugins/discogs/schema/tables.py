@@ -5,7 +5,7 @@ The tables themselves are declared once, in :mod:`discogs.schema.mapping`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from discogs.schema.entities import Entity
@@ -24,11 +24,16 @@ class Type(str, Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column; ``references`` names the table whose ``id`` it holds, if any."""
+    """One column.
+
+    :param references: the table whose ``id`` it holds, if any.
+    :param about: its meaning, for the comment in the database.
+    """
 
     name: str
     type: Type
     references: str | None = None
+    about: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
