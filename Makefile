@@ -10,7 +10,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-full lint format bench clean
+.PHONY: help setup demo up down test test-full lint format docs bench clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ lint: $(STAMP) ## Check style and types
 format: $(STAMP) ## Bring the code into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## Write the generated parts of the documentation
+	$(RUN) -m docs.generate
 
 bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1)
 	$(RUN) -m benchmarks --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(GROWTH),--growth)

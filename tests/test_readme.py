@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
-from benchmarks.readme import section
 from discogs.schema.mapping import TABLES
-from discogs.settings import Settings, variable
+from docs.generate import stale
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 
 
-def settings_table() -> str:
-    """The table between the README's marks; copy it there when a setting changes."""
-    rows = ["| variable | default | what it does |", "|---|---|---|"]
-    for field in fields(Settings):
-        shown = str(field.metadata["shown"]).replace("`", "")
-        default = f"`{shown}`" if shown and " " not in shown else shown
-        rows.append(f"| `{variable(field.name)}` | {default} | {field.metadata['about']} |")
-    return "\n".join(rows)
-
-
-def test_the_table_of_settings_is_the_settings() -> None:
-    found = re.search(
-        r"<!-- settings -->\n(.*?)\n<!-- /settings -->", README.read_text(), re.DOTALL
-    )
-    assert found is not None
-    assert found[1] == settings_table()
-
-
-def test_the_figures_of_speed_are_those_that_were_measured() -> None:
-    """``python -m benchmarks.readme`` prints what belongs there."""
-    found = re.search(
-        r"<!-- benchmark -->\n(.*?)\n<!-- /benchmark -->", README.read_text(), re.DOTALL
-    )
-    assert found is not None
-    assert found[1] == section()
+def test_the_generated_parts_of_the_documentation_are_up_to_date() -> None:
+    assert stale() == [], "run `make docs`"
 
 
 def test_every_table_of_the_catalogue_is_named() -> None:

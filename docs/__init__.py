@@ -1,0 +1,1 @@
+"""The documentation; :mod:`docs.generate` writes the parts that are computed from the code."""

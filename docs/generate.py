@@ -1,0 +1,105 @@
+"""Write the parts of the documentation that are computed: ``python -m docs.generate``.
+
+A part stands between ``<!-- name -->`` and ``<!-- /name -->`` of a Markdown file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import groupby
+from pathlib import Path
+
+from benchmarks import readme as benchmark
+from discogs.schema import dictionary
+from discogs.schema.dictionary import DescribedTable
+from discogs.settings import Settings, variable
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def settings() -> str:
+    """The table of settings."""
+    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    for field in fields(Settings):
+        shown = str(field.metadata["shown"]).replace("`", "")
+        default = f"`{shown}`" if shown and " " not in shown else shown
+        rows.append(f"| `{variable(field.name)}` | {default} | {field.metadata['about']} |")
+    return "\n".join(rows)
+
+
+def tables() -> str:
+    """A section for each entity, with a table for each of its tables."""
+    parts = []
+    for entity, group in groupby(dictionary.tables(), key=lambda table: table.entity):
+        parts.append(f"## {str(entity).capitalize() if entity else 'Names'}")
+        parts += [_table(table) for table in group]
+    return "\n\n".join(parts)
+
+
+def _table(table: DescribedTable) -> str:
+    about = table.about[0].upper() + table.about[1:]
+    lines = [f"### `{table.name}`", "", f"{about}."]
+    if table.path is not None:
+        lines[-1] += f" A row is a `{table.path}`."
+    lines += ["", "| column | type | XML path | meaning |", "|---|---|---|---|"]
+    for column in table.columns:
+        name = f"**`{column.name}`**" if column.name in table.key else f"`{column.name}`"
+        place = column.path or ""
+        if table.path is not None:
+            place = place.removeprefix(f"{table.path}/") if place != table.path else "text()"
+        meaning = column.about.replace("|", "\\|")
+        if column.references:
+            meaning += f" → `{column.references}.id`"
+        shown = f"`{place}`" if place else ""
+        lines.append(f"| {name} | {column.type} | {shown} | {meaning} |")
+    return "\n".join(lines)
+
+
+def diagram() -> str:
+    """The tables and what they refer to, as a Mermaid diagram."""
+    lines = ["```mermaid", "erDiagram"]
+    for table in dictionary.tables():
+        root = str(table.entity)
+        if table.entity is not None and table.name != root:
+            above = "release_tracks" if "track_seq" in table.key else root
+            lines.append(f"    {above} ||--o{{ {table.name} : has")
+        targets = dict.fromkeys(c.references for c in table.columns if c.references)
+        lines += [f"    {target} |o--o{{ {table.name} : in" for target in targets]
+    return "\n".join([*lines, "```"])
+
+
+#: File and name of each part, with what computes it.
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "settings"): settings,
+    ("README.md", "benchmark"): benchmark.section,
+    ("docs/tables.md", "tables"): tables,
+    ("docs/tables.md", "diagram"): diagram,
+}
+
+
+def generated(name: str) -> str:
+    """A file's text with its parts as they should be."""
+    text = (ROOT / name).read_text()
+    for (file, part), compute in PARTS.items():
+        if file != name:
+            continue
+        begin, end = f"<!-- {part} -->\n", f"\n<!-- /{part} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{name} has no part {part}: write {begin.strip()} … {end.strip()}")
+        text = before + begin + compute() + end + after
+    return text
+
+
+def stale() -> list[str]:
+    """The files whose parts are not what they should be."""
+    names = dict.fromkeys(file for file, _ in PARTS)
+    return [name for name in names if (ROOT / name).read_text() != generated(name)]
+
+
+if __name__ == "__main__":
+    for name in stale():
+        (ROOT / name).write_text(generated(name))
+        print(f"written: {name}")
