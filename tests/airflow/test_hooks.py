@@ -103,7 +103,6 @@ def test_an_unknown_layout_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_test_button_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DISCOGS_DOWNLOAD_ATTEMPTS", "1")
     connect_to(monkeypatch, "discogs_dumps", conn_type="http", host="http://127.0.0.1:1")
 
     passed, message = DiscogsDumpsHook().test_connection()

@@ -11,7 +11,7 @@ from airflow.sdk import RetryAction
 from discogs.airflow.operators.base import TaskStopped
 from discogs.airflow.operators.retries import TransientRetryPolicy
 from discogs.database.errors import DatabaseUnavailable
-from discogs.errors import ChecksumMismatch, RateLimited
+from discogs.dumps.errors import ChecksumMismatch, RateLimited
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from discogs.airflow.sensors import DumpAvailableSensor
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
-from discogs.errors import RateLimited, RequestRefused, SourceError, TransferFailed
+from discogs.dumps.errors import RateLimited, RequestRefused, SourceError, TransferFailed
 from discogs.load.options import RunOptions
 from discogs.sample import faults
 from discogs.sample.generator import write_months
@@ -33,7 +33,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    monkeypatch.setenv("DISCOGS_DOWNLOAD_ATTEMPTS", "1")
     with Mirror(folder) as mirror:
         connection = json.dumps({"conn_type": "http", "host": mirror.url})
         monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", connection)

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from discogs.dumps.limits import Limits
 from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import Layout
-from discogs.dumps.source import DumpSource, make_session
+from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror
@@ -25,13 +24,10 @@ JULY = Month(2026, 7)
 QUICK = Limits(
     connect=2,
     read=0.4,
-    transfer=20,
     attempts=5,
     backoff=0.01,
     max_backoff=0.02,
     max_retry_after=1,
-    progress=0.05,
-    margin=0,
 )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from discogs.dumps.checksums import parse
-from discogs.errors import ChecksumFileInvalid
+from discogs.dumps.errors import ChecksumFileInvalid
 
 A, B = "a" * 64, "b" * 64
 LABELS, ARTISTS = "discogs_20260701_labels.xml.gz", "discogs_20260701_artists.xml.gz"

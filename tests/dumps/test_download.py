@@ -12,29 +12,31 @@ from pathlib import Path
 import pytest
 
 from discogs.dumps.download import DownloadReport, download
-from discogs.dumps.storage import DumpStorage
-from discogs.errors import (
+from discogs.dumps.errors import (
     ChecksumMismatch,
     DiskFull,
     DownloadUnderWay,
+    DumpIncomplete,
     NotAGzipFile,
     RateLimited,
-    RedirectRefused,
     RequestRefused,
+    SourceError,
     TransferFailed,
 )
+from discogs.dumps.storage import DumpStorage
 from discogs.progress import Progress
 from discogs.sample import faults
 from discogs.sample.faults import Fault
 from discogs.sample.mirror import Mirror
-from tests.dumps.conftest import QUICK, MonthNeighbours, Open, left
+from tests.dumps.conftest import MonthNeighbours, Open, left
 
 LABELS = "labels"
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
 
 
 def fetch(place: MonthNeighbours, storage: DumpStorage, **options: object) -> DownloadReport:
-    return download(place.source, place.file, storage, place.digest, **options)  # type: ignore[arg-type]
+    given = {"progress_seconds": 0.05, **options}
+    return download(place.source, place.file, storage, place.digest, **given)  # type: ignore[arg-type]
 
 
 def whole(place: MonthNeighbours, storage: DumpStorage) -> bool:
@@ -178,19 +180,18 @@ def test_without_a_length_a_cut_is_told_by_the_digest(place: Open, storage: Dump
     assert whole(at, storage)
 
 
-def test_a_body_that_drips_meets_the_time_limit(place: Open, storage: DumpStorage) -> None:
-    limits = dataclasses.replace(QUICK, transfer=0.5)
-    at = place("s3", [faults.slow(1000, chunk=50).on(LABELS).repeated(None)], limits)
+def test_a_body_that_drips_is_as_good_as_stalled(place: Open, storage: DumpStorage) -> None:
+    at = place("s3", [faults.slow(1000, chunk=50).on(LABELS).repeated(None)])
     started = time.monotonic()
-    with pytest.raises(TransferFailed, match="time limit"):
+    with pytest.raises(TransferFailed, match=r"5 attempts.*no more than [0-9]+ bytes came"):
         fetch(at, storage)
-    assert time.monotonic() - started < 2
-    assert at.asked == 1
+    assert time.monotonic() - started < 4
+    assert at.asked == 5
     assert not storage.exists(at.name)
 
 
 def test_a_slow_body_reports_its_progress(place: Open, storage: DumpStorage) -> None:
-    at = place("s3", [faults.slow(200_000, chunk=1000).on(LABELS)])
+    at = place("s3", [faults.slow(100_000, chunk=1000).on(LABELS)])
     seen: list[Progress] = []
     fetch(at, storage, on_progress=seen.append)
     assert whole(at, storage)
@@ -249,9 +250,9 @@ FINAL = [
     (faults.content(b"PK\x03\x04" * 999), NotAGzipFile, "is not a gzip file"),
     (faults.corrupt(0), NotAGzipFile, "is not a gzip file"),
     (faults.status(403), RequestRefused, "answered 403"),
-    (faults.status(404), RequestRefused, "answered 404"),
+    (faults.status(404), DumpIncomplete, "labels.xml.gz not published"),
     (faults.status(204), RequestRefused, "answered 204"),
-    (faults.redirect_loop(), RedirectRefused, "more than 5 times"),
+    (faults.redirect_loop(), SourceError, "more than 5 times"),
 ]
 
 
@@ -270,7 +271,7 @@ def test_what_another_attempt_cannot_mend_is_told_at_once(
     at = place(layout, [fault.on(LABELS)])
     with pytest.raises(error, match=told):
         fetch(at, storage)
-    assert at.asked == (6 if error is RedirectRefused else 1)
+    assert at.asked == (6 if error is SourceError else 1)
     assert left(storage) == []
 
 
@@ -279,23 +280,15 @@ def test_what_is_always_corrupted_names_both_digests(
     place: Open, storage: DumpStorage, layout: str
 ) -> None:
     at = place(layout, [faults.corrupt(100).on(LABELS).repeated(None)])
-    met: list[ChecksumMismatch] = []
     with pytest.raises(ChecksumMismatch) as caught:
-        fetch(at, storage, on_mismatch=met.append)
+        fetch(at, storage)
     wrong = bytearray(at.data)
     wrong[100] ^= 0xFF
     assert caught.value.expected == at.digest
     assert caught.value.actual == hashlib.sha256(wrong).hexdigest()
     assert not caught.value.transient
-    assert (at.asked, len(met)) == (3, 3)
+    assert at.asked == 3
     assert left(storage) == []
-
-
-def test_mismatches_do_not_outnumber_the_attempts(place: Open, storage: DumpStorage) -> None:
-    at = place(faults=[faults.corrupt(100).on(LABELS).repeated(None)])
-    with pytest.raises(ChecksumMismatch):
-        fetch(at, storage, mismatches=99)
-    assert at.asked == 5
 
 
 def test_a_length_other_than_the_listing_says_is_tried_again(
@@ -394,17 +387,18 @@ def test_a_reupload_that_overtakes_the_transfer_is_fetched_again(
 
 
 def test_damage_is_not_taken_for_a_reupload(place: Open, storage: DumpStorage) -> None:
-    at = place("s3", [faults.corrupt(100).on(LABELS)])
+    at = place("s3", [faults.corrupt(100).on(LABELS).repeated(None)])
     with pytest.raises(ChecksumMismatch):
-        fetch(at, storage, current=lambda: at.digest, mismatches=1)
-    assert at.asked == 1
+        fetch(at, storage, current=lambda: at.digest)
+    assert at.asked == 3
     assert left(storage) == []
 
 
 def test_too_little_room_is_told_before_anything_is_written(
     place: Open, storage: DumpStorage
 ) -> None:
-    at = place(limits=dataclasses.replace(QUICK, margin=1 << 60))
+    at = place()
+    storage.margin = 1 << 60
     with pytest.raises(DiskFull, match="bytes are needed") as caught:
         fetch(at, storage)
     assert "DISCOGS_STORAGE" in str(caught.value)

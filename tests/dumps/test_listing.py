@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import pytest
 
+from discogs.dumps.errors import DumpIncomplete, DumpNotPublished, ListingUnreadable
 from discogs.dumps.listing import DumpSet, Listed, choose, parse
 from discogs.dumps.names import DumpName, Layout
-from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
 from discogs.schema.entities import ENTITIES, Entity, Month
 
 JULY = Month(2026, 7)
@@ -88,13 +89,48 @@ def test_a_month_split_over_two_days_is_put_together() -> None:
     assert [file.name[8:16] for file in found.checksums] == ["20260703", "20260710"]
 
 
+def test_only_what_is_lacking_is_named() -> None:
+    items = [
+        *listed("20260701", "artists", "labels", "CHECKSUM"),
+        *listed("20260711", "releases", "CHECKSUM"),
+    ]
+    with pytest.raises(DumpIncomplete) as caught:
+        chosen(items)
+    assert caught.value.lacking == ("discogs_20260711_masters.xml.gz",)
+
+
+def test_a_marker_speaks_for_files_of_earlier_days() -> None:
+    items = [
+        *listed("20260703", "masters", "releases"),
+        *listed("20260710", "artists", "labels", "CHECKSUM"),
+    ]
+    found = chosen(items)
+    assert [file.name[8:16] for file in found.files] == [
+        "20260710",
+        "20260710",
+        "20260703",
+        "20260703",
+    ]
+    assert [file.name[8:16] for file in found.checksums] == ["20260710"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5)))[::17])
+def test_the_order_of_publication_does_not_matter(order: tuple[int, ...]) -> None:
+    items = whole("20260701")
+    for count in range(5):
+        with pytest.raises(DumpNotPublished):
+            chosen([items[index] for index in order[:count]])
+    assert len(chosen([items[index] for index in order]).files) == 4
+
+
 def test_a_day_without_a_marker_is_no_part_of_a_split_month() -> None:
     items = [
         *listed("20260703", "artists", "labels", "masters", "CHECKSUM"),
         *listed("20260710", "releases"),
     ]
-    with pytest.raises(DumpIncomplete):
+    with pytest.raises(DumpIncomplete) as caught:
         chosen(items)
+    assert caught.value.lacking == ("discogs_20260710_CHECKSUM.txt",)
 
 
 def test_a_set_survives_json() -> None:
@@ -165,5 +201,5 @@ def test_entities_of_a_bucket_are_not_resolved() -> None:
     ],
 )
 def test_what_is_no_listing_is_told(layout: Layout, body: bytes) -> None:
-    with pytest.raises(ListingInvalid, match="listing at u cannot be read"):
+    with pytest.raises(ListingUnreadable, match="listing at u cannot be read"):
         parse(layout, body, "u")

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
+from discogs.dumps.errors import AddressInvalid
 from discogs.dumps.names import DumpName, Layout, checked_base
-from discogs.errors import AddressInvalid
 from discogs.schema.entities import Entity, Month
 
 HOSTILE = [

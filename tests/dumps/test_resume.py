@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from discogs.dumps.download import DownloadReport, download
+from discogs.dumps.errors import DiskFull, DownloadUnderWay
 from discogs.dumps.part import PartFile
 from discogs.dumps.storage import DumpStorage
-from discogs.errors import DiskFull, DownloadUnderWay
 from discogs.sample import faults
 from discogs.sample.mirror import Mirror
 from tests.dumps.conftest import MonthNeighbours, Open, left
@@ -32,9 +32,8 @@ CODE = r"""
 import json, re, resource, signal, sys
 from pathlib import Path
 from discogs.dumps.download import download
-from discogs.dumps.limits import Limits
 from discogs.dumps.listing import DumpFile
-from discogs.dumps.source import DumpSource, make_session
+from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
 from discogs.errors import DiscogsError
@@ -45,7 +44,7 @@ if int(room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), int(room)))
 storage = DumpStorage(root)
 with make_session() as session:
-    source = DumpSource(session, base, layout, Limits(margin=0, backoff=0.01))
+    source = DumpSource(session, base, layout, Limits(backoff=0.01))
     try:
         report = download(source, DumpFile(name, url), storage, expected).as_dict()
         verify(storage, name, expected)
@@ -247,10 +246,10 @@ def test_room_for_a_whole_set_is_checked(storage: DumpStorage) -> None:
     storage.workspace.mkdir()
     free = shutil.disk_usage(storage.workspace).free
     with pytest.raises(DiskFull):
-        storage.require_space_for([(name, free), (other, free)], margin=0)
+        storage.require_space_for([(name, free), (other, free)])
     # What is there already needs no room, and what is unknown counts as nothing.
     (storage.workspace / name).write_bytes(b"x")
-    storage.require_space_for([(name, 2 * free), (other, None)], margin=0)
+    storage.require_space_for([(name, 2 * free), (other, None)])
 
 
 def _peak(tmp_path: Path, size: int) -> int:

@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from discogs.dumps.source import DumpSource
-from discogs.errors import (
+from discogs.dumps.errors import (
+    AddressInvalid,
+    BrowserCheck,
     ChecksumFileInvalid,
     DumpIncomplete,
     DumpNotPublished,
+    ListingUnreadable,
     RateLimited,
     RequestRefused,
+    SourceError,
     TransferFailed,
 )
+from discogs.dumps.source import DumpSource
 from discogs.sample import faults
 from discogs.schema.entities import Entity, Month
 from tests.dumps.conftest import JULY, QUICK, Open, write_dump
@@ -108,16 +113,78 @@ def test_without_a_listing_the_1st_is_asked_directly(
     found = at.source.find(JULY)
     assert found.dump_date == dt.date(2026, 7, 1)
     assert len(found.files) == 4
-    assert [request.target.rpartition("_")[2] for request in at.mirror.seen][1:] == ["CHECKSUM.txt"]
-    with pytest.raises(DumpNotPublished, match="no listing can be read"):
-        at.source.find(Month(2026, 8))
+    assert [request.target.rpartition("_")[2] for request in at.mirror.seen][1:] == [
+        "CHECKSUM.txt",
+        "labels.xml.gz",
+        "artists.xml.gz",
+        "masters.xml.gz",
+        "releases.xml.gz",
+    ]
 
 
-def test_a_bucket_that_refuses_everything_has_nothing_published(place: Open) -> None:
-    at = place("s3", [faults.status(403).repeated(None)])
-    with pytest.raises(DumpNotPublished, match="answers 403"):
+# What the listing is answered with, what the CHECKSUM, and what that means.
+NEITHER = [
+    (faults.status(403), faults.status(404), DumpNotPublished, "its listing is refused"),
+    (faults.status(403), faults.status(403), RequestRefused, "network is barred"),
+    (faults.status(403), faults.html(), RequestRefused, "network is barred"),
+    (faults.status(403), faults.status(401), RequestRefused, "answered 401.*login"),
+    (faults.status(404), faults.status(404), AddressInvalid, "neither a listing nor"),
+    (faults.status(404), faults.status(403), AddressInvalid, "neither a listing nor"),
+    (faults.status(404), faults.html(), AddressInvalid, "neither a listing nor"),
+    (faults.html(), faults.status(404), AddressInvalid, "neither a listing nor"),
+    (faults.html(), faults.html(), ListingUnreadable, "cannot be read"),
+    (faults.html(b"Checking your browser"), faults.html(), BrowserCheck, "check for a browser"),
+    (faults.html(b"Just a moment"), faults.status(404), BrowserCheck, "check for a browser"),
+]
+
+
+@LAYOUTS
+@pytest.mark.parametrize(("first", "second", "error", "said"), NEITHER)
+def test_what_it_means_that_neither_can_be_read(
+    place: Open,
+    layout: str,
+    first: faults.Fault,
+    second: faults.Fault,
+    error: type[SourceError],
+    said: str,
+) -> None:
+    at = place(layout, [first.on(LISTING).repeated(None), second.on("CHECKSUM").repeated(None)])
+    with pytest.raises(error, match=said) as caught:
         at.source.find(JULY)
+    assert type(caught.value) is error
+    assert caught.value.transient == (error is DumpNotPublished)
     assert len(at.mirror.seen) == 2
+
+
+def test_a_login_that_is_refused_ends_at_once(place: Open) -> None:
+    at = place("s3", [faults.status(401).repeated(None)])
+    with pytest.raises(RequestRefused, match="asks for a login"):
+        at.source.find(JULY)
+    assert len(at.mirror.seen) == 1
+
+
+@LAYOUTS
+def test_a_listing_without_one_link_has_nothing_published(
+    place: Open, folder: Path, layout: str
+) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    at = place(layout)
+    with pytest.raises(DumpNotPublished, match="the listing has none of its files"):
+        at.source.find(JULY)
+    assert len(at.mirror.seen) == 1
+
+
+def test_a_file_that_only_the_checksum_has_is_not_published(place: Open, folder: Path) -> None:
+    (folder / "discogs_20260701_releases.xml.gz").unlink()
+    for at in (place("s3"), place("data.discogs.com")):
+        with pytest.raises(DumpIncomplete) as caught:
+            at.source.find(JULY)
+        assert caught.value.lacking == ("discogs_20260701_releases.xml.gz",)
+        at.mirror.add(faults.status(403).on(LISTING))
+        with pytest.raises(DumpIncomplete) as caught:
+            at.source.find(JULY)
+        assert caught.value.lacking == ("discogs_20260701_releases.xml.gz",)
 
 
 def test_without_a_listing_the_checksum_file_names_what_there_is(place: Open, folder: Path) -> None:
@@ -136,7 +203,7 @@ def test_without_a_listing_the_checksum_file_names_what_there_is(place: Open, fo
 @LAYOUTS
 def test_a_rate_limit_is_told_and_not_hammered(place: Open, layout: str) -> None:
     at = place(layout, [faults.status(429, retry_after="3574").repeated(None)])
-    with pytest.raises(RateLimited, match="in 3574 s") as caught:
+    with pytest.raises(RateLimited, match=r"in 3574 s \(60 minutes\).*every machine") as caught:
         at.source.find(JULY)
     assert caught.value.retry_after == 3574
     assert caught.value.transient
@@ -252,6 +319,27 @@ def test_a_compressed_listing_is_not_blown_up(place: Open) -> None:
     at = place("data.discogs.com", [faults.content(bomb, Content_Encoding="gzip").on(LISTING)])
     # Read as it is, it is no listing, so that the direct address is asked.
     assert len(at.source.find(JULY).files) == 4
+    assert at.mirror.count("CHECKSUM") == 1
+
+
+@LAYOUTS
+def test_a_split_month_with_one_checksum_file_is_checked_against_that(
+    place: Open, folder: Path, layout: str
+) -> None:
+    write_dump(folder, "20191003", (Entity.MASTERS, Entity.RELEASES))
+    write_dump(folder, "20191010", (Entity.LABELS, Entity.ARTISTS))
+    earlier = folder / "discogs_20191003_CHECKSUM.txt"
+    with (folder / "discogs_20191010_CHECKSUM.txt").open("a") as later:
+        later.write(earlier.read_text())
+    earlier.unlink()
+    at = place(layout)
+    found = at.source.find(Month(2019, 10))
+    assert found.dump_date == dt.date(2019, 10, 10)
+    digests = at.source.checksums(found)
+    assert {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in digests} == (
+        digests
+    )
+    assert {name[8:16] for name in digests} == {"20191003", "20191010"}
     assert at.mirror.count("CHECKSUM") == 1
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from discogs.dumps.download import download
+from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
-from discogs.errors import ChecksumMismatch, DumpFileMissing
 from discogs.sample import faults
 from tests.dumps.conftest import Open
 

@@ -11,16 +11,10 @@ from pathlib import Path
 import pytest
 
 from discogs.database.connection import Connect
-from discogs.dumps.limits import Limits
-from discogs.dumps.source import DumpSource, make_session
+from discogs.dumps.errors import ChecksumMismatch
+from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
-from discogs.errors import (
-    ChecksumMismatch,
-    IllegalTransition,
-    MonthNotReady,
-    MonthTaken,
-    RetryLimitReached,
-)
+from discogs.errors import IllegalTransition, MonthNotReady, MonthTaken, RetryLimitReached
 from discogs.load.options import RunOptions
 from discogs.load.run import MonthRun
 from discogs.sample.generator import write_months
@@ -35,7 +29,7 @@ RUN = RunIdentity("discogs_monthly", "a run")
 OTHER = RunIdentity("discogs_monthly", "another run")
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 PLAN = RunOptions(month=MONTH)
-QUICK = Limits(attempts=2, backoff=0.01, margin=0)
+QUICK = Limits(attempts=2, backoff=0.01)
 
 
 @pytest.fixture(scope="session")

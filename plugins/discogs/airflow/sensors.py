@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
-from discogs.errors import DiscogsError, DumpIncomplete, DumpNotPublished, SourceError
+from discogs.dumps.errors import DumpNotPublished, SourceError
+from discogs.errors import DiscogsError
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 
@@ -56,16 +57,18 @@ class DumpAvailableSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+        from discogs.dumps.transport import ONE_LOOK
         from discogs.load.options import RunOptions
 
         plan, settings = RunOptions.from_dict(self.plan), Settings.from_environment()
         try:
-            with DiscogsDumpsHook(self.dumps_conn_id).source(settings) as source:
+            hook = DiscogsDumpsHook(self.dumps_conn_id)
+            with hook.source(settings, limits=ONE_LOOK) as source:
                 found: dict[str, Any] = source.find(plan.month, plan.entities).as_dict()
         except DiscogsError as error:
             if not error.transient:
                 raise
-            if isinstance(error, (DumpNotPublished, DumpIncomplete)):
+            if isinstance(error, DumpNotPublished):
                 self._refuse_old(plan.month, error)
             given = self.poll_interval
             poll = given.total_seconds() if given is not None else settings.poll_seconds

@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from discogs.errors import DiscogsError, RateLimited
+from discogs.dumps.errors import RateLimited
+from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity, Month
 
 
@@ -73,7 +74,9 @@ class DumpAvailableTrigger(BaseTrigger):
                 return
 
     def _look(self, hook: Any) -> dict[str, Any]:
-        with hook.source() as source:
+        from discogs.dumps.transport import ONE_LOOK
+
+        with hook.source(limits=ONE_LOOK) as source:
             entities = [Entity(name) for name in self.entities]
             found: dict[str, Any] = source.find(Month.parse(self.year_month), entities).as_dict()
             return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 
+from discogs.dumps.errors import ChecksumFileInvalid
 from discogs.dumps.names import DumpName
-from discogs.errors import ChecksumFileInvalid
 
 log = logging.getLogger(__name__)
 

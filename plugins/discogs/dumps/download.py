@@ -7,30 +7,41 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
-
+from discogs.dumps.answers import Broken
 from discogs.dumps.checksums import first_words
-from discogs.dumps.limits import Limits
+from discogs.dumps.errors import (
+    ChecksumMismatch,
+    DumpIncomplete,
+    NotAGzipFile,
+    RateLimited,
+    RequestRefused,
+    TransferFailed,
+)
 from discogs.dumps.listing import DumpFile
+from discogs.dumps.names import DumpName
 from discogs.dumps.part import Origin, PartFile
 from discogs.dumps.source import DumpSource
 from discogs.dumps.storage import DumpStorage
-from discogs.dumps.transport import Broken, Transport
+from discogs.dumps.transport import GZIP, Transport
 from discogs.dumps.verify import digest
-from discogs.errors import (
-    ChecksumMismatch,
-    DiscogsError,
-    NotAGzipFile,
-    RateLimited,
-    TransferFailed,
-)
+from discogs.errors import DiscogsError
 from discogs.progress import OnProgress, Progress, Ticker
+
+if TYPE_CHECKING:
+    from discogs.dumps.curl import Response
 
 log = logging.getLogger(__name__)
 
-_GZIP = b"\x1f\x8b"
+#: Whole files with another digest than the published one until that is an error.
+MISMATCHES = 3
+#: Seconds between two reports of how far a download is.
+PROGRESS_SECONDS = 5.0
+#: Bytes that an attempt must have added for the next one not to count as a repetition.
+FURTHER = 1 << 20
+
+_ABSENT = (404, 410)
 _HEAD = 512
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
@@ -71,9 +82,8 @@ def download(
     expected: str,
     *,
     current: Callable[[], str] | None = None,
-    mismatches: int = 3,
-    on_mismatch: Callable[[ChecksumMismatch], object] | None = None,
     on_progress: OnProgress | None = None,
+    progress_seconds: float = PROGRESS_SECONDS,
 ) -> DownloadReport:
     """Fetch a file into the storage, unless it is there already with the expected digest.
 
@@ -84,11 +94,10 @@ def download(
     :param expected: the published SHA-256, lower-case hexadecimal.
     :param current: asks for the digest that is published now; called when what came has
         another digest than expected, to tell a re-upload from damage.
-    :param mismatches: whole files with another digest than published until that is an error;
-        before, each is deleted and fetched anew.
-    :param on_mismatch: called for each of them, such as to count them.
     :param on_progress: called every few seconds and at the end.
-    :raises ChecksumMismatch: at the last mismatch.
+    :raises ChecksumMismatch: at the last of several mismatches; before, a file that differs is
+        deleted and fetched again.
+    :raises DumpIncomplete: when the server does not have the file yet.
     :raises NotAGzipFile: when something else came, such as a page.
     :raises DiskFull: before or while it is written.
     :raises RateLimited: when the server asks for a longer pause than is waited for here.
@@ -105,13 +114,19 @@ def download(
         log.warning("%s is there with another SHA-256 than published; fetched anew.", file.name)
         storage.delete(file.name)
     with PartFile(storage.workspace, file.name, file.url, expected) as part:
-        transfer = _Transfer(source.transport, file, storage, part, on_progress)
+        transfer = _Transfer(source.transport, file, storage, part, on_progress, progress_seconds)
         try:
-            return transfer.run(expected, current, mismatches, on_mismatch)
+            return transfer.run(expected, current)
         except (RateLimited, TransferFailed):
             if part.size == 0:
                 part.discard()
             raise
+        except RequestRefused as error:
+            part.discard()
+            name = DumpName.parse(file.name)
+            if error.status not in _ABSENT or name is None:
+                raise
+            raise DumpIncomplete(name.month, [file.name]) from error
         except DiscogsError:
             part.discard()
             raise
@@ -127,13 +142,13 @@ class _Transfer:
         storage: DumpStorage,
         part: PartFile,
         on_progress: OnProgress | None,
+        progress_seconds: float,
     ) -> None:
         self.transport = transport
-        self.limits: Limits = transport.limits
         self.file, self.storage, self.part = file, storage, part
         self.on_progress = on_progress
+        self.progress_seconds = progress_seconds
         self.started = time.monotonic()
-        self.deadline = self.started + self.limits.transfer
         self.attempt = 0
         self.transferred = 0
         self.resumed_from = self.kept_from_before = part.size
@@ -143,18 +158,12 @@ class _Transfer:
         """Whether the end of the body may not be the end of the file."""
         self.published = ""
 
-    def run(
-        self,
-        expected: str,
-        current: Callable[[], str] | None,
-        mismatches: int,
-        on_mismatch: Callable[[ChecksumMismatch], object] | None,
-    ) -> DownloadReport:
+    def run(self, expected: str, current: Callable[[], str] | None) -> DownloadReport:
         self.published = expected
-        met = 0
+        mismatches = 0
 
         def attempt() -> None:
-            nonlocal met
+            nonlocal mismatches
             self.attempt += 1
             if not self.part.complete:
                 self._fetch(expected)
@@ -163,10 +172,8 @@ class _Transfer:
             try:
                 self._judge(current)
             except ChecksumMismatch as error:
-                met += 1
-                if on_mismatch is not None:
-                    on_mismatch(error)
-                if met >= mismatches or self.attempt >= self.limits.attempts:
+                mismatches += 1
+                if mismatches >= MISMATCHES:
                     raise
                 raise Broken(f"expected SHA-256 {error.expected}, got {error.actual}") from error
 
@@ -239,6 +246,7 @@ class _Transfer:
                 if part.size > 0:
                     log.info("%s: the server sends it from the beginning.", self.file.name)
                 self._restart(self._origin(response, expected))
+            log.info("%s comes over HTTP/%s.", self.file.name, response.version)
             self._receive(response)
 
     def _distrust(self, reason: str) -> None:
@@ -246,8 +254,8 @@ class _Transfer:
         self._restart()
         raise Broken(reason)
 
-    def _origin(self, response: requests.Response, expected: str) -> Origin:
-        stated = response.headers.get("Content-Length", "")
+    def _origin(self, response: Response, expected: str) -> Origin:
+        stated = response.headers.get("content-length", "")
         length = int(stated) if re.fullmatch("[0-9]{1,18}", stated) else None
         if length is None and self.file.exact:
             length = self.file.size
@@ -259,42 +267,42 @@ class _Transfer:
                 length,
                 self.file.size,
             )
-        etag = response.headers.get("ETag", "")
+        etag = response.headers.get("etag", "")
         # A weak ETag does not promise equal bytes, so it may not stand in If-Range.
         strong = etag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
-        validator = strong or response.headers.get("Last-Modified")
+        validator = strong or response.headers.get("last-modified")
         return Origin(self.file.url, expected, length, validator)
 
-    def _check_range(self, response: requests.Response, *, asked: bool) -> None:
-        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    def _check_range(self, response: Response, *, asked: bool) -> None:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if not asked or match is None or int(match[1]) != self.part.size:
             self._distrust("the server sends another range than asked for")
         elif self.part.origin is not None:
             total = None if match[3] == "*" else int(match[3])
             known = self.part.origin.length
-            etag, before = response.headers.get("ETag"), self.part.origin.validator or ""
+            etag, before = response.headers.get("etag"), self.part.origin.validator or ""
             changed_etag = etag is not None and before.startswith('"') and etag != before
             if (None not in (total, known) and total != known) or changed_etag:
                 self._distrust("the file changed on the server")
 
-    def _receive(self, response: requests.Response) -> None:
+    def _receive(self, response: Response) -> None:
         part = self.part
         total = part.origin.length if part.origin is not None else None
         size = total if total is not None else self.file.size
-        self.storage.require_space(max(0, (size or 0) - part.size), self.limits.margin)
+        self.storage.require_space(max(0, (size or 0) - part.size))
         head = bytearray()
         checked = part.size > 0
         began, begun_at = time.monotonic(), part.size
-        ticker = Ticker(self.limits.progress)
-        for chunk in self.transport.chunks(self.file.url, response, self.deadline):
+        ticker = Ticker(self.progress_seconds)
+        for chunk in response.chunks():
             self.transferred += len(chunk)
             if not checked:
                 # A few bytes at a time may come: judged once there are enough for a message.
                 head += chunk
-                if head[:2] != _GZIP[: len(head)] and len(head) < _HEAD:
+                if head[:2] != GZIP[: len(head)] and len(head) < _HEAD:
                     continue
                 self._check_magic(head)
-                checked, chunk = len(head) >= len(_GZIP), bytes(head)
+                checked, chunk = len(head) >= len(GZIP), bytes(head)
                 if not checked:
                     continue
             if total is not None and part.size + len(chunk) > total:
@@ -311,7 +319,7 @@ class _Transfer:
         self._report(total, begun_at, time.monotonic() - began)
 
     def _check_magic(self, head: bytearray) -> None:
-        if head[:2] != _GZIP[: len(head)] or not head:
+        if head[:2] != GZIP[: len(head)] or not head:
             raise NotAGzipFile(
                 self.file.name, f"the server sent {first_words(bytes(head)) or 'nothing'!r}"
             )

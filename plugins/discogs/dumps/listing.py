@@ -1,10 +1,10 @@
 """What a listing says is there, and which files make the dump of a month.
 
 How a month's set is chosen: the files of one day belong together. A day is complete when its
-CHECKSUM.txt, which Discogs publishes last, and every wanted file are listed. Of several
-complete days of a month the newest counts. When no day is complete, but a month was split
-over several (as 20191003 and 20191010 were), the newest file of each entity counts whose
-day has a CHECKSUM.txt; the dump's date is then the newest of those days.
+CHECKSUM.txt and every wanted file are listed; Discogs lists them in any order. Of several complete
+days of a month the newest counts. When no day is complete, but a month was split over several (as
+20191003 and 20191010 were), the newest file of each entity counts that has a CHECKSUM.txt of its
+own day or of a later one; the dump's date is then the newest of those days.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from discogs.dumps.errors import BrowserCheck, DumpIncomplete, DumpNotPublished, ListingUnreadable
 from discogs.dumps.names import DumpName, Layout
-from discogs.errors import DumpIncomplete, DumpNotPublished, ListingInvalid
 from discogs.schema.entities import ENTITIES, Entity, Month
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ MAX_BYTES = 8 * 1024 * 1024
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(B|KB|MB|GB|TB)\s*$", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+# How far a page is searched, and what is found in those that test for a browser.
+_PAGE = 64 * 1024
+_CHECKS = (b"checking your browser", b"just a moment", b"challenge-platform", b"cf-chl", b"captcha")
 _S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -110,11 +113,20 @@ def parse(layout: Layout, body: bytes, url: str) -> Listing:
     """Read a listing; whatever is not a dump's file is left out.
 
     :param url: for messages.
-    :raises ListingInvalid: when it is not a listing of this layout.
+    :raises ListingUnreadable: when it is not a listing of this layout.
     """
     if len(body) > MAX_BYTES:
-        raise ListingInvalid(url, f"it is longer than {MAX_BYTES} bytes")
+        raise ListingUnreadable(url, f"it is longer than {MAX_BYTES} bytes")
     return _parse_html(body, url) if layout is Layout.DISCOGS else _parse_xml(body, url)
+
+
+def _no_listing(body: bytes, url: str, detail: str) -> ListingUnreadable:
+    text = body[:_PAGE].lower()
+    return (
+        BrowserCheck(url)
+        if any(sign in text for sign in _CHECKS)
+        else ListingUnreadable(url, detail)
+    )
 
 
 class _Rows(html.parser.HTMLParser):
@@ -150,7 +162,7 @@ def _parse_html(body: bytes, url: str) -> Listing:
     rows.feed(body.decode("utf-8", "replace"))
     rows.close()
     if not rows.found:
-        raise ListingInvalid(url, "it is a page without a list")
+        raise _no_listing(body, url, "it is a page without a list")
     files = []
     for link, text in rows.rows:
         try:
@@ -175,9 +187,9 @@ def _parse_xml(body: bytes, url: str) -> Listing:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError:
-        raise ListingInvalid(url, "it is not XML") from None
+        raise _no_listing(body, url, "it is not XML") from None
     if root.tag not in (f"{_S3}ListBucketResult", "ListBucketResult"):
-        raise ListingInvalid(url, f"it holds {str(root.tag)[:80]!r}")
+        raise _no_listing(body, url, f"it holds {str(root.tag)[:80]!r}")
     space = _S3 if root.tag.startswith(_S3) else ""
     files = []
     for item in root.iter(f"{space}Contents"):
@@ -212,21 +224,16 @@ def choose(
             days.setdefault(item.name.day, {})[item.name.entity] = item
     if not days:
         raise DumpNotPublished(month, "the listing has none of its files")
-    wanted = {*entities, None}
-    newest_first = sorted(days, reverse=True)
+    markers = sorted(day for day in days if None in days[day])
+    covered = [day for day in days if markers and day <= markers[-1]]
+    whole = [day for day in markers if {*entities} <= days[day].keys()]
     chosen: dict[Entity | None, Listed] = {}
-    for day in newest_first:
-        if wanted <= days[day].keys():
-            chosen = days[day]
-            break
-    else:
-        for day in newest_first:
-            if None in days[day]:
-                for entity, item in days[day].items():
-                    chosen.setdefault(entity, item)
+    for day in whole[-1:] or sorted(covered, reverse=True):
+        for entity, item in days[day].items():
+            chosen.setdefault(entity, item)
     lacking = [entity for entity in entities if entity not in chosen]
     if lacking:
-        raise DumpIncomplete(month, _lacking(days, newest_first[0], entities))
+        raise DumpIncomplete(month, _lacking(days, lacking, bool(markers)))
     files = [chosen[entity].name for entity in entities]
     chosen_days = sorted({name.day for name in files})
     if len(chosen_days) > 1:
@@ -239,15 +246,31 @@ def choose(
         month,
         chosen_days[-1],
         tuple(located(chosen[entity]) for entity in sorted(entities, key=ENTITIES.index)),
-        tuple(located(days[day][None]) for day in chosen_days),
+        tuple(located(days[day][None]) for day in _markers(chosen_days, markers)),
     )
+
+
+def _markers(days: Iterable[dt.date], markers: Sequence[dt.date]) -> list[dt.date]:
+    """The days whose CHECKSUM.txt speak for files of these days: their own, or the next."""
+    return sorted({next(marker for marker in markers if marker >= day) for day in days})
 
 
 def _lacking(
     days: Mapping[dt.date, Mapping[Entity | None, Listed]],
-    newest: dt.date,
     entities: Sequence[Entity],
+    marked: bool,
 ) -> list[str]:
-    """The names that the newest day would need to be complete."""
-    there = days[newest]
-    return [str(DumpName(newest, entity)) for entity in (*entities, None) if entity not in there]
+    """The names of what is not there: of each entity its file, or the CHECKSUM.txt for it.
+
+    :param entities: those that no file can be taken for.
+    :param marked: whether there is any CHECKSUM.txt.
+    """
+    newest = max(days)
+    names = {}
+    for entity in entities:
+        found = max((day for day in days if entity in days[day]), default=None)
+        names[DumpName(newest, entity) if found is None else DumpName(found, None)] = True
+    if not marked:
+        names[DumpName(newest, None)] = True
+    files = [str(name) for name in names if name.entity is not None]
+    return files + [str(name) for name in names if name.entity is None]

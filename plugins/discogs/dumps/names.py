@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, urlsplit
 
-from discogs.errors import AddressInvalid
+from discogs.dumps.errors import AddressInvalid
 from discogs.schema.entities import Entity, Month
 
 _NAME = re.compile(

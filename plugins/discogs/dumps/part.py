@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+from discogs.dumps.errors import DiskFull, DownloadUnderWay
 from discogs.dumps.storage import PART, STATE
-from discogs.errors import DiskFull, DownloadUnderWay
 
 log = logging.getLogger(__name__)
 

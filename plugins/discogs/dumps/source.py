@@ -8,26 +8,29 @@ from collections.abc import Sequence
 import requests
 
 from discogs.dumps import checksums, listing
-from discogs.dumps.limits import Limits
-from discogs.dumps.listing import DumpFile, DumpSet, Listed
-from discogs.dumps.names import DumpName, Layout, checked_base
-from discogs.dumps.transport import Transport, make_session
-from discogs.errors import (
+from discogs.dumps.answers import shown
+from discogs.dumps.errors import (
+    AddressInvalid,
+    BrowserCheck,
     ChecksumFileInvalid,
     DumpIncomplete,
     DumpNotPublished,
-    ListingInvalid,
+    ListingUnreadable,
     RequestRefused,
+    SourceError,
 )
+from discogs.dumps.listing import DumpFile, DumpSet, Listed
+from discogs.dumps.names import DumpName, Layout, checked_base
+from discogs.dumps.transport import Limits, Transport, make_session
 from discogs.schema.entities import ENTITIES, Entity, Month
 
-__all__ = ["DumpFile", "DumpSet", "DumpSource", "make_session"]
+__all__ = ["DumpFile", "DumpSet", "DumpSource", "Limits", "make_session"]
 
 log = logging.getLogger(__name__)
 
 _MAX_PAGES = 10
-# What a server says of a file or listing that is not there, or that it does not show.
-_ABSENT = (401, 403, 404, 405, 410)
+# What a server says of what is not there, or that it does not show.
+_ABSENT = (403, 404, 405, 410)
 
 
 class DumpSource:
@@ -55,25 +58,32 @@ class DumpSource:
         return self.layout.file_url(self.base_url, name)
 
     def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
-        """The set of files that makes the month's dump: one request, or two where the
-        listing is refused and the direct address of the 1st is tried instead.
+        """The set of files that makes the month's dump: one request.
+
+        Where the listing is refused or cannot be read, the CHECKSUM of the 1st is asked for
+        instead, and then whether each file that it names is there.
 
         :param entities: those that the set must have.
-        :raises DumpNotPublished, DumpIncomplete, RateLimited, TransferFailed: look again later.
-        :raises SourceError: when the server cannot be used as it is.
+        :raises DumpNotPublished, RateLimited, TransferFailed: look again later.
+        :raises RequestRefused, BrowserCheck: when the server lets this client see nothing.
+        :raises ListingUnreadable: when something else comes than a listing and a CHECKSUM.
+        :raises AddressInvalid: when the server has neither of them.
         """
         url = self.layout.listing_url(self.base_url, month)
+        refusal: RequestRefused | ListingUnreadable
         try:
             listed = self._list(month)
         except RequestRefused as error:
             if error.status not in _ABSENT:
                 raise
             log.warning("The listing at %s answers %d.", url, error.status)
-        except ListingInvalid as error:
+            refusal = error
+        except ListingUnreadable as error:
             log.warning("%s", error)
+            refusal = error
         else:
             return listing.choose(month, listed, self.url, entities)
-        return self._find_directly(month, entities)
+        return self._find_directly(month, entities, refusal)
 
     def _list(self, month: Month) -> list[Listed]:
         found: list[Listed] = []
@@ -86,31 +96,60 @@ class DumpSource:
             token = page.token
             if token is None:
                 return found
-        raise ListingInvalid(url, f"it has more than {_MAX_PAGES} pages")
+        raise ListingUnreadable(url, f"it has more than {_MAX_PAGES} pages")
 
-    def _find_directly(self, month: Month, entities: Sequence[Entity]) -> DumpSet:
-        """The set of the 1st, as its CHECKSUM.txt names it."""
+    def _find_directly(
+        self,
+        month: Month,
+        entities: Sequence[Entity],
+        refusal: RequestRefused | ListingUnreadable,
+    ) -> DumpSet:
+        """The set of the 1st, as its CHECKSUM.txt names it.
+
+        :param refusal: what the listing ended with.
+        """
         marker = DumpName(month.first_day, None)
         try:
             named = self._read(DumpFile(str(marker), self.url(marker)))
-        except RequestRefused as error:
-            if error.status not in _ABSENT:
-                raise
-            raise DumpNotPublished(
-                month,
-                f"no listing can be read, and {self.url(marker)} answers {error.status}"
-                + (" (some servers say that of files that are not there)" * (error.status != 404)),
-            ) from error
-        except ChecksumFileInvalid as error:
-            # An unknown path may be answered with status 200 and a page.
-            raise DumpNotPublished(
-                month, f"no listing can be read, and where {marker} should be is something else"
-            ) from error
-        names = [DumpName(month.first_day, entity) for entity in (*entities, None)]
-        lacking = [str(name) for name in names[:-1] if str(name) not in named]
+        except (RequestRefused, ChecksumFileInvalid) as error:
+            raise self._neither(month, marker, refusal, error) from error
+        lacking = [
+            str(name)
+            for name in (DumpName(month.first_day, entity) for entity in entities)
+            if str(name) not in named or not self.transport.is_there(self.url(name))
+        ]
         if lacking:
             raise DumpIncomplete(month, lacking)
+        names = [DumpName(month.first_day, entity) for entity in (*entities, None)]
         return listing.choose(month, [Listed(name) for name in names], self.url, entities)
+
+    def _neither(
+        self,
+        month: Month,
+        marker: DumpName,
+        refusal: RequestRefused | ListingUnreadable,
+        error: RequestRefused | ChecksumFileInvalid,
+    ) -> SourceError:
+        """What it means that neither the listing nor the CHECKSUM.txt can be read."""
+        status = error.status if isinstance(error, RequestRefused) else None
+        if status is not None and status not in _ABSENT:
+            return error  # type: ignore[return-value]
+        if isinstance(refusal, BrowserCheck):
+            return refusal
+        if isinstance(refusal, RequestRefused) and refusal.status == 403:
+            if status in (404, 410):
+                return DumpNotPublished(
+                    month, f"its listing is refused, and {self.url(marker)} answers {status}"
+                )
+            return refusal
+        if isinstance(refusal, ListingUnreadable) and status is None:
+            return refusal
+        answer = "something else" if status is None else str(status)
+        return AddressInvalid(
+            shown(self.base_url),
+            f"neither a listing nor {marker} can be read there in the layout {self.layout}"
+            f" ({self.url(marker)} answers {answer})",
+        )
 
     def _read(self, file: DumpFile) -> dict[str, str]:
         body = self.transport.text(file.url, checksums.MAX_BYTES)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from discogs.dumps.errors import DiskFull, DumpFileMissing
 from discogs.dumps.names import DumpName
-from discogs.errors import DiskFull, DumpFileMissing
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +98,16 @@ class DumpStorage:
     """The place where dumps lie.
 
     :param root: a folder or an address; it need not exist yet.
+    :param margin: bytes of the disk that stay free.
     :param scratch: where downloads are written when the root is not local; by default a
         folder in the system's place for temporary files.
     """
 
-    def __init__(self, root: str | StoragePath, *, scratch: Path | None = None) -> None:
+    def __init__(
+        self, root: str | StoragePath, *, margin: int = 0, scratch: Path | None = None
+    ) -> None:
         self.root = _root(root)
+        self.margin = margin
         self.local = _local(self.root)
         if self.local is not None:
             self.root = self.local
@@ -204,24 +208,24 @@ class DumpStorage:
             return None
         return DiskUse(*shutil.disk_usage(_existing(self.local)))
 
-    def require_space(self, needed: int, margin: int) -> None:
-        """Check that the workspace's disk has so many bytes and a margin.
+    def require_space(self, needed: int) -> None:
+        """Check that the workspace's disk has so many bytes and the margin.
 
         :raises DiskFull: saying how many it has.
         """
         folder = _existing(self.workspace)
         free = shutil.disk_usage(folder).free
-        if free < needed + margin:
+        if free < needed + self.margin:
             raise DiskFull(
                 self.workspace,
-                f"{needed:,} bytes are needed and {margin:,} shall stay free, {free:,} are free",
+                f"{needed:,} bytes are needed, with a reserve of {self.margin:,}; only {free:,}"
+                " are free",
             )
 
-    def require_space_for(self, sizes: Iterable[tuple[str, int | None]], margin: int) -> None:
-        """Check that what is still missing of some files fits, with a margin.
+    def missing(self, sizes: Iterable[tuple[str, int | None]]) -> int:
+        """Bytes of some files that are still to come.
 
         :param sizes: names and bytes; a file of unknown size counts as nothing.
-        :raises DiskFull: saying how much is free.
         """
         needed = 0
         for name, size in sizes:
@@ -229,7 +233,15 @@ class DumpStorage:
                 continue
             part = self.workspace / (name + PART)
             needed += max(0, size - (part.stat().st_size if part.exists() else 0))
-        self.require_space(needed, margin)
+        return needed
+
+    def require_space_for(self, sizes: Iterable[tuple[str, int | None]]) -> None:
+        """Check that what is still missing of some files fits, with the margin.
+
+        :param sizes: as for :meth:`missing`.
+        :raises DiskFull: saying how much is free.
+        """
+        self.require_space(self.missing(sizes))
 
 
 def _existing(folder: Path) -> Path:

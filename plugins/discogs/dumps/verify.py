@@ -6,8 +6,8 @@ import hashlib
 import logging
 from collections.abc import Callable
 
+from discogs.dumps.errors import ChecksumMismatch
 from discogs.dumps.storage import DumpStorage
-from discogs.errors import ChecksumMismatch
 
 log = logging.getLogger(__name__)
 

@@ -17,19 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from discogs.dumps.download import DownloadReport, download
+from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing, SourceError
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.dumps.retention import CleanupReport, clean
 from discogs.dumps.source import DumpSource
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
-from discogs.errors import (
-    ChecksumMismatch,
-    DumpFileMissing,
-    MonthNotReady,
-    MonthTaken,
-    RetryLimitReached,
-    SourceError,
-)
+from discogs.errors import MonthNotReady, MonthTaken, RetryLimitReached
 from discogs.load.options import PlannedFile, RunOptions
 from discogs.progress import OnProgress, Progress
 from discogs.schema.entities import Entity, Month

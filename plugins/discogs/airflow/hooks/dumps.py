@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk import BaseHook
 
 from discogs.settings import Settings
 
@@ -14,29 +14,36 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from requests import Session
 
-    from discogs.dumps.source import DumpSource
+    from discogs.dumps.source import DumpSource, Limits
     from discogs.schema.entities import Month
 
 DEFAULT_LAYOUT = "data.discogs.com"
 
 
-class DiscogsDumpsHook(HttpHook):
+class DiscogsDumpsHook(BaseHook):
     """A server of dumps, as an HTTP connection describes it.
 
     The connection's host is the address (``https://data.discogs.com``), login and password are
-    sent as basic authentication, and the extra holds, besides what :class:`HttpHook` reads:
+    sent as basic authentication. Its extra holds what Airflow's own HTTP hook takes for a session
+    (``verify``, ``cert``, ``proxies``, ``trust_env``), and:
 
     * ``layout``: ``data.discogs.com`` (the default) or ``s3``.
     * ``headers``: sent with every request, such as ``{"User-Agent": "…"}``.
 
+    :class:`~airflow.providers.http.hooks.http.HttpHook` is not used, since it makes a header of
+    every entry of the extra that it does not know.
+
     :param http_conn_id: the connection's id.
     """
 
+    conn_name_attr = "http_conn_id"
     default_conn_name = "discogs_dumps"
+    conn_type = "http"
     hook_name = "Discogs dumps"
 
     def __init__(self, http_conn_id: str = default_conn_name, **kwargs: Any) -> None:
-        super().__init__(method="GET", http_conn_id=http_conn_id, **kwargs)
+        super().__init__(**kwargs)
+        self.http_conn_id = http_conn_id
         self._given: Connection | None = None
 
     @classmethod
@@ -46,79 +53,95 @@ class DiscogsDumpsHook(HttpHook):
         hook._given = connection
         return hook
 
-    def _connection(self) -> Connection:
+    @property
+    def connection(self) -> Connection:
         if self._given is None:
             self._given = self.get_connection(self.http_conn_id)
         return self._given
 
-    def get_conn(
-        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
-    ) -> Session:
-        """A session with the connection's login, proxies and certificates.
+    @property
+    def base_url(self) -> str:
+        """The server's address, without a slash at its end.
 
-        :class:`HttpHook` makes a header of every entry of the extra; here only ``headers`` are.
+        :raises AddressInvalid: when the connection names no HTTP address.
         """
-        import requests
+        from discogs.dumps.names import checked_base
 
-        connection = self._connection()
-        self._set_base_url(connection)
-        session = self._configure_session_from_auth(requests.Session(), cast(Any, connection))
-        session = self._configure_session_from_extra(session, connection, extra_options or {})
-        session = self._configure_session_from_mount_adapters(session)
+        connection = self.connection
+        host = connection.host or ""
+        url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
+        return checked_base(f"{url}:{connection.port}" if connection.port else url)
+
+    @property
+    def layout(self) -> str:
+        """:raises InvalidSetting: when it is none of the two."""
+        from discogs.dumps.names import Layout
+        from discogs.errors import InvalidSetting
+
+        layout: str = self.connection.extra_dejson.get("layout", DEFAULT_LAYOUT)
+        if layout not in list(Layout):
+            raise InvalidSetting(
+                f"The layout of connection {self.http_conn_id}",
+                layout,
+                " or ".join(map(str, Layout)),
+            )
+        return layout
+
+    def get_conn(self, settings: Settings | None = None) -> Session:
+        """A session with the connection's login, headers, proxies and certificates."""
+        from discogs.dumps.source import make_session
+
+        settings = settings if settings is not None else Settings.from_environment()
+        connection = self.connection
         extra: dict[str, Any] = connection.extra_dejson
-        for name in extra:
-            session.headers.pop(name, None)
-        agent = {"User-Agent": Settings.from_environment().user_agent}
-        session.headers.update({**agent, **extra.get("headers", {}), **(headers or {})})
+        session = make_session(settings.user_agent)
+        session.headers.update(extra.get("headers") or {})
+        if connection.login:
+            session.auth = (connection.login, connection.password or "")
+        session.proxies = extra.get("proxies") or extra.get("proxy") or {}
+        session.verify = extra.get("verify", extra.get("verify_ssl", True))
+        session.cert = extra.get("cert")
+        session.trust_env = extra.get("trust_env", True)
         return session
 
     @contextmanager
-    def source(self, settings: Settings | None = None) -> Iterator[DumpSource]:
+    def source(
+        self, settings: Settings | None = None, *, limits: Limits | None = None
+    ) -> Iterator[DumpSource]:
         """The server of dumps; the session is closed at the end.
 
+        :param limits: how long and how often it is asked.
         :raises AddressInvalid: when the connection names no HTTP address.
         :raises InvalidSetting: when its layout is none of the two.
         """
-        from discogs.dumps.limits import Limits
-        from discogs.dumps.names import Layout
         from discogs.dumps.source import DumpSource
-        from discogs.errors import InvalidSetting
 
-        settings = settings if settings is not None else Settings.from_environment()
-        with self.get_conn() as session:
-            layout = self._connection().extra_dejson.get("layout", DEFAULT_LAYOUT)
-            if layout not in list(Layout):
-                raise InvalidSetting(
-                    f"The layout of connection {self.http_conn_id}",
-                    layout,
-                    " or ".join(map(str, Layout)),
-                )
-            yield DumpSource(session, self.base_url, layout, Limits.of(settings))
+        with self.get_conn(settings) as session:
+            yield DumpSource(session, self.base_url, self.layout, limits)
 
     def listing_url(self, month: Month) -> str:
         """The address of the server's list of what a month has, for a browser.
 
         :raises AddressInvalid: when the connection names no HTTP address.
         """
-        from discogs.dumps.names import Layout, checked_base
+        from discogs.dumps.names import Layout
 
-        connection = self._connection()
-        self._set_base_url(connection)
-        layout = connection.extra_dejson.get("layout", DEFAULT_LAYOUT)
-        return Layout(layout).listing_url(checked_base(self.base_url), month)
+        return Layout(self.layout).listing_url(self.base_url, month)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the server lists dumps; what Airflow's *Test* button calls."""
         import datetime as dt
 
-        from discogs.errors import DiscogsError, DumpIncomplete, DumpNotPublished
+        from discogs.dumps.errors import DumpNotPublished
+        from discogs.dumps.transport import ONE_LOOK
+        from discogs.errors import DiscogsError
         from discogs.schema.entities import Month
 
         month = Month.of(dt.datetime.now(dt.timezone.utc).date())
         try:
-            with self.source() as source:
+            with self.source(limits=ONE_LOOK) as source:
                 source.find(month)
-        except (DumpNotPublished, DumpIncomplete) as missing:
+        except DumpNotPublished as missing:
             return True, f"The server answers. {missing}"
         except DiscogsError as error:
             return False, str(error)

@@ -108,12 +108,12 @@ class DiscogsOperator(BaseOperator):
     def storage(self) -> DumpStorage:
         from discogs.dumps.storage import DumpStorage
 
-        place = self.settings.storage
-        if "://" not in place:
-            return DumpStorage(place)
+        settings = self.settings
+        if "://" not in settings.storage:
+            return DumpStorage(settings.storage, margin=settings.disk_margin)
         from airflow.sdk import ObjectStoragePath
 
-        return DumpStorage(ObjectStoragePath(place))
+        return DumpStorage(ObjectStoragePath(settings.storage), margin=settings.disk_margin)
 
     @property
     def options(self) -> RunOptions:

@@ -36,9 +36,7 @@ class FetchChecksumsOperator(DiscogsOperator):
         with self.dumps.source(self.settings) as source:
             dump = source.find(plan.month, plan.entities)
             files = life.wanted(plan, dump, source.checksums(dump))
-        self.storage.require_space_for(
-            [(wanted.file.name, wanted.file.size) for wanted in files], self.settings.disk_margin
-        )
+        self.storage.require_space_for((wanted.file.name, wanted.file.size) for wanted in files)
         for wanted in files:
             self.log.info("%s: SHA-256 %s", wanted.file.url, wanted.sha256)
         return [wanted.as_dict() for wanted in files]

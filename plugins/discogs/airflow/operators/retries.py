@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from discogs.errors import DiscogsError, RateLimited
+from discogs.dumps.errors import RateLimited
+from discogs.errors import DiscogsError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -1,0 +1,167 @@
+"""Errors of the server that dumps come from, of their files, and of where these are stored."""
+
+from __future__ import annotations
+
+from discogs.errors import DiscogsError, DumpError, StorageError
+
+
+class SourceError(DiscogsError):
+    """The server that dumps come from, or the way to it, did not do what it should."""
+
+
+class AddressInvalid(SourceError, ValueError):
+    """A text, or the server at an address, is not where dumps can be fetched."""
+
+    def __init__(self, text: str, detail: str) -> None:
+        super().__init__(
+            f"{text!r} is not an address of dumps: {detail}. Write it as https://data.discogs.com"
+        )
+
+
+class DumpNotPublished(SourceError):
+    """The server has no dump of the month yet, or only a part of it."""
+
+    transient = True
+
+    def __init__(self, month: object, detail: str) -> None:
+        super().__init__(f"The dump of {month} is not published: {detail}. Look again later.")
+
+
+class DumpIncomplete(DumpNotPublished):
+    """Part of a month's dump is published; ``lacking`` names the files that are not."""
+
+    def __init__(self, month: object, lacking: list[str]) -> None:
+        self.lacking = tuple(lacking)
+        DiscogsError.__init__(
+            self,
+            f"The dump of {month} is not complete: {', '.join(lacking)} not published."
+            " Look again later, or ask for the entities that are there.",
+        )
+
+
+class RateLimited(SourceError):
+    """The server asks to come back later; ``retry_after`` is seconds, None if it names none."""
+
+    transient = True
+
+    def __init__(self, url: str, status: int, retry_after: float | None) -> None:
+        self.retry_after = retry_after
+        when = "without saying when" if retry_after is None else f"in {_duration(retry_after)}"
+        super().__init__(
+            f"{url} answered {status}: come back later, {when}. The limit counts for every machine"
+            " behind the same address, and asking sooner may make the wait longer."
+        )
+
+
+class TransferFailed(SourceError):
+    """A transfer broke and did not succeed in the attempts that it had."""
+
+    transient = True
+
+    def __init__(self, what: str, reason: str, attempts: int) -> None:
+        self.attempts = attempts
+        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(f"{what} could not be fetched ({tries}): {reason}.")
+
+
+class TransferCut(TransferFailed):
+    """A server that resumes nothing cuts a transfer at the same age each time."""
+
+    transient = False
+
+
+class RequestRefused(SourceError):
+    """The server refused a request for good, with ``status``."""
+
+    def __init__(self, url: str, status: int, detail: str = "") -> None:
+        self.status = status
+        cause = detail or _CAUSES.get(
+            status, "Check the address, the layout and the login of the connection to the dumps"
+        )
+        super().__init__(f"{url} answered {status}. {cause}.")
+
+
+_CAUSES = {
+    401: "The server asks for a login: check login and password of the connection to the dumps",
+    403: "A User-Agent was sent, so the probable causes are: this machine's network is barred"
+    " (hosted runners and some clouds are; fetch elsewhere, or use a mirror), the login of the"
+    " connection is missing or wrong, or its layout is not the server's"
+    " (data.discogs.com or s3)",
+}  # fmt: skip
+
+
+class ListingUnreadable(SourceError):
+    """A listing of dumps cannot be read."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"The listing at {url} cannot be read: {detail}.")
+
+
+class BrowserCheck(ListingUnreadable):
+    """The server answers with a page that tests for a browser."""
+
+    def __init__(self, url: str) -> None:
+        SourceError.__init__(
+            self,
+            f"{url} answered with a check for a browser instead of dumps: it refuses this network"
+            " or this kind of client for now. Fetch elsewhere, use a mirror, or try again later.",
+        )
+
+
+class ChecksumFileInvalid(DumpError):
+    """A CHECKSUM.txt is not a list of SHA-256 digests and dump names."""
+
+    verdict = "is not a list of checksums"
+    advice = " Look at the file where it came from."
+
+
+class NotAGzipFile(DumpError):
+    """A server sent something else than a gzip file, such as a page that says why."""
+
+    transient = True
+    verdict = "is not a gzip file"
+    advice = " The server may not have the file yet: look again later."
+
+
+class ChecksumMismatch(DumpError):
+    """A file's SHA-256 is not the published one; the file was deleted."""
+
+    verdict = "does not have the published SHA-256"
+    advice = " The file was deleted; download it again."
+
+    def __init__(self, name: str, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(name, f"expected {expected}, got {actual}")
+
+
+class DumpFileMissing(DumpError):
+    """A dump's file is not in the storage, as seen from this machine."""
+
+    verdict = "is not in the storage"
+    advice = (
+        " If it was downloaded, then on another machine: all workers must share their storage"
+        " (DISCOGS_STORAGE). Otherwise download it first."
+    )
+
+
+class DiskFull(StorageError):
+    """There is no room for a dump; what was written of it was deleted."""
+
+    def __init__(self, folder: object, detail: str) -> None:
+        super().__init__(
+            f"No room in {folder}: {detail}. Free some, or set DISCOGS_STORAGE to a larger place."
+        )
+
+
+class DownloadUnderWay(StorageError):
+    """Another process is writing the same file."""
+
+    transient = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is being downloaded by another process: wait for it.")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds:.0f} s ({seconds / 60:.0f} minutes)"
