@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo import embedded
-from discogs.database.connection import advisory_lock, connector
+from discogs.database.connection import connector
+from discogs.database.locking import advisory_lock
 from discogs.load.folder import load_folder
 from discogs.load.options import month_lock
 from discogs.sample import faults

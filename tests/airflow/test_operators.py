@@ -40,7 +40,8 @@ from discogs.airflow.operators.planning import (
     ResolveMonthOperator,
 )
 from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
-from discogs.database.connection import Connect, advisory_lock
+from discogs.database.connection import Connect
+from discogs.database.locking import advisory_lock
 from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
 from discogs.load.options import COMMAND, month_lock
 from discogs.sample.generator import write_months

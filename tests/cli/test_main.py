@@ -13,7 +13,6 @@ import pytest
 from discogs import __version__
 from discogs.cli import COMMANDS
 from discogs.cli.main import build_parser
-from discogs.database.connection import advisory_lock, connector
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Launch = Callable[..., "subprocess.Popen[str]"]
@@ -124,7 +123,7 @@ def test_a_reader_that_leaves_is_no_error(launch: Launch, tmp_path: Path) -> Non
 def test_a_signal_ends_a_running_statement_and_the_program(
     launch: Launch, database: str, number: signal.Signals, code: int, message: str
 ) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
 
     def until(count: int) -> None:
         deadline = time.monotonic() + 30
@@ -132,14 +131,21 @@ def test_a_signal_ends_a_running_statement_and_the_program(
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    with psycopg.connect(database, autocommit=True) as conn:
-        with connector(database, "x")() as holder, advisory_lock(holder, "migrations:discogs"):
-            with launch("migrate", "--dsn", database) as process:
+    with (
+        psycopg.connect(database, autocommit=True) as conn,
+        psycopg.connect(database) as holder,
+    ):
+        holder.execute("CREATE SCHEMA discogs")  # what the program waits for
+        with launch("migrate", "--dsn", database) as process:
+            try:
                 until(1)
                 process.send_signal(number)
                 assert process.wait(10) == code
                 assert process.stderr is not None
                 assert process.stderr.read() == f"discogs: {message}\n"
-            until(0)
+            finally:
+                process.kill()
+        until(0)
+        holder.rollback()
         row = conn.execute("SELECT to_regnamespace('discogs')").fetchone()
         assert row == (None,)

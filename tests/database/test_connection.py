@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import socket
-import threading
-import time
 
 import psycopg
 import pytest
 
-from discogs.database.connection import advisory_lock, connector, describe, explain
-from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
+from discogs.database.connection import connector, describe, explain
+from discogs.database.errors import DatabaseError, DatabaseUnavailable
 
 
 def setting(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
@@ -104,73 +102,6 @@ def test_a_missing_table_leads_to_the_migrations(database: str) -> None:
             conn.execute("SELECT FROM nothing")
         assert "discogs migrate" in str(explain(caught.value))
         assert not explain(caught.value).transient
-
-
-def test_a_lock_keeps_others_out_and_names_its_holder(database: str) -> None:
-    connect = connector(database, "discogs", application_name="the first")
-    with connect() as one, connect() as two:
-        with advisory_lock(one, "month:2026-07"):
-            for wait in (0, 0.1):
-                with (
-                    pytest.raises(LockBusy, match=f"process {one.info.backend_pid} .the first"),
-                    advisory_lock(two, "month:2026-07", wait=wait),
-                ):
-                    pytest.fail("two hold one lock")
-            with advisory_lock(two, "month:2026-08", wait=0):
-                pass
-        with advisory_lock(two, "month:2026-07", wait=0):
-            pass
-
-
-def test_a_lock_is_waited_for(database: str) -> None:
-    connect = connector(database, "discogs")
-    order = []
-    held = threading.Event()
-
-    def first() -> None:
-        with connect() as conn, advisory_lock(conn, "key"):
-            held.set()
-            time.sleep(0.3)
-            order.append("first")
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    assert held.wait(10)
-    with connect() as conn, advisory_lock(conn, "key"):
-        order.append("second")
-        assert setting(conn, "lock_timeout") == "0"
-    thread.join()
-    assert order == ["first", "second"]
-
-
-def test_a_lock_outlives_its_callers_transactions_and_opens_none(database: str) -> None:
-    connect = connector(database, "discogs")
-    with connect() as conn, connect() as other:
-        with advisory_lock(conn, "key"):
-            assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-            conn.execute("SELECT 1")
-            conn.rollback()
-            with pytest.raises(LockBusy), advisory_lock(other, "key", wait=0):
-                pass
-        assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-
-
-def test_a_failed_statement_does_not_keep_the_lock(database: str) -> None:
-    connect = connector(database, "discogs")
-    with connect() as conn, connect() as other:
-        with pytest.raises(psycopg.errors.DivisionByZero), advisory_lock(conn, "key"):
-            conn.execute("SELECT 1/0")
-        with advisory_lock(other, "key", wait=0):
-            pass
-
-
-def test_a_lock_ends_with_its_connection(database: str) -> None:
-    connect = connector(database, "discogs")
-    with connect() as other:
-        with connect() as conn, advisory_lock(conn, "key"):
-            conn.close()
-        with advisory_lock(other, "key", wait=5):
-            pass
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001", "40003", "55P03"])

@@ -1,17 +1,15 @@
-"""Connections to the target database: how they are opened, locked, and explained."""
+"""Connections to the target database: how they are opened, and what their errors mean."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import unquote
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
@@ -175,75 +173,6 @@ def explain(error: psycopg.Error) -> DatabaseError:
             " or check the schema."
         )
     return DatabaseError(f"PostgreSQL refused: {text}")
-
-
-@contextlib.contextmanager
-def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> Iterator[None]:
-    """Hold a session-level advisory lock; the server drops it when the connection dies.
-
-    Leaving releases the lock whether or not the caller committed: commit first.
-
-    :param key: what is locked, such as ``"migrations:discogs"``; one database's keys do not meet
-        another's.
-    :param wait: seconds; 0 tries once, None waits for ever.
-    :raises LockBusy: when somebody else holds it still, saying who.
-    """
-    number = _lock_number(key)
-    idle = conn.info.transaction_status == TransactionStatus.IDLE
-    if not _acquire(conn, number, wait):
-        holder = _holder(conn, number)
-        if idle:
-            conn.rollback()
-        raise LockBusy(f"The lock {key!r} is held by {holder}. Wait for it to end, or stop it.")
-    if idle:
-        conn.commit()  # the lock outlives the transaction that took it
-    try:
-        yield
-    finally:
-        # A lost connection has lost its lock too, and what it was lost by is told already.
-        with contextlib.suppress(psycopg.OperationalError):
-            if conn.info.transaction_status == TransactionStatus.INERROR:
-                conn.rollback()
-            idle = conn.info.transaction_status == TransactionStatus.IDLE
-            conn.execute("SELECT pg_advisory_unlock(%s)", [number])
-            if idle:
-                conn.commit()
-
-
-def _acquire(conn: Connection, number: int, wait: float | None) -> bool:
-    if wait is not None and wait <= 0:
-        row = conn.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
-        return row is not None and bool(row[0])
-    milliseconds = 0 if wait is None else max(1, round(wait * 1000))
-    try:
-        with conn.transaction():
-            conn.execute("SELECT set_config('lock_timeout', %s, true)", [str(milliseconds)])
-            conn.execute("SELECT pg_advisory_lock(%s)", [number])
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return True
-
-
-def _holder(conn: Connection, number: int) -> str:
-    row = conn.execute(
-        "SELECT a.pid, a.application_name, a.usename, a.backend_start"
-        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND l.classid::bigint << 32 | l.objid::bigint = %s"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        [number],
-    ).fetchone()
-    if row is None:
-        return "a connection that has just gone"
-    pid, application, user, since = row
-    return (
-        f"server process {pid} ({application or 'unnamed'}, user {user}, since {since:%F %T} UTC)"
-    )
-
-
-def _lock_number(key: str) -> int:
-    digest = hashlib.blake2b(f"discogs:{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 def _without_secrets(text: str, dsn: str, password: str | None) -> str:

@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from discogs.database.comments import write_comments
-from discogs.database.connection import Connect, Connection, advisory_lock
+from discogs.database.connection import Connect, Connection
 from discogs.database.errors import MigrationError
+from discogs.database.locking import advisory_lock
 from discogs.database.sql_files import folder as sql_folder
 
 log = logging.getLogger(__name__)

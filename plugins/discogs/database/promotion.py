@@ -125,7 +125,7 @@ def build_keys(
     in_parallel((table.name, _analyze_step(staging, table)) for table in staging.tables.all)
 
 
-def promote(conn: Connection, staging: Staging, patience: LockRetry) -> bool:
+def promote(conn: Connection, staging: Staging, retry: LockRetry) -> bool:
     """Put the staged tables in place of the live ones; the caller commits.
 
     :returns: False, with nothing done, when somebody has filled the live tables meanwhile.
@@ -144,7 +144,7 @@ def promote(conn: Connection, staging: Staging, patience: LockRetry) -> bool:
     targets = {constraint.target for constraint in constraints if constraint.target is not None}
     others = targets | {str(row[0]) for row in incoming}
     tables = [table.name for table in staging.tables.all]
-    lock_tables(conn, staging.live_schema, [*tables, *sorted(others)], patience)
+    lock_tables(conn, staging.live_schema, [*tables, *sorted(others)], retry)
     if not is_promotable(conn, staging):
         conn.rollback()
         return False

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from discogs.database.connection import Connection
 from discogs.database.errors import LockBusy, StagingTaken
+from discogs.database.locking import table_holders
 from discogs.database.sql_files import read
 from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
@@ -159,9 +160,7 @@ class Staging:
         """The error that names who is at the tables."""
         names = [self.suffixed(table.name) for table in self.tables.all]
         names += [self.suffixed(f"{self.tables.entity}_{kind}") for kind in _EXTRAS]
-        given = {"schema": self.schema, "tables": names}
-        rows = conn.execute(read("first_load/holders.sql"), given).fetchall()
-        who = "; ".join(str(row[0]) for row in rows) or "a connection that has just gone"
+        who = table_holders(conn, self.schema, names) or "a connection that has just gone"
         return LockBusy(
             f"The staging tables of {self.tables.entity} of {self.month} are held by {who}."
             " Wait for it to end, or stop it."

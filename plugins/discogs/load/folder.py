@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import psycopg
 
-from discogs.database.connection import Connect, Connection, advisory_lock
+from discogs.database.connection import Connect, Connection
 from discogs.database.errors import DatabaseUnavailable
+from discogs.database.locking import advisory_lock
 from discogs.database.migrations import migrate
 from discogs.dumps import checksums
 from discogs.dumps.names import DumpName

@@ -13,9 +13,9 @@ import psycopg
 from psycopg import sql
 
 from discogs.database import load_log
-from discogs.database.connection import Connect, Connection, advisory_lock, explain
+from discogs.database.connection import Connect, Connection, explain
 from discogs.database.load_log import StagedShard
-from discogs.database.locking import LockRetry, outwait_snapshots
+from discogs.database.locking import LockRetry, advisory_lock, outwait_snapshots
 from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
 from discogs.database.promotion import PromotionSettings, build_keys, is_promotable, promote
 from discogs.database.staging import Staging, leftovers
@@ -159,10 +159,10 @@ def _merge(
     if first:
         keys = PromotionSettings(settings.workers, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
-        patience = LockRetry(entity, swap_seconds)
-        outwait_snapshots(conn, patience)
+        retry = LockRetry(entity, swap_seconds)
+        outwait_snapshots(conn, retry)
         staging.lock(conn, claims, _STAGING_SECONDS)
-        if promote(conn, staging, patience):
+        if promote(conn, staging, retry):
             done = Merged(sum(shard.report["changed"] for shard in shards), 0, 0, 0, 0, 0)
     if done is None:
         first = False

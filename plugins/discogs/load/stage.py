@@ -16,7 +16,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from discogs.database import load_log
-from discogs.database.connection import Connect, Connection, advisory_lock, explain
+from discogs.database.connection import Connect, Connection, explain
 from discogs.database.copying import copy_batches
 from discogs.database.fingerprint_index import (
     LIVE,
@@ -26,6 +26,7 @@ from discogs.database.fingerprint_index import (
     read_fingerprints,
 )
 from discogs.database.load_log import StagedShard
+from discogs.database.locking import advisory_lock
 from discogs.database.promotion import is_promotable
 from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
 from discogs.load.pipeline import Pipeline, Written

@@ -146,8 +146,8 @@ class DiscogsOperator(BaseOperator):
             ti: Any = context["ti"]
             count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
             return count > 0
-        from discogs.database.connection import advisory_lock
         from discogs.database.errors import LockBusy
+        from discogs.database.locking import advisory_lock
 
         with self.postgres.connect() as conn:
             for record in reconciliation.of_run(self.postgres.repository(), run):

@@ -26,7 +26,7 @@ class FetchChecksumsOperator(DiscogsOperator):
     ui_color = "#d9e8f5"
 
     def work(self, context: Context) -> list[dict[str, Any]]:
-        from discogs.database.connection import advisory_lock
+        from discogs.database.locking import advisory_lock
         from discogs.load.options import month_lock
 
         plan, life = self.options, self.life(context)
@@ -119,7 +119,7 @@ class ReadyOperator(DiscogsOperator):
         self.files = files
 
     def work(self, context: Context) -> list[int]:
-        from discogs.database.connection import advisory_lock
+        from discogs.database.locking import advisory_lock
         from discogs.load.options import PlannedFile
 
         life = self.life(context)

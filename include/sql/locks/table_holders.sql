@@ -1,7 +1,5 @@
--- Who holds locks on these tables, longest first.
-SELECT format('server process %%s (%%s, user %%s, on %%s)', a.pid,
-    coalesce(nullif(a.application_name, ''), 'unnamed'), a.usename,
-    string_agg(DISTINCT c.relname, ', '))
+-- Which sessions hold locks on these tables, the oldest transaction first.
+SELECT a.pid, a.application_name, a.usename, string_agg(DISTINCT c.relname, ', ')
 FROM pg_locks l
 JOIN pg_class c ON c.oid = l.relation
 JOIN pg_namespace n ON n.oid = c.relnamespace
