@@ -14,11 +14,11 @@ from discogs.database.connection import connector
 from discogs.database.locking import advisory_lock
 from discogs.load.folder import load_folder
 from discogs.load.options import month_lock
-from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import Status
+from tests import faults
 from tests.content import difference, digests
 
 if TYPE_CHECKING:

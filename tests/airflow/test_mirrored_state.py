@@ -14,10 +14,10 @@ import psycopg
 import pytest
 
 from demo import processes
-from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import Status
+from tests import faults
 from tests.airflow.test_clear_and_retry import trigger, undisturbed
 from tests.content import difference
 

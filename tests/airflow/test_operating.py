@@ -15,11 +15,11 @@ from demo import embedded
 from demo.errors import AirflowRefused
 from demo.home import PROJECT
 from demo.stack import airflow_environment
-from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
+from tests import faults
 from tests.airflow.test_clear_and_retry import undisturbed
 from tests.content import difference
 

@@ -17,10 +17,10 @@ from discogs.airflow.sensors import DumpAvailableSensor
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
 from discogs.dumps.errors import RateLimited, RequestRefused, SourceError, TransferFailed
 from discogs.load.options import RunOptions
-from discogs.sample import faults
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
+from tests import faults
 
 NOW = Month.of(dt.datetime.now(dt.timezone.utc).date())
 OLD = Month(2021, 7)

@@ -62,3 +62,28 @@ def test_a_mirror_of_a_folder_that_is_not_there_says_so(run: Run, tmp_path: Path
     assert result.returncode == 1
     assert "is not a folder" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_mirror_speaks_http_2_with_a_certificate_of_its_own(
+    launch: Launch, tmp_path: Path
+) -> None:
+    from discogs.dumps.curl import Response, Route
+
+    name, pem = "discogs_20260701_CHECKSUM.txt", tmp_path / "own.pem"
+    (tmp_path / name).write_text("digest name\n")
+    options = ("--layout", "s3", "--tls", "--certificate", pem, "--rate", 1, "--requests", 1)
+    with launch("mirror", tmp_path, "--port", 0, *options) as process:
+        try:
+            assert process.stdout is not None
+            assert str(pem) in process.stdout.readline()
+            url = process.stdout.readline().split()[-1]
+            route = Route(verify=str(pem), cert=None, proxy=None, connect=10, read=10)
+            for status, version in ((200, "2"), (429, "2")):
+                answer = Response(f"{url}/data/2026/{name}", {"User-Agent": "test"}, route)
+                body = b"".join(answer.chunks())
+                assert (answer.status_code, answer.version) == (status, version)
+                assert (body == b"digest name\n") == (status == 200)
+                answer.close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

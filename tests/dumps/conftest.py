@@ -16,7 +16,7 @@ from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import Layout
 from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
-from discogs.sample.faults import Fault
+from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Entity, Month
 

@@ -25,9 +25,10 @@ from discogs.dumps.errors import (
 )
 from discogs.dumps.storage import DumpStorage
 from discogs.progress import Progress
-from discogs.sample import faults
-from discogs.sample.faults import Fault
+from discogs.sample import exchange
+from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
+from tests import faults
 from tests.dumps.conftest import MonthNeighbours, Open, left
 
 LABELS = "labels"
@@ -158,7 +159,9 @@ def test_a_bad_answer_to_a_range_ends_in_the_right_bytes(
 
 
 def test_part_content_that_nobody_asked_for_is_not_taken(place: Open, storage: DumpStorage) -> None:
-    def partial(_request: faults.Request, reply: faults.Reply, _wait: faults.Wait) -> faults.Reply:
+    def partial(
+        _request: exchange.Request, reply: exchange.Reply, _wait: exchange.Wait
+    ) -> exchange.Reply:
         headers = {**reply.headers, "Content-Range": "bytes 5-60017/60018"}
         return dataclasses.replace(reply, status=206, headers=headers)
 
@@ -169,7 +172,9 @@ def test_part_content_that_nobody_asked_for_is_not_taken(place: Open, storage: D
 
 
 def test_without_a_length_a_cut_is_told_by_the_digest(place: Open, storage: DumpStorage) -> None:
-    def both(request: faults.Request, reply: faults.Reply, wait: faults.Wait) -> faults.Reply:
+    def both(
+        request: exchange.Request, reply: exchange.Reply, wait: exchange.Wait
+    ) -> exchange.Reply:
         for fault in (faults.cut(20_000), faults.no_length()):
             assert fault.effect is not None
             reply = fault.effect(request, reply, wait)

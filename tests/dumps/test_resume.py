@@ -22,8 +22,8 @@ from discogs.dumps.download import DownloadReport, download
 from discogs.dumps.errors import DiskFull, DownloadUnderWay
 from discogs.dumps.part import PartFile
 from discogs.dumps.storage import DumpStorage
-from discogs.sample import faults
 from discogs.sample.mirror import Mirror
+from tests import faults
 from tests.dumps.conftest import MonthNeighbours, Open, left
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

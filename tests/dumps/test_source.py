@@ -22,8 +22,9 @@ from discogs.dumps.errors import (
     TransferFailed,
 )
 from discogs.dumps.source import DumpSource
-from discogs.sample import faults
+from discogs.sample import exchange
 from discogs.schema.entities import Entity, Month
+from tests import faults
 from tests.dumps.conftest import JULY, QUICK, Open, write_dump
 
 LISTING = "prefix="
@@ -107,7 +108,7 @@ def test_a_bucket_is_read_page_by_page(place: Open, session: requests.Session) -
     ids=["403", "404", "a page"],
 )
 def test_without_a_listing_the_1st_is_asked_directly(
-    place: Open, layout: str, refusal: faults.Fault
+    place: Open, layout: str, refusal: exchange.Fault
 ) -> None:
     at = place(layout, [refusal.on(LISTING).repeated(None)])
     found = at.source.find(JULY)
@@ -143,8 +144,8 @@ NEITHER = [
 def test_what_it_means_that_neither_can_be_read(
     place: Open,
     layout: str,
-    first: faults.Fault,
-    second: faults.Fault,
+    first: exchange.Fault,
+    second: exchange.Fault,
     error: type[SourceError],
     said: str,
 ) -> None:
@@ -238,7 +239,7 @@ def test_a_short_retry_after_is_waited_for(place: Open) -> None:
     ],
     ids=lambda fault: fault.name,
 )
-def test_a_passing_fault_of_the_listing_is_retried(place: Open, fault: faults.Fault) -> None:
+def test_a_passing_fault_of_the_listing_is_retried(place: Open, fault: exchange.Fault) -> None:
     at = place(faults=[fault])
     assert len(at.source.find(JULY).files) == 4
     assert at.mirror.count(LISTING) == (1 if fault.on_connect else 2)

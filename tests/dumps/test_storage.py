@@ -9,7 +9,7 @@ from discogs.dumps.download import download
 from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
-from discogs.sample import faults
+from tests import faults
 from tests.dumps.conftest import Open
 
 NAME = "discogs_20260701_labels.xml.gz"

@@ -3,26 +3,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import email.utils
-import ipaddress
 import socket
-import ssl
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from discogs.dumps.answers import retry_after, shown
 from discogs.dumps.errors import SourceError, TransferFailed
 from discogs.dumps.source import DumpSource
 from discogs.dumps.transport import Transport
-from discogs.sample import faults
+from discogs.sample import exchange
 from discogs.sample.mirror import Mirror
+from discogs.sample.secure import write_certificate
+from tests import faults
 from tests.dumps.conftest import JULY, QUICK, Open
 
 
@@ -77,11 +72,13 @@ def test_a_redirect_out_of_http_is_refused(place: Open, to: str) -> None:
 
 
 def test_the_body_of_a_redirect_is_not_read(place: Open) -> None:
-    def endless(_request: faults.Request, _reply: faults.Reply, _wait: faults.Wait) -> faults.Reply:
+    def endless(
+        _request: exchange.Request, _reply: exchange.Reply, _wait: exchange.Wait
+    ) -> exchange.Reply:
         body = (b" " * 65536 for _ in range(1 << 40))
-        return faults.Reply(302, {"Location": "ftp://x", "Content-Length": str(1 << 56)}, body)
+        return exchange.Reply(302, {"Location": "ftp://x", "Content-Length": str(1 << 56)}, body)
 
-    at = place(faults=[faults.Fault("endless redirect", endless)])
+    at = place(faults=[exchange.Fault("endless redirect", endless)])
     with pytest.raises(SourceError):
         at.source.find(JULY)
 
@@ -101,60 +98,28 @@ def test_a_login_does_not_follow_to_another_server(place: Open, folder: Path) ->
     assert followed.headers["user-agent"] == "tests/1"
 
 
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mirror")])
-    now = dt.datetime.now(dt.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key with a certificate that nobody trusts yet."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    write_certificate(path, "127.0.0.1")
     return path
 
 
-@contextmanager
-def _secure(folder: Path, pem: Path, *given: faults.Fault) -> Iterator[Mirror]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with Mirror(folder, "s3", tls=context, faults=given) as mirror:
-        yield mirror
-
-
 def test_an_unknown_certificate_ends_at_once(
-    folder: Path, tmp_path: Path, session: requests.Session
+    folder: Path, pem: Path, session: requests.Session
 ) -> None:
-    with _secure(folder, _certificate(tmp_path)) as mirror:
+    with Mirror(folder, "s3", tls=pem) as mirror:
         with pytest.raises(SourceError, match="cannot be trusted: self-signed certificate"):
             DumpSource(session, mirror.url, "s3", QUICK).find(JULY)
-        assert (mirror.connections, mirror.seen) == (1, [])
+        assert mirror.seen == []
 
 
 def test_a_known_certificate_is_trusted_and_http_is_not_gone_back_to(
-    folder: Path, tmp_path: Path, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    folder: Path, pem: Path, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pem = _certificate(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
-    with Mirror(folder, "s3") as plain, _secure(folder, pem) as mirror:
+    with Mirror(folder, "s3") as plain, Mirror(folder, "s3", tls=pem) as mirror:
         source = DumpSource(session, mirror.url, "s3", QUICK)
         assert len(source.find(JULY).files) == 4
         mirror.add(faults.redirect(f"{plain.url}{{target}}"))

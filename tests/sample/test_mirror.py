@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,8 +14,9 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from discogs.sample import faults
-from discogs.sample.mirror import Mirror
+from discogs.sample.mirror import Layout, Manners, Mirror
+from discogs.sample.secure import write_certificate
+from tests import faults
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 LABELS = b"\x1f\x8b" + bytes(range(256)) * 20
@@ -219,11 +221,95 @@ def test_connections_can_be_reset(folder: Path, session: requests.Session) -> No
         assert len(mirror.seen) == 2
 
 
+def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -> None:
+    with Mirror(folder, manners=Manners(requests=2, barred_seconds=0.3)) as mirror:
+        answers = [session.get(mirror.url) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].json()["message"]
+        assert answers[2].headers["Content-Type"] == "application/json"
+        assert answers[2].headers["Retry-After"] == "0"
+        time.sleep(0.2)
+        assert session.get(mirror.url).status_code == 429  # which starts the time again
+        time.sleep(0.2)
+        assert session.get(mirror.url).status_code == 429
+
+
+@pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
+def test_files_may_be_published_in_any_order(
+    folder: Path, session: requests.Session, layout: Layout
+) -> None:
+    manners = Manners(publish=("CHECKSUM", "labels"), publish_every=0.5)
+    target = "?prefix=data%2F2026%2F" if layout != "s3" else "?list-type=2&prefix=data%2F2026%2F"
+    with Mirror(folder, layout, manners=manners) as mirror:
+        first = session.get(f"{mirror.url}/{target}").text
+        assert ("CHECKSUM" in first, "labels" in first) == (True, False)
+        name = "data/2026/discogs_20260701_labels.xml.gz"
+        path = name if layout == "s3" else f"?download={name}"
+        assert session.get(f"{mirror.url}/{path}").content != LABELS
+        time.sleep(0.6)
+        assert "labels" in session.get(f"{mirror.url}/{target}").text
+        assert session.get(f"{mirror.url}/{path}").content == LABELS
+
+
+def test_a_transfer_is_slowed_down_and_cut(folder: Path, session: requests.Session) -> None:
+    path = "data/2026/discogs_20260701_labels.xml.gz"
+    with Mirror(folder, "s3", manners=Manners(rate=20_000)) as mirror:
+        began = time.monotonic()
+        assert session.get(f"{mirror.url}/{path}").content == LABELS
+        assert time.monotonic() - began > 0.2
+    (request,) = mirror.seen
+    assert request.ended is not None
+    assert request.ended - request.at > 0.2
+    with (
+        Mirror(folder, "s3", manners=Manners(rate=20_000, cut_after=0.1)) as mirror,
+        pytest.raises(requests.exceptions.ChunkedEncodingError),
+    ):
+        session.get(f"{mirror.url}/{path}")
+
+
+def test_a_mirror_with_tls_answers_like_one_without(
+    folder: Path, session: requests.Session, tmp_path: Path
+) -> None:
+    pem = tmp_path / "mirror.pem"
+    write_certificate(pem, "127.0.0.1")
+    assert pem.stat().st_mode & 0o77 == 0
+    session.verify, session.trust_env = str(pem), False
+    targets = [
+        "?prefix=data%2F2026%2F",
+        "?download=data%2F2026%2Fdiscogs_20260701_labels.xml.gz",
+        "?download=data%2F2026%2Fdiscogs_20260801_labels.xml.gz",
+    ]
+    with Mirror(folder) as plain, Mirror(folder, tls=pem) as secure:
+        for target in targets:
+            one, other = (session.get(f"{mirror.url}/{target}") for mirror in (plain, secure))
+            assert (one.status_code, one.content) == (other.status_code, other.content)
+        head = session.head(f"{secure.url}/{targets[1]}")
+        assert (head.status_code, "Content-Length" in head.headers) == (200, False)
+        assert [r.target for r in plain.seen] == [r.target for r in secure.seen][:3]
+
+
+def test_what_tls_needs_is_named(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "for name in ('hypercorn', 'hypercorn.config'): sys.modules[name] = None\n"
+        "from discogs.sample.mirror import Mirror\n"
+        "Mirror(Path(sys.argv[1]), tls=Path('x.pem'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        env={"PYTHONPATH": str(PLUGINS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "pip install 'airflow-discogs[mirror]'" in result.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_cleanly_on_a_signal(folder: Path, number: signal.Signals) -> None:
     code = (
-        "import sys; from pathlib import Path; from discogs.sample.mirror import serve; "
-        "serve(Path(sys.argv[1]), 0, 's3', on_ready=lambda url: print(url, flush=True))"
+        "import sys; from pathlib import Path; from discogs.sample.mirror import Mirror, serve; "
+        "serve(Mirror(Path(sys.argv[1]), 's3'), on_ready=lambda url: print(url, flush=True))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(folder)],

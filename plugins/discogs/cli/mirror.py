@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from discogs.cli.options import whole
+from discogs.cli.options import positive, whole
+
+_NAMES = ("labels", "artists", "masters", "releases", "CHECKSUM")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +28,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="the address (default: 127.0.0.1)"
     )
+    parser.add_argument(
+        "--tls", action="store_true", help="serve HTTPS, with HTTP/2, by a certificate of its own"
+    )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        default=Path("discogs-mirror.pem"),
+        metavar="FILE",
+        help="where --tls writes it with its key, for clients' REQUESTS_CA_BUNDLE (default:"
+        " discogs-mirror.pem)",
+    )
+    bad = parser.add_argument_group(
+        "as the real server", "What a download must bear, to test a set-up with."
+    )
+    bad.add_argument(
+        "--cut-after", type=positive, metavar="SECONDS", help="cut transfers that are older"
+    )
+    bad.add_argument(
+        "--cut-http1-only", action="store_true", help="spare those over HTTP/2 (with --cut-after)"
+    )
+    bad.add_argument(
+        "--ignore-range", action="store_true", help="answer a Range with the whole file, in s3 too"
+    )
+    bad.add_argument(
+        "--rate", type=positive, metavar="MB", help="megabytes a second of each transfer"
+    )
+    bad.add_argument(
+        "--requests",
+        type=whole(1, 10**6),
+        metavar="N",
+        help="how many may come in six minutes; then 429 for an hour from the last one",
+    )
+    bad.add_argument(
+        "--publish",
+        nargs="+",
+        choices=_NAMES,
+        default=[],
+        metavar="NAME",
+        help=f"let files appear one after another, in this order: {', '.join(_NAMES)}",
+    )
+    bad.add_argument(
+        "--publish-every",
+        type=positive,
+        default=10.0,
+        metavar="SECONDS",
+        help="between two of them (default: 10)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from discogs.sample.mirror import serve
+    from discogs.sample.exchange import Manners
+    from discogs.sample.mirror import Mirror, serve
+
+    manners = Manners(
+        cut_after=args.cut_after,
+        cut_http1_only=args.cut_http1_only,
+        ignore_range=args.ignore_range,
+        rate=args.rate * 1e6 if args.rate else None,
+        requests=args.requests,
+        publish=args.publish,
+        publish_every=args.publish_every,
+    )
+    certificate: Path | None = None
+    if args.tls:
+        from discogs.sample.secure import write_certificate
+
+        certificate = args.certificate
+        write_certificate(args.certificate, args.host)
+        print(f"Clients trust it with REQUESTS_CA_BUNDLE={args.certificate.resolve()}")
 
     def ready(url: str) -> None:
         print(f"Serving {args.folder} at {url}", flush=True)
 
-    serve(args.folder, args.port, args.layout, host=args.host, on_ready=ready)
+    mirror = Mirror(
+        args.folder,
+        args.layout,
+        host=args.host,
+        port=args.port,
+        manners=manners,
+        tls=certificate,
+    )
+    serve(mirror, on_ready=ready)
     return 0

@@ -42,6 +42,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def positive(text: str) -> float:
+    """A number above 0, for ``type=``."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0.")
+    return number
+
+
 def add_database(parser: argparse.ArgumentParser) -> None:
     """``--dsn`` and ``--schema``."""
     parser.add_argument(

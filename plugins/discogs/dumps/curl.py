@@ -213,8 +213,8 @@ def _translated(url: str, code: int, text: str, errno: int, route: Route) -> Exc
     Its own text is not shown but for a certificate: it may name a proxy with its login.
     """
     if code in _UNTRUSTED:
-        reason = text.removeprefix("SSL certificate problem: ")
-        return not_trusted(url, reason or "its certificate is not valid")
+        reason = re.search(r"(?:problem|result): (.+?)(?: \(\d+\))?$", text)
+        return not_trusted(url, reason[1] if reason else "its certificate is not valid")
     if code in _UNREADABLE:
         return AddressInvalid(shown(url), "libcurl cannot read it")
     if code in _NOT_FOUND:

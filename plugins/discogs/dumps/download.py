@@ -17,6 +17,7 @@ from discogs.dumps.errors import (
     NotAGzipFile,
     RateLimited,
     RequestRefused,
+    TransferCut,
     TransferFailed,
 )
 from discogs.dumps.listing import DumpFile
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 MISMATCHES = 3
 #: Seconds between two reports of how far a download is.
 PROGRESS_SECONDS = 5.0
+#: Seconds below which a cut is a fault like others, and how much of the longer of two ages the
+#: shorter must be for both to be the same.
+SHORTEST_CUT = 60.0
+_SAME_AGE = 0.75
 #: Bytes that an attempt must have added for the next one not to count as a repetition.
 FURTHER = 1 << 20
 
@@ -84,12 +89,13 @@ def download(
     current: Callable[[], str] | None = None,
     on_progress: OnProgress | None = None,
     progress_seconds: float = PROGRESS_SECONDS,
+    shortest_cut: float = SHORTEST_CUT,
 ) -> DownloadReport:
     """Fetch a file into the storage, unless it is there already with the expected digest.
 
     After a fault that may pass, the ``.part`` stays, and the next call goes on where it ends
     if the server honours ranges and still has the same version. After any other error
-    nothing of the file is left.
+    nothing of the file is left. A transfer that gets further may go on for as long as it needs.
 
     :param expected: the published SHA-256, lower-case hexadecimal.
     :param current: asks for the digest that is published now; called when what came has
@@ -101,7 +107,8 @@ def download(
     :raises NotAGzipFile: when something else came, such as a page.
     :raises DiskFull: before or while it is written.
     :raises RateLimited: when the server asks for a longer pause than is waited for here.
-    :raises TransferFailed: after the last attempt.
+    :raises TransferCut: when a server that resumes nothing cuts it twice at about the same age.
+    :raises TransferFailed: after the last of several attempts that got no further.
     :raises DownloadUnderWay: when another process is at it.
     :raises SourceError: when the server refuses.
     """
@@ -114,11 +121,13 @@ def download(
         log.warning("%s is there with another SHA-256 than published; fetched anew.", file.name)
         storage.delete(file.name)
     with PartFile(storage.workspace, file.name, file.url, expected) as part:
-        transfer = _Transfer(source.transport, file, storage, part, on_progress, progress_seconds)
+        transfer = _Transfer(
+            source.transport, file, storage, part, on_progress, progress_seconds, shortest_cut
+        )
         try:
             return transfer.run(expected, current)
-        except (RateLimited, TransferFailed):
-            if part.size == 0:
+        except (RateLimited, TransferFailed) as error:
+            if part.size == 0 or isinstance(error, TransferCut):
                 part.discard()
             raise
         except RequestRefused as error:
@@ -143,11 +152,13 @@ class _Transfer:
         part: PartFile,
         on_progress: OnProgress | None,
         progress_seconds: float,
+        shortest_cut: float,
     ) -> None:
         self.transport = transport
         self.file, self.storage, self.part = file, storage, part
         self.on_progress = on_progress
         self.progress_seconds = progress_seconds
+        self.shortest_cut = shortest_cut
         self.started = time.monotonic()
         self.attempt = 0
         self.transferred = 0
@@ -156,6 +167,8 @@ class _Transfer:
         """False once the server has shown that it cannot be trusted with a range."""
         self.doubtful = False
         """Whether the end of the body may not be the end of the file."""
+        self.cut_age: float | None = None
+        """Age at which the last transfer from the beginning was cut; None when it was resumed."""
         self.published = ""
 
     def run(self, expected: str, current: Callable[[], str] | None) -> DownloadReport:
@@ -237,6 +250,7 @@ class _Transfer:
             headers["Range"] = f"bytes={part.size}-"
             if part.origin is not None and part.origin.validator is not None:
                 headers["If-Range"] = part.origin.validator
+        began = time.monotonic()
         with self.transport.get(self.file.url, headers) as response:
             if response.status_code == 416:
                 self._distrust("the server cannot serve the range that is missing")
@@ -247,7 +261,27 @@ class _Transfer:
                     log.info("%s: the server sends it from the beginning.", self.file.name)
                 self._restart(self._origin(response, expected))
             log.info("%s comes over HTTP/%s.", self.file.name, response.version)
-            self._receive(response)
+            kept = part.size
+            try:
+                self._receive(response)
+            except Broken as broken:
+                broken.got_further = kept > 0 and part.size - kept >= FURTHER
+                resumable = kept > 0 or (self.ranges and "Range" not in headers)
+                self._judge_cut(time.monotonic() - began, response.version, resumable)
+                raise
+
+    def _judge_cut(self, age: float, version: str, resumable: bool) -> None:
+        """Compare with the cut before.
+
+        :param resumable: whether the next attempt may go on where this one ended.
+        :raises TransferCut: when both are of about the same age, and the server resumes nothing.
+        """
+        before, self.cut_age = self.cut_age, age
+        if resumable or before is None or min(age, before) < self.shortest_cut:
+            return
+        if min(age, before) >= _SAME_AGE * max(age, before):
+            total = self.part.origin.length if self.part.origin is not None else None
+            raise TransferCut(self.file.name, [before, age], self.part.size, total, version)
 
     def _distrust(self, reason: str) -> None:
         self.ranges = False

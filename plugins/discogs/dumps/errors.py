@@ -65,9 +65,31 @@ class TransferFailed(SourceError):
 
 
 class TransferCut(TransferFailed):
-    """A server that resumes nothing cuts a transfer at the same age each time."""
+    """A server that resumes nothing cuts a transfer at the same age each time.
+
+    :param ages: seconds from the request to each cut, the last one last.
+    :param done: bytes that had come at the last.
+    :param total: bytes of the file, None when not known.
+    :param version: of HTTP.
+    """
 
     transient = False
+
+    def __init__(
+        self, name: str, ages: list[float], done: int, total: int | None, version: str
+    ) -> None:
+        rate = done / ages[-1]
+        of = f" of {_size(total)}" if total is not None else ""
+        needed = f"; at this rate {_minutes(total / rate)} are needed" if total and rate else ""
+        DiscogsError.__init__(
+            self,
+            f"{name} was cut after {_minutes(ages[-1])} with {_size(done)}{of} at"
+            f" {rate / 1e6:.1f} MB/s over HTTP/{version}, and the time before after"
+            f" {_minutes(ages[0])}; this server does not resume a transfer{needed}. Another attempt"
+            " would end the same. A faster line helps, a mirror, or fetching it on another machine"
+            " (python -m discogs fetch); the next scheduled run tries again.",
+        )
+        self.attempts = len(ages)
 
 
 class RequestRefused(SourceError):
@@ -161,6 +183,14 @@ class DownloadUnderWay(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is being downloaded by another process: wait for it.")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.2f} MB"
 
 
 def _duration(seconds: float) -> str:

@@ -9,13 +9,12 @@ import html
 import re
 import urllib.parse
 import xml.sax.saxutils
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from discogs.sample import faults as _faults
-from discogs.sample.faults import Reply, Request
+from discogs.sample.exchange import Reply, Request
 
 Layout = Literal["data.discogs.com", "s3"]
 
@@ -23,6 +22,9 @@ _NAME = re.compile(
     r"discogs_([0-9]{4})[0-9]{4}_(?:(?:artists|labels|masters|releases)\.xml\.gz|CHECKSUM\.txt)"
 )
 _CHUNK = 1 << 18
+_PAGE = b"<!DOCTYPE html>\n<html><head><title>Discogs Data</title></head>\n<body>%s</body></html>\n"
+
+Hidden = Callable[[str], bool]
 _RANGE = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))")
 
 
@@ -35,12 +37,12 @@ class _File:
     etag: str
 
 
-def _files(folder: Path) -> list[_File]:
-    """The dumps' files that lie in the folder now, in the order of their keys."""
+def _files(folder: Path, hidden: Hidden) -> list[_File]:
+    """The dumps' files that are in the folder now, in the order of their keys."""
     found = []
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
-        if match is not None and path.is_file():
+        if match is not None and path.is_file() and not hidden(path.name):
             found.append(_file(path, match[1]))
     return sorted(found, key=lambda item: item.key)
 
@@ -53,12 +55,14 @@ def _file(path: Path, year: str) -> _File:
     return _File(f"data/{year}/{path.name}", path, stat.st_size, modified, f'"{etag}-2"')
 
 
-def _find(folder: Path, key: str) -> _File | None:
+def _find(folder: Path, key: str, hidden: Hidden) -> _File | None:
     """The file of a key such as ``data/2026/discogs_20260701_labels.xml.gz``."""
     year, _, name = key.removeprefix("data/").partition("/")
     match = _NAME.fullmatch(name)
     path = folder / name
-    if not key.startswith("data/") or match is None or match[1] != year or not path.is_file():
+    if not key.startswith("data/") or match is None or match[1] != year:
+        return None
+    if not path.is_file() or hidden(name):
         return None
     return _file(path, year)
 
@@ -83,7 +87,7 @@ def _shown(size: int) -> str:
 
 
 def _page(text: str) -> bytes:
-    return _faults.HTML % text.encode()
+    return _PAGE % text.encode()
 
 
 def _reply(status: int, body: bytes, content_type: str, **headers: str) -> Reply:
@@ -92,12 +96,18 @@ def _reply(status: int, body: bytes, content_type: str, **headers: str) -> Reply
     return Reply(status, stated, iter([body]))
 
 
-def _discogs(folder: Path, request: Request, query: dict[str, str], _range: bool) -> Reply:
+def _query(request: Request) -> dict[str, str]:
+    query = urllib.parse.urlsplit(request.headers[":raw"]).query
+    return dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+
+
+def _discogs(folder: Path, request: Request, hidden: Hidden, _range: bool) -> Reply:
     """Answer as data.discogs.com does."""
+    query = _query(request)
     if not request.headers.get("user-agent"):
         return _reply(403, _page("<h1>403 Forbidden</h1>"), "text/html")
     if "download" in query:
-        file = _find(folder, query["download"])
+        file = _find(folder, query["download"], hidden)
         if file is not None:
             name = file.path.name
             text = name.endswith(".txt")
@@ -114,7 +124,7 @@ def _discogs(folder: Path, request: Request, query: dict[str, str], _range: bool
     prefix = query.get("prefix", "data/")
     rows: list[str] = []
     years = set()
-    for file in _files(folder):
+    for file in _files(folder, hidden):
         if not file.key.startswith(prefix):
             continue
         rest = file.key[len(prefix) :]
@@ -140,12 +150,12 @@ def _error(status: int, code: str, text: str) -> Reply:
     return _reply(status, body.encode(), "application/xml")
 
 
-def _s3(folder: Path, request: Request, query: dict[str, str], with_range: bool) -> Reply:
+def _s3(folder: Path, request: Request, hidden: Hidden, with_range: bool) -> Reply:
     """Answer as the S3 bucket does."""
     path = request.target.partition("?")[0].lstrip("/")
     if not path:
-        return _s3_listing(folder, query)
-    file = _find(folder, path)
+        return _s3_listing(folder, _query(request), hidden)
+    file = _find(folder, path, hidden)
     if file is None:
         return _error(404, "NoSuchKey", "The specified key does not exist.")
     start, end = 0, file.size
@@ -173,7 +183,7 @@ def _s3(folder: Path, request: Request, query: dict[str, str], with_range: bool)
     return Reply(status, headers, _read(file.path, start, end))
 
 
-def _s3_listing(folder: Path, query: dict[str, str]) -> Reply:
+def _s3_listing(folder: Path, query: dict[str, str], hidden: Hidden) -> Reply:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     try:
         limit = min(1000, int(query.get("max-keys", "1000")))
@@ -184,7 +194,7 @@ def _s3_listing(folder: Path, query: dict[str, str]) -> Reply:
     rows: list[str] = []
     shared: set[str] = set()
     last, truncated = "", False
-    for file in _files(folder):
+    for file in _files(folder, hidden):
         if not file.key.startswith(prefix):
             continue
         head, found, _ = file.key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
@@ -219,4 +229,4 @@ def _s3_listing(folder: Path, query: dict[str, str]) -> Reply:
 
 
 ANSWERS = {"data.discogs.com": _discogs, "s3": _s3}
-"""What answers a request, by layout: folder, request, its query, whether to honour a Range."""
+"""What answers a request, by layout: folder, request, what is hidden, whether to honour a Range."""

@@ -1,89 +1,14 @@
-"""Ways in which a server misbehaves, to be handed to the local mirror.
-
-A fault applies to the requests whose target it matches, so many times, one fault a request:
-faults that match the same target are used up in the order in which they were given.
-"""
+"""Ways in which a server misbehaves, to be handed to the local mirror."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+
+from discogs.sample.exchange import Fault, Reply, Request, Wait
 
 HTML = b"<!DOCTYPE html>\n<html><head><title>Discogs Data</title></head>\n<body>%s</body></html>\n"
-
-Wait = Callable[[float], object]
-
-
-@dataclass
-class Reply:
-    """What the mirror is about to answer; a fault turns it into something else."""
-
-    status: int
-    headers: dict[str, str]
-    body: Iterator[bytes]
-    reset: bool = False
-    """Whether the connection ends with a reset instead of an end of stream."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request that reached the mirror, as seen by faults and by assertions."""
-
-    method: str
-    target: str
-    """Path and query, percent signs decoded."""
-    headers: dict[str, str] = field(default_factory=dict)
-    at: float = field(default_factory=time.monotonic)
-
-    @property
-    def range(self) -> str | None:
-        return self.headers.get("range")
-
-
-Effect = Callable[[Request, Reply, Wait], Reply]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One misbehaviour.
-
-    :param name: what it is called in the log.
-    :param effect: turns the good reply into the bad one; None leaves it as it is.
-    :param match: regular expression searched in the request's decoded target.
-    :param times: how many requests it applies to; None means every one.
-    :param before: called when the request came and before the file is opened, such as
-        to replace files.
-    :param only_ranges: whether requests without a Range are left alone.
-    :param on_connect: whether it meets the connection itself, before any request is read.
-    """
-
-    name: str
-    effect: Effect | None = None
-    match: str = ""
-    times: int | None = 1
-    before: Callable[[], object] | None = None
-    only_ranges: bool = False
-    on_connect: bool = False
-
-    def applies(self, request: Request) -> bool:
-        """Whether the request is one that this fault is meant for."""
-        if self.on_connect or (self.only_ranges and request.range is None):
-            return False
-        return re.search(self.match, request.target) is not None
-
-    def on(self, match: str) -> Fault:
-        """The same fault for the targets that contain this pattern."""
-        return replace(self, match=match)
-
-    def repeated(self, times: int | None) -> Fault:
-        """The same fault so many times; None for ever."""
-        return replace(self, times=times)
-
-    def after(self, action: Callable[[], object]) -> Fault:
-        """The same fault, with something that happens first."""
-        return replace(self, before=action)
 
 
 def _limited(body: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -186,11 +111,7 @@ def wrong_range(shift: int) -> Fault:
 
 def ignored_range() -> Fault:
     """A Range that is answered with 200 and the whole file."""
-    # The mirror looks for this name before it opens the file at the range.
-    return Fault(IGNORED_RANGE, only_ranges=True)
-
-
-IGNORED_RANGE = "Range ignored"
+    return Fault("Range ignored", only_ranges=True, ignores_range=True)
 
 
 def refused_range() -> Fault:
