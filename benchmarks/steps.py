@@ -22,7 +22,7 @@ def sample(folder: str, releases: int, seed: int, month: str) -> dict[str, Any]:
     from discogs.sample.generator import write_months
     from discogs.schema.entities import Month
 
-    write_months(Path(folder), Month.parse(month), 2, releases=releases, seed=seed, traps="none")
+    write_months(Path(folder), Month.parse(month), 2, releases=releases, seed=seed)
     return {}
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import Status
 from tests.airflow.receivers import wait
+from tests.sample.odd_records import write_months
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import RunningAirflow

@@ -14,12 +14,12 @@ from discogs.database.connection import connector
 from discogs.database.locking import advisory_lock
 from discogs.load.folder import load_folder
 from discogs.load.options import month_lock
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import Status
 from tests import faults
 from tests.content import difference, digests
+from tests.sample.odd_records import write_months
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import RunningAirflow

@@ -28,7 +28,7 @@ MONTH = Month(2026, 5)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dumps")
-    write_months(folder, MONTH, releases=20, traps="none")
+    write_months(folder, MONTH, releases=20)
     return folder
 
 

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 
 from demo import processes
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import Status
 from tests import faults
 from tests.airflow.test_clear_and_retry import trigger, undisturbed
 from tests.content import difference
+from tests.sample.odd_records import write_months
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import RunningAirflow

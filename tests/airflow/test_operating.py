@@ -15,13 +15,13 @@ from demo import embedded
 from demo.errors import AirflowRefused
 from demo.home import PROJECT
 from demo.stack import airflow_environment
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests import faults
 from tests.airflow.test_clear_and_retry import undisturbed
 from tests.content import difference
+from tests.sample.odd_records import write_months
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import RunningAirflow

@@ -44,11 +44,11 @@ from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
 from discogs.load.options import COMMAND, month_lock
-from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
+from tests.sample.odd_records import write_months
 
 MONTH = Month(2026, 5)
 STARTED = dt.datetime(2026, 5, 2, tzinfo=dt.timezone.utc)

@@ -40,7 +40,7 @@ def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
 
 
 def publish(folder: Path, month: Month = NOW) -> None:
-    write_months(folder, month, releases=20, traps="none")
+    write_months(folder, month, releases=20)
 
 
 def sensor(month: Month = NOW, **options: Any) -> DumpAvailableSensor:

@@ -16,12 +16,12 @@ import pytest
 
 from demo.embedded import with_database
 from discogs.database.connection import connector
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.tracking.model import MonthRecord, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests.conftest import SCHEMA, new_database
 from tests.content import digests, staging_tables
+from tests.sample.odd_records import write_months
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Launch = Callable[..., "subprocess.Popen[str]"]

@@ -13,10 +13,10 @@ import pytest
 from discogs.database.connection import Connect, connector
 from discogs.load.folder import MonthReport, load_folder
 from discogs.load.stage import SIZES, Sizes
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 from tests.conftest import SCHEMA, new_database
+from tests.sample.odd_records import write_months
 
 FIRST = Month(2026, 5)
 MONTHS = [FIRST, FIRST.plus(1), FIRST.plus(2)]

@@ -18,10 +18,10 @@ import pytest
 from lxml import etree
 from psycopg import sql
 
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from tests.content import content_tables
 from tests.load.conftest import load
+from tests.sample.odd_records import write_months
 
 Fresh = Callable[[], str]
 

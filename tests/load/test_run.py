@@ -35,7 +35,7 @@ QUICK = Limits(attempts=2, backoff=0.01)
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
-    write_months(folder, MONTH, releases=20, seed=3, traps="none")
+    write_months(folder, MONTH, releases=20, seed=3)
     return folder
 
 
@@ -150,7 +150,7 @@ def test_what_is_published_anew_is_fetched_again_and_nothing_else(
     life: MonthRun, source: DumpSource, storage: DumpStorage, served: Path
 ) -> None:
     load(life, source, storage)
-    write_months(served, MONTH, releases=20, seed=4, traps="none")
+    write_months(served, MONTH, releases=20, seed=4)
     for entity in (Entity.ARTISTS, Entity.MASTERS, Entity.RELEASES):
         keep_old(storage, served, entity)
 

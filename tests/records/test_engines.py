@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from discogs.records.arrow_parser import Refused
 from discogs.records.block import ParsedBlock
 from discogs.records.lxml_parser import MAX_DEPTH
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from tests.records.made import Maker
 from tests.records.reading import CAREFUL, ENGINES, FAST, Row, blocks, dump, rows
+from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 SEEDS = st.integers(0, 2**32)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from discogs.records.block import Block, gathered
 from discogs.records.scanner import Scanned, Scanner
 from discogs.records.splitter import Chunk
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from tests.records.reading import blocks, cuts, dump, pieces, told
+from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from discogs.records.schema_drift import FIRST_RECORDS, SchemaDrift
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from tests.records.reading import blocks, dump
 from tests.records.test_fields import FULL_RELEASE
 from tests.records.test_mapping import SUB_TRACKS
+from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from discogs.errors import CorruptDump, DumpError, NotADump, TruncatedDump
 from discogs.records.block import REJECTED_XML_BYTES
 from discogs.records.splitter import split, unpacked
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from tests.records.reading import dump, pieces, told
+from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 SIZES = [1, 7, 64, 1 << 20]

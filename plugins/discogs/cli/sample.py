@@ -1,4 +1,4 @@
-"""``sample``: write months of made-up dumps."""
+"""``sample``: write months of synthetic dumps."""
 
 from __future__ import annotations
 

@@ -20,8 +20,7 @@ _LETTERS = 3 * 64
 class Draws:
     """The draws of one entity: the same seed and id give the same ones, on every machine.
 
-    SHAKE128 is several times faster than seeding Python's own generator for each record,
-    and, unlike it, promised to give the same bytes for ever.
+    SHAKE128 is several times faster than seeding Python's own generator for each record.
     """
 
     def __init__(self, seed: int, entity: Entity) -> None:
@@ -32,17 +31,15 @@ class Draws:
 
         After 511 numbers they come round again: only the largest records ask for more.
         """
-        state = self._start.copy()
-        state.update(b"%d" % record_id)
-        data = state.digest(2 * _COUNT + _LETTERS)
+        data = self._digest(b"%d" % record_id, 2 * _COUNT + _LETTERS)
         letters = urlsafe_b64encode(data[2 * _COUNT :]).decode("ascii")
         return cycle(_UNPACK(data)).__next__, letters
 
     def of_edit(self, record_id: int, version: int) -> Draw:
-        """A function like that of :meth:`of` for what one change adds to a record.
+        """The numbers of what one change adds to a record, which leaves the rest as it was."""
+        return cycle(_UNPACK(self._digest(b"%d/%d" % (record_id, version), 2 * _COUNT))).__next__
 
-        With numbers of its own an edit leaves the rest of the record as it was.
-        """
+    def _digest(self, identity: bytes, size: int) -> bytes:
         state = self._start.copy()
-        state.update(b"%d/%d" % (record_id, version))
-        return cycle(_UNPACK(state.digest(2 * _COUNT))).__next__
+        state.update(identity)
+        return state.digest(size)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
+from discogs.sample import words
 from discogs.sample.draws import Draw
 from discogs.sample.shapes import Shape
-from discogs.sample.terms import STYLES_OF
-from discogs.sample.vocabulary import (
-    ADJECTIVES,
-    CATNO_PREFIXES,
-    CLOSINGS,
-    MIXES,
-    OPENINGS,
-    TITLE_WORDS,
-    URL_HOSTS,
-)
 
 # A line break inside a text: three quarters of the texts have a plain one, the others the
 # reference that the site's editor leaves behind.
@@ -22,21 +13,21 @@ _BREAKS = ("\n", "\n", "\n", "&#13;\n")
 
 def title(draw: Draw) -> str:
     kind = draw()
-    one = TITLE_WORDS[kind >> 3 & 511]
+    one = words.TITLE_WORDS[kind >> 3 & 511]
     kind &= 7
     if kind == 0:
         return one
     more = draw()
-    two = TITLE_WORDS[more & 511]
+    two = words.TITLE_WORDS[more & 511]
     if kind < 4:
         return f"{one} {two}"
     if kind == 4:
-        return f"The {ADJECTIVES[more >> 9 & 63]} {two}"
+        return f"The {words.ADJECTIVES[more >> 9 & 63]} {two}"
     if kind == 5:
         return f"{one} Of The {two}"
     if kind == 6:
-        return f"{one} {two} {MIXES[more >> 9 & 15]}"
-    return f"{one} {ADJECTIVES[more >> 9 & 63]} {two} {TITLE_WORDS[draw() & 511]}"
+        return f"{one} {two} {words.MIXES[more >> 9 & 15]}"
+    return f"{one} {words.ADJECTIVES[more >> 9 & 63]} {two} {words.TITLE_WORDS[draw() & 511]}"
 
 
 def text(draw: Draw, most: int) -> str:
@@ -47,7 +38,7 @@ def text(draw: Draw, most: int) -> str:
     lines = []
     for _ in range(count):
         mix = draw()
-        lines.append(OPENINGS[mix & 63] + CLOSINGS[mix >> 6 & 255])
+        lines.append(words.OPENINGS[mix & 63] + words.CLOSINGS[mix >> 6 & 255])
     if kind >> 12 & 3 == 0 and count > 1:
         # A paragraph of its own, as in the most careful notes.
         lines.insert(1, "")
@@ -57,7 +48,7 @@ def text(draw: Draw, most: int) -> str:
 def catno(draw: Draw) -> str:
     mix = draw()
     number = mix >> 5
-    prefix = CATNO_PREFIXES[mix & 31]
+    prefix = words.CATNO_PREFIXES[mix & 31]
     return f"{prefix} {number:03d}" if mix & 32 else f"{prefix}{number}"
 
 
@@ -80,12 +71,12 @@ def urls(draw: Draw, letters: str, name: str) -> str:
     at = kind >> 8 & 127
     rows = [f"<url>http://www.{letters[at : at + 7].lower()}.com</url>"]
     for _ in range(kind & 3):
-        rows.append(f"<url>https://{URL_HOSTS[draw() & 15]}{slug}</url>")
+        rows.append(f"<url>https://{words.URL_HOSTS[draw() & 15]}{slug}</url>")
     return f"<urls>{''.join(rows)}</urls>"
 
 
 def style_rows(genre: int, start: int, count: int) -> str:
     """Up to three styles of a genre, neighbours in its list, so that none comes twice."""
-    styles = STYLES_OF[genre]
+    styles = words.STYLES_OF[genre]
     start %= 126
     return "".join(f"<style>{style}</style>" for style in styles[start : start + count])

@@ -19,12 +19,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from tests.conftest import PROJECT
 from tests.content import digests, staging_tables
 from tests.load.killed.gate import Gate, Point
+from tests.sample.odd_records import write_months
 
 ENVIRONMENT = {
     "DISCOGS_MAX_SHRINK": "0.5",
