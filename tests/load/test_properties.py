@@ -100,14 +100,15 @@ def test_block_and_flush_sizes_make_no_difference(dumps: Path, fresh: Fresh, in_
     assert difference(dsn, in_order) == []
 
 
-def test_a_first_load_that_is_merged_ends_like_one_that_is_adopted(
+def test_a_first_load_that_is_merged_ends_like_one_that_is_swapped_in(
     dumps: Path, fresh: Fresh, in_order: str
 ) -> None:
     dsn = fresh()
     with psycopg.connect(dsn) as conn:
-        # A user's view hangs on the tables, so they must stay the ones that they are.
+        # A materialized view depends on the tables, so they cannot be replaced.
         for table in ("labels", "artists", "masters", "releases"):
-            conn.execute(f"CREATE VIEW public.my_{table} AS SELECT id FROM discogs.{table}")
+            view = f"CREATE MATERIALIZED VIEW public.my_{table}"
+            conn.execute(f"{view} AS SELECT id FROM discogs.{table}")
     for number, month in enumerate(MONTHS):
         report = load(dsn, dumps, month)
         assert not any(entity.first_load for entity in report.entities), number

@@ -5,12 +5,22 @@ WITH ours AS (
     WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s)
 )
 SELECT
-    -- views, and functions with a body that names the tables
+    -- functions with a body that names the tables, policies, publications
     EXISTS (
         SELECT FROM pg_depend d
         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM ours)
-            AND d.classid IN ('pg_rewrite'::regclass, 'pg_proc'::regclass, 'pg_policy'::regclass,
+            AND d.classid IN ('pg_proc'::regclass, 'pg_policy'::regclass,
                               'pg_publication_rel'::regclass)
+    )
+    -- rules and materialized views, and views of somebody else; the loader's own views are
+    -- redirected to the new tables
+    OR EXISTS (
+        SELECT FROM pg_depend d
+        JOIN pg_rewrite w ON w.oid = d.objid
+        JOIN pg_class v ON v.oid = w.ev_class
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+            AND d.refobjid IN (SELECT oid FROM ours)
+            AND NOT (v.relkind = 'v' AND pg_has_role(v.relowner, 'USAGE'))
     )
     -- foreign keys from tables outside the schema, or from tables that are not the package's
     OR EXISTS (

@@ -5,10 +5,12 @@ from __future__ import annotations
 from psycopg import sql
 
 from discogs.database.connection import Connection
+from discogs.database.views import EXTRA_COLUMNS, PREFIX
 from discogs.schema import dictionary
 
 _PRESENT = """
-SELECT c.relname, coalesce(a.attname, ''), coalesce(d.description, '')
+SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
+    c.relname, coalesce(a.attname, ''), coalesce(d.description, '')
 FROM pg_class c
 CROSS JOIN LATERAL (
     SELECT attname, attnum FROM pg_attribute
@@ -27,22 +29,32 @@ def write_comments(conn: Connection, schema: str) -> int:
 
     :returns: how many were written.
     """
-    tables = {table.name: table for table in dictionary.tables()}
-    wanted = {(name, ""): table.comment for name, table in tables.items()}
-    for name, table in tables.items():
-        wanted |= {(name, column.name): column.comment for column in table.columns}
+    wanted = _wanted()
+    names = list({name for name, _ in wanted})
     written = 0
-    for table_name, column_name, present in conn.execute(_PRESENT, [schema, list(tables)]):
-        comment = wanted.get((table_name, column_name))
+    for kind, table, column, present in conn.execute(_PRESENT, [schema, names]).fetchall():
+        comment = wanted.get((table, column))
         if comment is None or comment == present:
             continue
-        names = [schema, table_name, *([column_name] if column_name else [])]
         conn.execute(
             sql.SQL("COMMENT ON {} {} IS {}").format(
-                sql.SQL("COLUMN" if column_name else "TABLE"),
-                sql.Identifier(*names),
+                sql.SQL("COLUMN" if column else kind),
+                sql.Identifier(schema, table, *([column] if column else [])),
                 sql.Literal(comment),
             )
         )
         written += 1
     return written
+
+
+def _wanted() -> dict[tuple[str, str], str]:
+    """The comments by table and column; the column of a table's own is empty."""
+    wanted = {}
+    for table in dictionary.tables():
+        view = PREFIX + table.name
+        wanted[table.name, ""] = table.comment
+        wanted[view, ""] = f"{table.about}; live records only"
+        wanted |= {(view, name): about for name, about in EXTRA_COLUMNS.items()}
+        for column in table.columns:
+            wanted[table.name, column.name] = wanted[view, column.name] = column.comment
+    return wanted

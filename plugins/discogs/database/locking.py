@@ -159,16 +159,26 @@ def outwait_snapshots(conn: Connection, retry: LockRetry) -> None:
     conn.commit()
 
 
-def lock_tables(conn: Connection, schema: str, tables: Iterable[str], retry: LockRetry) -> None:
+def lock_tables(
+    conn: Connection,
+    schema: str,
+    tables: Iterable[str],
+    retry: LockRetry,
+    views: Iterable[tuple[str, str]] = (),
+) -> None:
     """Lock tables in ACCESS EXCLUSIVE mode until the transaction ends.
 
     :param tables: in the order in which most readers come to them, so that the load queues
         behind a reader at the first of them, and holds none that the reader wants.
+    :param views: schema and name of views of these tables, which are locked first, as their
+        readers do.
     :raises LockBusy: when they cannot be locked in time.
     """
     names = list(dict.fromkeys(tables))
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
-        sql.SQL(", ").join(sql.Identifier(schema, name) for name in names)
+        sql.SQL(", ").join(
+            sql.Identifier(*found) for found in [*views, *((schema, name) for name in names)]
+        )
     )
     seconds, most = _TRY_SECONDS
     while True:

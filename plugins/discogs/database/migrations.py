@@ -16,6 +16,7 @@ from discogs.database.connection import Connect, Connection
 from discogs.database.errors import MigrationError
 from discogs.database.locking import advisory_lock
 from discogs.database.sql_files import folder as sql_folder
+from discogs.database.views import write_views
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
             if migration.version not in done:
                 applied.append(_apply(conn, migration))
         with conn.transaction():
+            write_views(conn, schema)
             write_comments(conn, schema)
     return applied
 

@@ -51,10 +51,11 @@ class PromotionSettings:
 
 
 def is_promotable(conn: Connection, staging: Staging) -> bool:
-    """Whether the live tables are empty and nothing of the user's hangs on them.
+    """Whether the live tables are empty and nothing depends on them that a swap would lose.
 
-    Views, foreign keys, triggers, policies, publications and the like of the user's would be
-    lost with the tables that are replaced; where there are any, the month is merged instead.
+    Foreign keys, triggers, policies, publications, materialized views and the like of the user's
+    would be lost with the tables that are replaced; where there are any, the month is merged
+    instead. Views are redirected to the new tables.
     """
     tables = [table.name for table in staging.tables.all]
     for name in tables:
@@ -144,23 +145,35 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> bool:
     targets = {constraint.target for constraint in constraints if constraint.target is not None}
     others = targets | {str(row[0]) for row in incoming}
     tables = [table.name for table in staging.tables.all]
-    lock_tables(conn, staging.live_schema, [*tables, *sorted(others)], retry)
+    views = [(schema, name) for schema, name, _ in _views(conn, staging)]
+    lock_tables(conn, staging.live_schema, [*tables, *sorted(others)], retry, views)
     if not is_promotable(conn, staging):
         conn.rollback()
         return False
     incoming = conn.execute(read("first_load/incoming_references.sql"), given).fetchall()
     grants = conn.execute(read("first_load/grants.sql"), given).fetchall()
     comments = conn.execute(read("first_load/comments.sql"), given).fetchall()
+    redirected = _views(conn, staging)
     for table, name, _definition in incoming:
         conn.execute(
             sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
                 sql.Identifier(staging.live_schema, table), sql.Identifier(name)
             )
         )
-    live = [sql.Identifier(staging.live_schema, table.name) for table in staging.tables.all]
-    conn.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(", ").join(live)))
+    # The empty tables stay until the views are redirected: a view that is replaced keeps its
+    # grants, its comments and what reads it.
+    for name in tables:
+        conn.execute(
+            sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
+                sql.Identifier(staging.live_schema, name), sql.Identifier(staging.schema)
+            )
+        )
     for table in staging.tables.all:
         _move(conn, staging, table)
+    for _, _, statement in redirected:
+        conn.execute(sql.SQL(statement))
+    empty = [sql.Identifier(staging.schema, name) for name in tables]
+    conn.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(", ").join(empty)))
     for constraint in constraints:
         if constraint.index is not None:
             conn.execute(
@@ -191,6 +204,21 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> bool:
     for (statement,) in [*grants, *comments]:
         conn.execute(sql.SQL(statement))
     return True
+
+
+def _views(conn: Connection, staging: Staging) -> list[tuple[str, str, str]]:
+    """Schema, name and statement of the views that read the live tables."""
+    given = {
+        "schema": staging.live_schema,
+        "tables": [table.name for table in staging.tables.all],
+    }
+    with conn.transaction():
+        conn.execute("SET LOCAL search_path TO pg_catalog")
+        rows = conn.execute(read("first_load/views.sql"), given).fetchall()
+        conn.execute(
+            sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(staging.live_schema))
+        )
+    return [(str(schema), str(name), str(statement)) for schema, name, statement in rows]
 
 
 def _move(conn: Connection, staging: Staging, table: Table) -> None:
