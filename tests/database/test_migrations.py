@@ -10,8 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from discogs.database.connection import connector
 from discogs.database.errors import MigrationError
-from discogs.database.migrations import STAGING_SUFFIX, available, migrate
-from discogs.settings import Settings
+from discogs.database.migrations import available, migrate
 
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
@@ -56,16 +55,6 @@ def test_the_packages_own_migrations_work_in_any_schema_and_beside_another(datab
             "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         ).fetchone()
     assert rows == (0,)
-
-
-def test_the_staging_schema_is_the_one_of_the_settings(database: str) -> None:
-    settings = Settings(schema="records")
-    migrate(connector(database, settings.schema), settings.schema)
-    assert settings.schema + STAGING_SUFFIX == settings.staging_schema
-    assert values(
-        connector(database, settings.schema),
-        f"SELECT to_regnamespace('{settings.staging_schema}') IS NOT NULL",
-    ) == [True]
 
 
 def test_a_new_file_is_applied_alone(empty: Connect, folder: Path) -> None:

@@ -27,7 +27,7 @@ SELECT
         SELECT FROM pg_constraint f
         JOIN pg_class c ON c.oid = f.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE f.contype = 'f' AND f.confrelid IN (SELECT oid FROM ours)
-            AND NOT (n.nspname = %(schema)s AND c.relname ~ '^(label|artist|master|release)(s|_.*)$')
+            AND NOT (n.nspname = %(schema)s AND c.relname = ANY (%(own_tables)s))
     )
     OR EXISTS (
         SELECT FROM pg_trigger t WHERE t.tgrelid IN (SELECT oid FROM ours) AND NOT t.tgisinternal

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from psycopg import sql
 
 from discogs.database.connection import Connection
-from discogs.database.sql_files import read
+from discogs.database.sql_files import compose
 from discogs.schema.entities import Month
 
 #: How many ids one packet spans.
@@ -148,7 +148,7 @@ def read_fingerprints(
 def _packets(
     conn: Connection, root: str, low: int, high: int, shard: int, shards: int
 ) -> Iterator[npt.NDArray[np.void]]:
-    query = sql.SQL(read("staging/known_records.sql")).format(root=sql.Identifier(root))
+    query = compose("staging/fingerprints", root=sql.Identifier(root))
     with conn.cursor(binary=True) as cursor:
         for start in range(low, high + 1, _SPAN):
             cursor.execute(

@@ -8,13 +8,25 @@ from psycopg import sql
 
 from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
-from discogs.database.sql_files import read
+from discogs.database.sql_files import compose
 from discogs.database.staging import ABSENT, REJECTED, Staging
 from discogs.schema.entities import Month
 from discogs.schema.tables import Table
 
-#: How each kind of difference is written, in the order in which it is.
-_WRITES = {"gone": "drop_children", "changed": "update_children", "new": "add_children"}
+#: How each kind of difference between children is written, in this order.
+_WRITES = {
+    "gone": "DELETE FROM {live} l USING merge_rows s WHERE s.merge_change = 'gone' AND {same_key}",
+    "changed": "UPDATE {live} l SET {assignments} FROM merge_rows s"
+    " WHERE s.merge_change = 'changed' AND {same_key}",
+    # In the order of the key, so that neighbours in the table and its indexes are written together.
+    "new": "INSERT INTO {live} ({columns})"
+    " SELECT {columns} FROM merge_rows WHERE merge_change = 'new' ORDER BY {key}",
+}
+#: Records whose rows differ have changed; those of equal rows only look different in the file.
+_NOTE_DIFFERENT = (
+    "UPDATE merge_changes c SET differs = true"
+    " WHERE NOT c.differs AND c.id IN (SELECT {parent} FROM merge_rows)"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,8 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
         " (id integer PRIMARY KEY, change text NOT NULL, differs boolean NOT NULL) ON COMMIT DROP"
     )
     conn.execute(
-        sql.SQL(read("merge/classify.sql")).format(
+        compose(
+            "merge/classify",
             live=live,
             staged=staged,
             live_values=_columns(content, "l"),
@@ -81,7 +94,8 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
     add_names(conn, staging)
     made = add_placeholders(conn, staging)
     conn.execute(
-        sql.SQL(read("merge/upsert_root.sql")).format(
+        compose(
+            "merge/upsert_root",
             live=live,
             staged=staged,
             columns=_columns(root.names),
@@ -98,8 +112,8 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
     dropped = drop_unused(conn, staging)
     if not place.first:  # whoever follows the feed starts from the tables
         conn.execute(
-            sql.SQL(read("merge/log_changes.sql")).format(
-                feed=sql.Identifier(staging.live_schema, "entity_changes")
+            compose(
+                "merge/log_changes", feed=sql.Identifier(staging.live_schema, "entity_changes")
             ),
             {"month": str(place.month), "entity": str(staging.tables.entity)},
         )
@@ -171,17 +185,14 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
         "staged_values": _columns(table.values, "s"),
     }
 
-    def run(name: str) -> None:
-        conn.execute(sql.SQL(read(f"merge/{name}.sql")).format(**parts))
-
-    run("compare_children")
+    conn.execute(compose("merge/compare_children", **parts))
     found = conn.execute("SELECT DISTINCT merge_change FROM merge_rows").fetchall()
     changes = {change for (change,) in found}
-    for change, name in _WRITES.items():
+    for change, statement in _WRITES.items():
         if change in changes:
-            run(name)
+            conn.execute(sql.SQL(statement).format(**parts))
     if changes:
-        run("note_children")
+        conn.execute(sql.SQL(_NOTE_DIFFERENT).format(**parts))
     conn.execute("DROP TABLE merge_rows")
 
 
@@ -189,8 +200,10 @@ def _mark_removed(conn: Connection, staging: Staging, place: MonthNeighbours) ->
     name = "mark_removed" if place.newest else "mark_removed_earlier"
     previous = place.before or place.month.plus(-1)
     conn.execute(
-        sql.SQL(read(f"merge/{name}.sql")).format(
-            live=_live(staging, staging.tables.root), absent=staging.extra(ABSENT)
+        compose(
+            f"merge/{name}",
+            live=_live(staging, staging.tables.root),
+            absent=staging.extra(ABSENT),
         ),
         {"month": str(place.month), "previous": str(previous)},
     )

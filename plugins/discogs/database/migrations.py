@@ -17,10 +17,9 @@ from discogs.database.errors import MigrationError
 from discogs.database.locking import advisory_lock
 from discogs.database.sql_files import folder as sql_folder
 from discogs.database.views import write_views
+from discogs.settings import Settings
 
 log = logging.getLogger(__name__)
-
-STAGING_SUFFIX = "_staging"
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
 def _create_schemas(conn: Connection, schema: str) -> None:
     # Asked first: a user without CREATE on the database may work in schemas made by a DBA.
     with conn.transaction():
-        for name in (schema, schema + STAGING_SUFFIX):
+        for name in (schema, Settings(schema=schema).staging_schema):
             exists = conn.execute("SELECT FROM pg_namespace WHERE nspname = %s", [name]).fetchone()
             if exists is None:
                 conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))

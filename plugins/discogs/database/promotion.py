@@ -19,8 +19,16 @@ from discogs.database.locking import LockRetry, lock_tables
 from discogs.database.references import add_names, add_placeholders
 from discogs.database.sql_files import read
 from discogs.database.staging import Staging
+from discogs.schema.mapping import TABLES
 from discogs.schema.tables import Table
 
+#: Of all entities; foreign keys of other tables are a user's own.
+_OWN_TABLES = [table.name for tables in TABLES.values() for table in tables.all]
+
+_INDEXES = (
+    "SELECT tablename, indexname, indexdef FROM pg_indexes"
+    " WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) ORDER BY 1, 2"
+)
 #: Rows below which a coarser sample tells the planner enough.
 _SMALL_TABLE = 1_000_000
 
@@ -67,7 +75,7 @@ def is_promotable(conn: Connection, staging: Staging) -> bool:
             return False
     row = conn.execute(
         read("first_load/dependents.sql"),
-        {"schema": staging.live_schema, "tables": tables},
+        {"schema": staging.live_schema, "tables": tables, "own_tables": _OWN_TABLES},
     ).fetchone()
     return row is not None and not row[0]
 
@@ -241,7 +249,7 @@ def _definitions(conn: Connection, staging: Staging) -> tuple[list[_Index], list
         "schema": staging.live_schema,
         "tables": [table.name for table in staging.tables.all],
     }
-    indexes = [_Index(*row) for row in conn.execute(read("first_load/indexes.sql"), given)]
+    indexes = [_Index(*row) for row in conn.execute(_INDEXES, given)]
     constraints = [
         _Constraint(*row) for row in conn.execute(read("first_load/constraints.sql"), given)
     ]

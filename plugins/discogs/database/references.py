@@ -5,12 +5,10 @@ from __future__ import annotations
 from psycopg import sql
 
 from discogs.database.connection import Connection
-from discogs.database.sql_files import read
+from discogs.database.sql_files import compose, read
 from discogs.database.staging import NAMES, Staging
 from discogs.schema.entities import Entity
-
-#: Credited everywhere and in no dump, yet with a name of their own.
-KNOWN_ARTISTS = {194: "Various", 355: "Unknown Artist", 118760: "No Artist"}
+from discogs.schema.mapping import PLACEHOLDER_NAMES
 
 _ROOTS = {str(entity) for entity in Entity}
 
@@ -19,9 +17,11 @@ def add_names(conn: Connection, staging: Staging) -> None:
     """Add the genres and styles that the staged rows use."""
     for names in staging.tables.names_tables:
         conn.execute(
-            sql.SQL(read("merge/add_names.sql")).format(
-                live=sql.Identifier(staging.live_schema, names), staged=staging.extra(NAMES)
-            ),
+            sql.SQL(
+                # Two months may bring the same name at once: the second finds it there.
+                "INSERT INTO {} (id, name) SELECT DISTINCT id, name FROM {}"
+                " WHERE kind = %(kind)s ON CONFLICT DO NOTHING"
+            ).format(sql.Identifier(staging.live_schema, names), staging.extra(NAMES)),
             {"kind": names},
         )
 
@@ -46,7 +46,8 @@ def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = 
                 staged_root if live is False else sql.Identifier(staging.live_schema, str(target))
             )
             cursor = conn.execute(
-                sql.SQL(read("merge/add_placeholders.sql")).format(
+                compose(
+                    "merge/add_placeholders",
                     target=into,
                     column=sql.Identifier(column.name),
                     staged=staging.table(table),
@@ -55,19 +56,20 @@ def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = 
                 ),
             )
             made += cursor.rowcount
-            if target == "artists":
-                _name_placeholders(conn, into)
+            names = PLACEHOLDER_NAMES.get(Entity(target))
+            if names:
+                _name_placeholders(conn, into, names)
     return made
 
 
-def _name_placeholders(conn: Connection, table: sql.Identifier) -> None:
+def _name_placeholders(conn: Connection, table: sql.Identifier, names: dict[int, str]) -> None:
     conn.execute(
         sql.SQL(
             "UPDATE {} t SET name = k.name"
             " FROM unnest(%s::integer[], %s::text[]) AS k (id, name)"
             " WHERE t.id = k.id AND t.placeholder AND t.name IS DISTINCT FROM k.name"
         ).format(table),
-        [list(KNOWN_ARTISTS), list(KNOWN_ARTISTS.values())],
+        [list(names), list(names.values())],
     )
 
 
@@ -77,7 +79,12 @@ def drop_unused(conn: Connection, staging: Staging) -> int:
     dropped = 0
     for target in sorted(targets):
         users = conn.execute(
-            read("merge/referring_columns.sql"), {"schema": staging.live_schema, "table": target}
+            read("merge/referring_columns.sql"),
+            {
+                "schema": staging.live_schema,
+                "staging_schema": staging.schema,
+                "table": target,
+            },
         ).fetchall()
         unused: list[sql.Composable] = [
             sql.SQL("NOT EXISTS (SELECT FROM {} u WHERE u.{} = t.{})").format(

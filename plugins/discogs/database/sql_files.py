@@ -1,9 +1,11 @@
-"""The statements of ``include/sql``, where a DBA can read them."""
+"""The statements of ``include/sql``: its README says which those are."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+
+from psycopg import sql
 
 from discogs.errors import PackageIncomplete
 
@@ -17,7 +19,7 @@ def folder() -> Path:
 
 @cache
 def read(name: str) -> str:
-    """The text of a file, such as ``tracking/get.sql``.
+    """The text of a file, such as ``locks/table_holders.sql``.
 
     :raises PackageIncomplete: when it is not there.
     """
@@ -26,3 +28,9 @@ def read(name: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise PackageIncomplete(path) from None
+
+
+def compose(name: str, **parts: sql.Composable) -> sql.Composed:
+    """A template with its ``{names}`` filled in: ``merge/classify`` is
+    ``merge/classify.template.sql``."""
+    return sql.SQL(read(f"{name}.template.sql")).format(**parts)

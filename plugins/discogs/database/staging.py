@@ -15,7 +15,7 @@ from psycopg import sql
 from discogs.database.connection import Connection
 from discogs.database.errors import LockBusy, StagingTaken
 from discogs.database.locking import table_holders
-from discogs.database.sql_files import read
+from discogs.database.sql_files import compose, read
 from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
 
@@ -64,7 +64,8 @@ class Staging:
         persistence = sql.SQL("" if logged else "UNLOGGED")
         for table in self.tables.all:
             conn.execute(
-                sql.SQL(read("staging/create_table.sql")).format(
+                compose(
+                    "staging/create_table",
                     persistence=persistence,
                     staged=self.table(table),
                     live=sql.Identifier(self.live_schema, table.name),
@@ -77,7 +78,8 @@ class Staging:
             )
         )
         conn.execute(
-            sql.SQL(read("staging/create_extras.sql")).format(
+            compose(
+                "staging/create_extras",
                 absent=self.extra(ABSENT),
                 names=self.extra(NAMES),
                 rejected=self.extra(REJECTED),

@@ -331,3 +331,8 @@ MAPPINGS: dict[Entity, EntityMapping] = {
 TABLES: dict[Entity, EntityTables] = {
     entity: mapping.tables() for entity, mapping in MAPPINGS.items()
 }
+
+#: Ids that are credited everywhere and in no dump, yet have a name of their own.
+PLACEHOLDER_NAMES: dict[Entity, dict[int, str]] = {
+    Entity.ARTISTS: {194: "Various", 355: "Unknown Artist", 118760: "No Artist"}
+}

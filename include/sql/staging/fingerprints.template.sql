@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- Ids, fingerprints and states of a span of ids, packed into one value of 14 bytes a record.
 -- State: 0 live, -1 placeholder, else the number of the last month that had the record.
 SELECT string_agg(

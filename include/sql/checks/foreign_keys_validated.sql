@@ -1,9 +1,9 @@
 -- Foreign keys make orphans impossible, as long as each is there and validated.
 SELECT
-    'no_orphans' AS name,
-    count(*) FILTER (WHERE convalidated) = %(references)s AS passed,
+    'foreign_keys_validated' AS name,
+    count(*) FILTER (WHERE convalidated) = %(foreign_keys)s AS passed,
     count(*) FILTER (WHERE convalidated) AS value,
-    'validated foreign keys, of ' || %(references)s AS detail
+    'validated foreign keys, of ' || %(foreign_keys)s AS detail
 FROM pg_constraint c
 JOIN pg_class t ON t.oid = c.conrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace

@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- An id that is referred to and that neither the target has nor this load brings.
 INSERT INTO {target} (id, placeholder, dump_month)
 SELECT DISTINCT s.{column}, true, NULL

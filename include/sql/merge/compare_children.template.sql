@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- What the changed records' rows were beside what they are now: only rows that came, went, or say
 -- something else are written, so an edit of one line costs one row.
 CREATE TEMP TABLE merge_rows ON COMMIT DROP AS

@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- The newest month lacks these records: they stay, and say from when on.
 WITH removed AS (
     UPDATE {live} l SET removed_in = %(month)s, last_seen = %(previous)s

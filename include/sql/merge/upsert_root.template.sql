@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- The records themselves. Seen in the newest month they are live; seen in an older month only,
 -- they are removed as of the first loaded month after it.
 INSERT INTO {live} ({columns}, placeholder, removed_in, last_seen)

@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- Beside the rows: what the dump lacks, which names its rows use, what was rejected, and which
 -- try owns each shard. Unlogged, so a crash of the server empties them, and most tables of rows
 -- with them; the empty table of claims tells that the rows are gone.

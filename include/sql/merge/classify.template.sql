@@ -1,3 +1,4 @@
+-- Template: composed with psycopg.sql; does not run as it is.
 -- What the month does to each record that it brings: decided before anything is written.
 -- An older month can add a record, or give a removed one newer content; it restores none.
 INSERT INTO merge_changes (id, change, differs)

@@ -1,0 +1,16 @@
+-- Template: run once for each entity, composed with psycopg.sql; does not run as it is.
+-- After the newest month, the live rows are the dump's records. A rejected record may have a
+-- row of an earlier month, which stays.
+SELECT
+    'live_records: ' || l.entity AS name,
+    live.rows BETWEEN l.records - (l.report ->> 'rejected')::bigint AND l.records AS passed,
+    live.rows AS value,
+    'live rows, for ' || l.records || ' records in the dump' AS detail
+FROM entity_loads l
+CROSS JOIN LATERAL (
+    SELECT count(*) AS rows FROM {root} WHERE removed_in IS NULL AND NOT placeholder
+) live
+WHERE l.entity = %(entity)s AND l.year_month = %(month)s
+    AND NOT EXISTS (
+        SELECT FROM entity_loads n WHERE n.entity = l.entity AND n.year_month > l.year_month
+    )

@@ -1,1 +1,0 @@
-UPDATE {live} l SET {assignments} FROM merge_rows s WHERE s.merge_change = 'changed' AND {same_key}
