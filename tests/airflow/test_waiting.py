@@ -15,7 +15,13 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from discogs.airflow.sensors import DumpAvailableSensor
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
-from discogs.dumps.errors import RateLimited, RequestRefused, SourceError, TransferFailed
+from discogs.dumps.errors import (
+    AddressInvalid,
+    RateLimited,
+    RequestRefused,
+    SourceError,
+    TransferFailed,
+)
 from discogs.load.options import RunOptions
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
@@ -143,8 +149,31 @@ def test_a_refusal_fails_the_task(mirror: Mirror) -> None:
         sensor().execute({})  # type: ignore[typeddict-item]
 
 
+@pytest.mark.parametrize("month", [OLD, NOW])
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_refuses_everything_is_no_dump_that_is_not_published(
+    mirror: Mirror, month: Month, status: int
+) -> None:
+    mirror.add(faults.status(status).repeated(None))
+
+    with pytest.raises(RequestRefused, match=f"answered {status}.*login"):
+        sensor(month).execute({})  # type: ignore[typeddict-item]
+
+
+def test_an_address_with_neither_listing_nor_file_is_named(mirror: Mirror) -> None:
+    mirror.add(faults.status(404).repeated(None))
+
+    with pytest.raises(AddressInvalid, match="neither a listing nor"):
+        sensor().execute({})  # type: ignore[typeddict-item]
+
+
+def test_a_trigger_that_broke_fails_the_task_and_skips_nothing() -> None:
+    with pytest.raises(SourceError, match=r"broke in the triggerer.*discogs_dumps"):
+        sensor().resume_execution("__fail__", {"error": "Trigger failure"}, {})  # type: ignore[typeddict-item]
+
+
 def test_the_end_of_the_wait_skips_the_task() -> None:
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(AirflowSkipException, match="in 20 hours"):
         sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, {})  # type: ignore[typeddict-item]
 
 
@@ -175,6 +204,25 @@ def test_the_trigger_outlasts_a_fault_that_passes(folder: Path, mirror: Mirror) 
     mirror.add(faults.reset().repeated(2))
 
     assert fired(trigger())["status"] == "found"
+
+
+def test_the_trigger_waits_while_an_answer_cannot_be_read(folder: Path, mirror: Mirror) -> None:
+    publish(folder)
+    mirror.add(faults.html().repeated(4))
+
+    assert fired(trigger())["status"] == "found"
+    assert len(mirror.seen) == 5
+
+
+def test_the_trigger_does_not_wait_for_a_server_that_stays_down(mirror: Mirror) -> None:
+    mirror.add(faults.status(503).repeated(None))
+
+    payload = fired(trigger(down_seconds=0.5))
+
+    assert payload["status"] == "error"
+    assert "answered 503" in payload["message"]
+    assert "hours" in payload["message"]
+    assert len(mirror.seen) >= 2
 
 
 def test_the_trigger_tells_a_refusal(mirror: Mirror) -> None:

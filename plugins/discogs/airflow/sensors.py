@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferralError
 
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 class DumpAvailableSensor(BaseSensorOperator):
-    """Waits until a month's CHECKSUM, which Discogs publishes last, and its files are listed.
+    """Waits until a month's CHECKSUM and its files are listed, in whatever order they come.
 
     Looks once, and goes to the triggerer only when there is nothing yet. When the time is over
     the task is skipped, not failed: the next day's run looks again. A month that is over is not
-    waited for, so that its run does not hold up that of the present month.
+    waited for. Whatever else ends the wait fails the task: a refusal, a server that is down for
+    hours, a trigger that broke.
 
     :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param dumps_conn_id: HTTP connection of the server of dumps.
@@ -49,7 +50,7 @@ class DumpAvailableSensor(BaseSensorOperator):
         wait: dt.timedelta = dt.timedelta(hours=20),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"soft_fail": True, **kwargs})
+        super().__init__(**kwargs)
         self.plan = plan
         self.dumps_conn_id = dumps_conn_id
         self.poll_interval = poll_interval
@@ -86,6 +87,28 @@ class DumpAvailableSensor(BaseSensorOperator):
             )
         self.log.info("The dump of %s is there, of %s.", plan.month, found["dump_date"])
         return found
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Called when the wait is over, however it ended.
+
+        Airflow's ``soft_fail`` would skip the task also when the trigger broke.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout as over:
+            hours = self.wait.total_seconds() / 3600
+            reason = (
+                f"Nothing was published in {hours:g} hours: the next scheduled run looks again."
+            )
+            self.log.info("%s", reason)
+            raise AirflowSkipException(reason) from over
+        except TaskDeferralError as broken:
+            raise SourceError(
+                f"The wait for the dump broke in the triggerer ({broken}): see its log. The"
+                f" triggerer needs the package and the connection {self.dumps_conn_id}."
+            ) from broken
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Called when the trigger has fired."""

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from discogs.dumps.errors import RateLimited
+from discogs.dumps.errors import (
+    AddressInvalid,
+    BrowserCheck,
+    DumpNotPublished,
+    ListingUnreadable,
+    RateLimited,
+)
 from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity, Month
+
+#: How long a server may give no proper answer while its dump is waited for.
+DOWN_SECONDS = 6 * 3600.0
 
 
 class DumpAvailableTrigger(BaseTrigger):
     """Fires when the month's dump is published, or when its server refuses for good.
 
-    Faults that may pass are waited out; a server that names a time to come back is not asked
-    before it.
+    Faults that may pass are waited out, though not for hours on end; a server that names a time to
+    come back is not asked before it. Since the sensor has looked before, an
+    answer that cannot be read is such a fault too.
 
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param year_month: ``YYYY-MM``.
     :param entities: those that must be there.
     :param poll_seconds: between two looks.
     :param first_wait: seconds until the first look; None for ``poll_seconds``.
+    :param down_seconds: that the server may give no proper answer.
     """
 
     def __init__(
@@ -34,6 +46,7 @@ class DumpAvailableTrigger(BaseTrigger):
         entities: Sequence[str],
         poll_seconds: float,
         first_wait: float | None = None,
+        down_seconds: float = DOWN_SECONDS,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dumps_conn_id = dumps_conn_id
@@ -41,6 +54,7 @@ class DumpAvailableTrigger(BaseTrigger):
         self.entities = list(entities)
         self.poll_seconds = poll_seconds
         self.first_wait = first_wait
+        self.down_seconds = down_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -51,6 +65,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 "entities": self.entities,
                 "poll_seconds": self.poll_seconds,
                 "first_wait": self.first_wait,
+                "down_seconds": self.down_seconds,
             },
         )
 
@@ -59,15 +74,22 @@ class DumpAvailableTrigger(BaseTrigger):
 
         connection = await DiscogsDumpsHook.aget_connection(self.dumps_conn_id)
         wait = self.poll_seconds if self.first_wait is None else self.first_wait
+        answered = time.monotonic()
         while True:
             await asyncio.sleep(wait)
             try:
                 found = await asyncio.to_thread(self._look, DiscogsDumpsHook.of(connection))
             except DiscogsError as error:
-                if not error.transient:
-                    yield _event(status="error", message=str(error))
+                down = time.monotonic() - answered
+                if isinstance(error, (DumpNotPublished, RateLimited)):
+                    answered = time.monotonic()
+                    self.log.info("%s", error)
+                elif not _passing(error) or down >= self.down_seconds:
+                    hours = f" That is so for {down / 3600:.1f} hours." if _passing(error) else ""
+                    yield _event(status="error", message=f"{error}{hours}")
                     return
-                self.log.info("%s", error)
+                else:
+                    self.log.warning("%s", error)
                 wait = wait_after(error, self.poll_seconds)
             else:
                 yield _event(status="found", dump=found)
@@ -84,6 +106,11 @@ class DumpAvailableTrigger(BaseTrigger):
 
 def _event(**payload: Any) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+def _passing(error: DiscogsError) -> bool:
+    unreadable = isinstance(error, (ListingUnreadable, AddressInvalid))
+    return error.transient or (unreadable and not isinstance(error, BrowserCheck))
 
 
 def wait_after(error: DiscogsError, poll_seconds: float) -> float:
