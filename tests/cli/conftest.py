@@ -10,6 +10,7 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Launch = Callable[..., "subprocess.Popen[str]"]
 
 
 def command(*arguments: object) -> list[str]:

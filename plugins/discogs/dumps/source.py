@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import requests
 
@@ -151,21 +151,29 @@ class DumpSource:
             f" ({self.url(marker)} answers {answer})",
         )
 
-    def _read(self, file: DumpFile) -> dict[str, str]:
+    def _read(
+        self, file: DumpFile, keep: Callable[[str, bytes], object] | None = None
+    ) -> dict[str, str]:
         body = self.transport.text(file.url, checksums.MAX_BYTES)
-        return checksums.parse(file.name, body)
+        digests = checksums.parse(file.name, body)
+        if keep is not None:
+            keep(file.name, body)
+        return digests
 
-    def checksums(self, dump_set: DumpSet) -> dict[str, str]:
+    def checksums(
+        self, dump_set: DumpSet, *, keep: Callable[[str, bytes], object] | None = None
+    ) -> dict[str, str]:
         """The published SHA-256 of each file of the set, lower-case hexadecimal, by name.
 
         Read it anew when a digest does not fit: Discogs has re-uploaded files of a dump,
         with a new CHECKSUM.txt.
 
+        :param keep: called with the name and the text of each CHECKSUM.txt.
         :raises ChecksumFileInvalid: when a CHECKSUM.txt cannot be read or lacks a file.
         """
         published: dict[str, str] = {}
         for file in dump_set.checksums:
-            for name, digest in self._read(file).items():
+            for name, digest in self._read(file, keep).items():
                 # A day's CHECKSUM.txt speaks for the files of its own day first.
                 if published.get(name) is None or name[:16] == file.name[:16]:
                     published[name] = digest

@@ -181,6 +181,15 @@ class DumpStorage:
         except FileNotFoundError:
             log.debug("%s was gone already.", place)
 
+    def write(self, name: str, data: bytes) -> None:
+        """Store a small file of a dump, such as its CHECKSUM.txt.
+
+        :raises OSError: when the storage refuses it.
+        """
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        (self.workspace / (name + PART)).write_bytes(data)
+        self.publish(name)
+
     def publish(self, name: str) -> None:
         """Make a whole file of the workspace's ``.part`` the dump's file.
 

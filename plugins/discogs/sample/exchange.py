@@ -223,11 +223,11 @@ def _paced(body: Iterator[bytes], rate: float, wait: Wait) -> Iterator[bytes]:
     for chunk in body:
         for start in range(0, len(chunk), size):
             piece = chunk[start : start + size]
-            yield piece
             due += len(piece) / rate
             ahead = due - time.monotonic()
             if ahead > 0:
                 wait(ahead)
+            yield piece
 
 
 def _until(body: Iterator[bytes], end: float) -> Iterator[bytes]:
