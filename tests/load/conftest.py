@@ -1,4 +1,4 @@
-"""Three months of made-up dumps, and databases to load them into."""
+"""Three months of synthetic dumps, and databases to load them into."""
 
 from __future__ import annotations
 

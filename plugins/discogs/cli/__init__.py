@@ -22,6 +22,6 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("discogs.cli.plan", "say what a load would fetch, need and take"),
     "migrate": Command("discogs.cli.migrate", "create the tables, or bring them up to date"),
     "status": Command("discogs.cli.status", "tell where each month stands"),
-    "sample": Command("discogs.cli.sample", "write months of made-up dumps"),
+    "sample": Command("discogs.cli.sample", "write months of synthetic dumps"),
     "mirror": Command("discogs.cli.mirror", "serve a folder of dumps over HTTP as Discogs does"),
 }
