@@ -38,27 +38,6 @@ class DumpError(DiscogsError):
         super().__init__(f"{name} {self.verdict}: {detail}.{self.advice}")
 
 
-class NotADump(DumpError):
-    """A file holds something else than one of Discogs' dumps."""
-
-    verdict = "is not the dump that its name says"
-    advice = " Download the file again, and check where it came from."
-
-
-class TruncatedDump(DumpError):
-    """A dump ends before its end."""
-
-    verdict = "is cut short"
-    advice = " Nothing of it was loaded; download the file again."
-
-
-class CorruptDump(DumpError):
-    """A dump's compressed bytes are damaged."""
-
-    verdict = "is damaged"
-    advice = " Nothing of it was loaded; download the file again."
-
-
 class PackageIncomplete(DiscogsError):
     """A file of the package is missing where it is installed."""
 

@@ -1,4 +1,4 @@
-"""What is kept of the known records, against a dict and sets."""
+"""The index of stored fingerprints, against a dict."""
 
 from __future__ import annotations
 
@@ -34,38 +34,30 @@ RECORDS = st.dictionaries(
 )
 
 
-def known(records: dict[int, tuple[int, int]], packet: int = 7) -> FingerprintIndex:
+def made(records: dict[int, tuple[int, int]], packet: int = 7) -> FingerprintIndex:
     rows = [(number, *values) for number, values in sorted(records.items())]
     parts = [rows[at : at + packet] for at in range(0, len(rows), packet)]
     return FingerprintIndex(np.array(part, PACKED) for part in parts)
 
 
 @given(RECORDS, st.lists(IDS, max_size=60))
-def test_what_is_known_is_found(records: dict[int, tuple[int, int]], others: list[int]) -> None:
-    held = known(records)
+def test_what_is_stored_is_found(records: dict[int, tuple[int, int]], others: list[int]) -> None:
+    index = made(records)
     asked = np.array([*records, *others], np.int32)
 
-    found, places = held.find(asked)
+    stored = index.lookup(asked)
 
-    assert len(held) == len(records)
-    assert found.tolist() == [number in records for number in asked.tolist()]
-    mine = places[found]
-    numbers = asked[found].tolist()
-    assert held.fingerprints[mine].tolist() == [records[number][0] for number in numbers]
-    assert held.states(mine).tolist() == [records[number][1] for number in numbers]
+    assert len(index) == len(records)
+    assert stored.found.tolist() == [number in records for number in asked.tolist()]
+    numbers = asked[stored.found].tolist()
+    prints, states = stored.fingerprints[stored.found], stored.states[stored.found]
+    assert prints.tolist() == [records[number][0] for number in numbers]
+    assert states.tolist() == [records[number][1] for number in numbers]
 
 
-@given(RECORDS, st.data())
-def test_what_was_not_seen_is_left(
-    records: dict[int, tuple[int, int]], data: st.DataObject
-) -> None:
-    held = known(records)
-    seen = data.draw(st.lists(st.sampled_from(sorted(records)), max_size=80)) if records else []
-
-    for at in range(0, len(seen), 9):
-        held.see(np.array(seen[at : at + 9], np.int32))
-
-    assert held.unseen().tolist() == sorted(set(records) - set(seen))
+@given(RECORDS)
+def test_all_ids_are_given_in_order(records: dict[int, tuple[int, int]]) -> None:
+    assert np.concatenate(list(made(records).pages())).tolist() == sorted(records)
 
 
 def test_twenty_million_records_take_less_than_ten_bytes_each() -> None:
@@ -81,10 +73,10 @@ def test_twenty_million_records_take_less_than_ten_bytes_each() -> None:
             packet["state"][::50] = GONE
             yield packet
 
-    held = FingerprintIndex(packets())
+    index = FingerprintIndex(packets())
 
-    assert len(held) == size
-    assert held.nbytes < 10 * size
+    assert len(index) == size
+    assert index.nbytes < 10 * size
 
 
 @pytest.mark.parametrize("shards", [1, 3])
@@ -107,10 +99,11 @@ def test_the_records_of_a_shard_are_read_from_the_database(connect: Connect, sha
         parts = [read_fingerprints(conn, "labels", shard, shards) for shard in range(shards)]
 
     asked = np.array(ids, np.int32)
-    for shard, held in enumerate(parts):
-        found, places = held.find(asked)
-        assert asked[found].tolist() == [number for number in ids if number % shards == shard]
-        mine = asked[found]
-        assert held.fingerprints[places[found]].tolist() == (mine.astype(np.int64) * 7).tolist()
+    for shard, index in enumerate(parts):
+        stored = index.lookup(asked)
+        mine = asked[stored.found]
+        assert mine.tolist() == [number for number in ids if number % shards == shard]
+        prints = stored.fingerprints[stored.found]
+        assert prints.tolist() == (mine.astype(np.int64) * 7).tolist()
         states = np.where(mine % 5 == 0, PLACEHOLDER, np.where(mine % 4 == 3, GONE, LIVE))
-        assert held.states(places[found]).tolist() == states.tolist()
+        assert stored.states[stored.found].tolist() == states.tolist()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 
-from discogs.errors import CorruptDump, DumpError, NotADump, TruncatedDump
+from discogs.errors import DumpError
+from discogs.records.errors import CorruptDump, NotADump, TruncatedDump
 from discogs.schema.entities import Entity
 
 #: The size of record that the examples are loaded with.

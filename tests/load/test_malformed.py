@@ -223,7 +223,7 @@ def test_a_file_that_is_written_otherwise_is_loaded(
 
 
 @pytest.mark.parametrize("behind", [b"\nsome text\n", b"<note/>", b"\0\0\0"])
-def test_bytes_behind_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, behind: bytes) -> None:
+def test_bytes_after_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, behind: bytes) -> None:
     dsn = fresh()
     (report,) = load(dsn, write(tmp_path, gzip.compress(SOUND + behind)), MAY).entities
     assert (report.read, report.inserted, report.rejected) == (60, 59, 1)
@@ -231,7 +231,7 @@ def test_bytes_behind_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, behi
         row = conn.execute("SELECT byte_offset, reason FROM discogs.rejected_records").fetchone()
     assert row is not None
     assert row[0] == len(SOUND) - 1
-    assert "behind the end of the root element" in row[1]
+    assert "after the end of the root element" in row[1]
 
 
 # What was loaded before.
@@ -292,7 +292,7 @@ def test_a_record_that_is_mended_again_is_taken(fresh: Fresh, tmp_path: Path) ->
     assert (june.unchanged, june.inserted, june.rejected) == (7, 1, 0)
 
 
-def test_what_the_mapping_does_not_know_is_reported(
+def test_what_the_mapping_does_not_read_is_reported(
     fresh: Fresh, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     new = b'<release id="%d"><mood>dark</mood><title lang="en">A</title></release>'
@@ -301,7 +301,7 @@ def test_what_the_mapping_does_not_know_is_reported(
     with caplog.at_level(logging.WARNING, "discogs"):
         (report,) = load(dsn, write(tmp_path, gzip.compress(data)), MAY, shards=2).entities
     assert report.unmapped == {"release/mood": 4, "release/title/@lang": 4}
-    assert "discogs_20260501_releases.xml.gz holds what the mapping does not know" in caplog.text
+    assert "discogs_20260501_releases.xml.gz holds what the mapping does not read" in caplog.text
     assert "release/mood" in caplog.text
     record = PostgresMonthRepository(connector(dsn, SCHEMA)).get(MAY)
     assert record is not None

@@ -11,16 +11,16 @@ from discogs.records.arrow_parser import ArrowParser
 from discogs.records.block import Block, ParsedBlock, Rejected
 from discogs.records.lxml_parser import LxmlParser
 from discogs.records.parser import Parser
-from discogs.records.scanner import Scanner
+from discogs.records.scanner import Scanned, Scanner
 from discogs.records.splitter import Chunk, split
 from discogs.schema.entities import Entity
 
 Row = dict[str, Any]
 
 LIMIT = 16 * 1024 * 1024
-FAST = {entity: ArrowParser(entity) for entity in Entity}
-CAREFUL = {entity: LxmlParser(entity) for entity in Entity}
-ENGINES = {entity: Parser(entity) for entity in Entity}
+ARROW = {entity: ArrowParser(entity) for entity in Entity}
+LXML = {entity: LxmlParser(entity) for entity in Entity}
+PARSERS = {entity: Parser(entity) for entity in Entity}
 
 
 def dump(entity: Entity, *records: str | bytes, sep: bytes = b"\n") -> bytes:
@@ -30,20 +30,21 @@ def dump(entity: Entity, *records: str | bytes, sep: bytes = b"\n") -> bytes:
     return sep.join([b"<" + root + b">", *encoded, b"</" + root + b">"]) + sep
 
 
-def chunks(data: bytes, size: int) -> Iterator[bytes]:
+def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def cuts(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Chunk]:
-    return list(split(chunks(data, size), entity, "dump.xml.gz", limit))
+def chunks(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Chunk]:
+    """What the splitter makes of a file that is read so many bytes at a time."""
+    return list(split(in_pieces(data, size), entity, "dump.xml.gz", limit))
 
 
-def pieces(
+def split_records(
     entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT
 ) -> tuple[list[tuple[int, bytes]], list[Rejected]]:
-    """The records that were cut, each with its offset, and what was rejected."""
+    """The records that the splitter finds, each with its offset, and what was rejected."""
     found, rejected = [], []
-    for each in cuts(entity, data, size, limit):
+    for each in chunks(entity, data, size, limit):
         found += [
             (each.offset + start, each.data[start:end])
             for start, end in zip(each.starts, each.ends, strict=True)
@@ -55,20 +56,18 @@ def pieces(
 def blocks(
     entity: Entity, data: bytes, *, block_bytes: int = 1 << 22, shard: int = 0, shards: int = 1
 ) -> tuple[list[Block], list[Rejected]]:
-    """Every record of a file in blocks, and what never came that far."""
-    scanner = Scanner(entity, shard, shards)
+    """Every record of a file in blocks, and what was rejected before any was parsed."""
     made: list[Block] = []
     rejected: list[Rejected] = []
-    waiting = cuts(entity, data)
-    while waiting:
-        scanned = scanner.scan(waiting.pop(0))
-        rejected += scanned.rejected
-        keep = np.ones(len(scanned.ids), np.bool_)
-        behind = scanner.behind(scanned, keep)
-        if behind is not None:
-            waiting.insert(0, behind)
-        made += scanned.blocks(keep, block_bytes)
+    for each in scan(entity, data, shard, shards):
+        rejected += each.rejected
+        made += each.blocks(np.ones(len(each.ids), np.bool_), block_bytes)
     return made, rejected
+
+
+def scan(entity: Entity, data: bytes, shard: int = 0, shards: int = 1) -> list[Scanned]:
+    scanner = Scanner(entity, shard, shards)
+    return [scanner.scan(chunk) for chunk in chunks(entity, data)]
 
 
 def rows(parsed: ParsedBlock) -> dict[str, list[Row]]:
@@ -83,16 +82,16 @@ def rows(parsed: ParsedBlock) -> dict[str, list[Row]]:
     return tables
 
 
-def read(entity: Entity, *records: str | bytes, engine: Any = None) -> dict[str, list[Row]]:
+def read(entity: Entity, *written: str | bytes, engine: Any = None) -> dict[str, list[Row]]:
     """The rows of records, none of which may be rejected."""
-    (block,), rejected = blocks(entity, dump(entity, *records))
+    (block,), rejected = blocks(entity, dump(entity, *written))
     assert rejected == []
-    parsed = (engine or ENGINES)[entity].parse(block)
+    parsed = (engine or PARSERS)[entity].parse(block)
     assert parsed.rejected == []
     return rows(parsed)
 
 
-def told(rejected: list[Rejected]) -> list[tuple[int, int | None, str]]:
+def summary(rejected: list[Rejected]) -> list[tuple[int, int | None, str]]:
     return [(r.offset, r.record_id, r.reason) for r in rejected]
 
 

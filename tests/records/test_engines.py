@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discogs.records.arrow_parser import Refused
+from discogs.records.arrow_parser import Unsupported
 from discogs.records.block import ParsedBlock
-from discogs.records.lxml_parser import MAX_DEPTH
+from discogs.records.record_xml import MAX_DEPTH
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from tests.records.made import Maker
-from tests.records.reading import CAREFUL, ENGINES, FAST, Row, blocks, dump, rows
+from tests.records.reading import ARROW, LXML, PARSERS, Row, blocks, dump, rows
 from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
@@ -57,7 +57,7 @@ def test_what_was_put_into_records_is_in_their_rows(
             expected[name] += found
     (block,), rejected = blocks(entity, dump(entity, *records))
     assert rejected == []
-    for engines in (ENGINES, CAREFUL):
+    for engines in (PARSERS, LXML):
         parsed = engines[entity].parse(block)
         assert [(reject.record_id, reject.reason) for reject in parsed.rejected] == []
         assert rows(parsed) == ordered(expected)
@@ -74,9 +74,9 @@ def test_random_records_fill_every_column_and_need_both_parsers() -> None:
                 for row in found:
                     filled[name] |= {column for column, value in row.items() if value is not None}
             try:
-                FAST[entity].parse(blocks(entity, dump(entity, xml))[0][0])
+                ARROW[entity].parse(blocks(entity, dump(entity, xml))[0][0])
                 fast += 1
-            except Refused:
+            except Unsupported:
                 continue
     for tables_of in TABLES.values():
         for table in tables_of.all:
@@ -103,13 +103,13 @@ def test_both_parsers_read_a_sample_month_alike(
     assert rejected == []
     fast = 0
     for block in made:
-        careful = CAREFUL[entity].parse(block)
+        careful = LXML[entity].parse(block)
         assert careful.rejected == []
-        same(ENGINES[entity].parse(block), careful)
+        same(PARSERS[entity].parse(block), careful)
         try:
-            same(FAST[entity].parse(block), careful)
+            same(ARROW[entity].parse(block), careful)
             fast += 1
-        except Refused:
+        except Unsupported:
             # Members without an id, as before 2016, are the careful parser's.
             assert (era, entity) in {("2020", ARTISTS)}
     assert fast or (era, entity) == ("2020", ARTISTS)
@@ -123,10 +123,10 @@ def test_both_parsers_read_the_excerpts_alike(samples: Path) -> None:
         made, rejected = blocks(entity, gzip.decompress(path.read_bytes()))
         assert rejected == []
         for block in made:
-            careful = CAREFUL[entity].parse(block)
+            careful = LXML[entity].parse(block)
             assert careful.rejected == []
             # The excerpts need no careful parser, or it would be the slow one in earnest.
-            same(FAST[entity].parse(block), careful)
+            same(ARROW[entity].parse(block), careful)
 
 
 GOOD = '<release id="{}"><title>T</title><labels><label id="{}"/></labels></release>'
@@ -169,7 +169,7 @@ def test_only_the_record_that_fails_is_rejected(broken: str, reason: str | tuple
     data = dump(RELEASES, *records)
     (block,), rejected = blocks(RELEASES, data)
     assert rejected == []
-    for engines in (ENGINES, CAREFUL):
+    for engines in (PARSERS, LXML):
         parsed = engines[RELEASES].parse(block)
         (reject,) = parsed.rejected
         assert (reject.offset, reject.record_id) == (data.index(b'<release id="2"'), 2)
@@ -185,7 +185,7 @@ def test_only_the_record_that_fails_is_rejected(broken: str, reason: str | tuple
 def test_bytes_that_are_no_utf8_reject_their_record_alone(bad: bytes) -> None:
     broken = b'<release id="2"><title>A' + bad + b"B</title></release>"
     (block,), _ = blocks(RELEASES, dump(RELEASES, GOOD.format(1, 5), broken, GOOD.format(3, 6)))
-    for engines in (ENGINES, CAREFUL):
+    for engines in (PARSERS, LXML):
         parsed = engines[RELEASES].parse(block)
         assert [row["id"] for row in rows(parsed)["releases"]] == [1, 3]
         (reject,) = parsed.rejected
@@ -198,14 +198,14 @@ def test_deep_but_known_shapes_of_long_records_stay_with_the_fast_parser() -> No
     (block,), _ = blocks(
         RELEASES, dump(RELEASES, f'<release id="1"><labels>{labels}</labels></release>')
     )
-    assert FAST[RELEASES].parse(block).tables["release_labels"].num_rows == 2_000
+    assert ARROW[RELEASES].parse(block).tables["release_labels"].num_rows == 2_000
 
 
 def test_a_record_with_two_ids_is_rejected_by_both() -> None:
     (block,), _ = blocks(
         ARTISTS, dump(ARTISTS, "<artist><id>1</id><name>A</name><id>2</id></artist>")
     )
-    for engines in (ENGINES, CAREFUL):
+    for engines in (PARSERS, LXML):
         (reject,) = engines[ARTISTS].parse(block).rejected
         assert reject.reason == "<id> stands more than once in <artist>"
 
@@ -216,7 +216,7 @@ def test_no_entity_is_expanded_and_no_file_read() -> None:
     bomb += '<release id="2"><title>&x;</title></release>'
     (block,), rejected = blocks(RELEASES, dump(RELEASES, GOOD.format(1, 5), bomb))
     assert [reject.reason for reject in rejected] == ["bytes between records"]
-    for engines in (ENGINES, CAREFUL):
+    for engines in (PARSERS, LXML):
         parsed = engines[RELEASES].parse(block)
         assert [row["id"] for row in rows(parsed)["releases"]] == [1]
         assert [reject.record_id for reject in parsed.rejected] == [2]

@@ -3,23 +3,21 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discogs.records.block import Block, gathered
+from discogs.records.block import Block, BlockJoiner
 from discogs.records.scanner import Scanned, Scanner
-from discogs.records.splitter import Chunk
 from discogs.schema.entities import Entity, Month
-from tests.records.reading import blocks, cuts, dump, pieces, told
+from tests.records.reading import blocks, chunks, dump, split_records
 from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
 
 
 def scan(entity: Entity, *records: str, shard: int = 0, shards: int = 1) -> Scanned:
-    (first, last) = cuts(entity, dump(entity, *records))
+    (first, last) = chunks(entity, dump(entity, *records))
     assert not last.starts
     return Scanner(entity, shard, shards).scan(first)
 
@@ -119,9 +117,9 @@ def test_a_broken_record_has_its_own_id_or_none(
     assert scan(entity, record).ids.tolist() == found
 
 
-def test_an_over_long_record_is_told_with_its_id() -> None:
+def test_an_over_long_record_is_rejected_with_its_id() -> None:
     data = dump(RELEASES, '<release id="12"><notes>' + "x" * 500 + "</notes></release>")
-    (piece, _) = cuts(RELEASES, data, limit=100)
+    (piece, _) = chunks(RELEASES, data, limit=100)
     (reject,) = Scanner(RELEASES).scan(piece).rejected
     assert (reject.offset, reject.record_id) == (11, 12)
     assert [len(Scanner(RELEASES, s, 5).scan(piece).rejected) for s in range(5)] == [0, 0, 1, 0, 0]
@@ -131,7 +129,7 @@ def test_a_fingerprint_is_of_the_records_bytes_alone() -> None:
     one, two = '<release id="1"><title>A</title></release>', '<release id="2"></release>'
     (first,) = scan(RELEASES, one).fingerprints.tolist()
     assert scan(RELEASES, two, one).fingerprints.tolist()[1] == first
-    (data,) = cuts(RELEASES, dump(RELEASES, one, sep=b"\r\n"))[:1]
+    (data,) = chunks(RELEASES, dump(RELEASES, one, sep=b"\r\n"))[:1]
     assert Scanner(RELEASES).scan(data).fingerprints.tolist() == [first]
     changed = one.replace("A", "B")
     assert scan(RELEASES, changed).fingerprints.tolist() != [first]
@@ -165,7 +163,7 @@ def test_shards_part_the_records_among_them(
     for shard, part in enumerate(parts):
         assert {number % shards for number, _, _ in part} <= {shard}
     assert sorted(row for part in parts for row in part) == sorted(found(0, 1))
-    assert len(found(0, 1)) == len(pieces(entity, month[entity])[0]) > 0
+    assert len(found(0, 1)) == len(split_records(entity, month[entity])[0]) > 0
 
 
 def test_shards_part_the_rejects_among_them() -> None:
@@ -180,7 +178,7 @@ def test_blocks_hold_whole_records_of_about_a_size(
 ) -> None:
     made, _ = blocks(RELEASES, month[RELEASES], block_bytes=block_bytes)
     records = [block.record(index) for block in made for index in range(len(block))]
-    assert records == [xml for _, xml in pieces(RELEASES, month[RELEASES])[0]]
+    assert records == [xml for _, xml in split_records(RELEASES, month[RELEASES])[0]]
     for block in made:
         assert len(block) == 1 or len(block.data) - len(block.record(len(block) - 1)) < block_bytes
         for index, offset in enumerate(block.offsets.tolist()):
@@ -198,22 +196,25 @@ def test_only_the_records_to_keep_are_in_blocks() -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [1_000, 20_000, 1 << 22])
-def test_small_blocks_are_joined_and_keep_what_is_known_of_each_record(
+def test_small_blocks_are_joined_and_keep_what_was_read_of_each_record(
     month: dict[Entity, bytes], block_bytes: int
 ) -> None:
     made, _ = blocks(RELEASES, month[RELEASES], block_bytes=2_000)
-    joined = list(gathered(iter(made), block_bytes))
+    joiner = BlockJoiner(block_bytes)
+    joined = [full for block in made if (full := joiner.join(block)) is not None]
+    if (rest := joiner.rest()) is not None:
+        joined.append(rest)
 
-    def known(made: list[Block]) -> list[tuple[int, bytes, int, int]]:
+    def contents(made: list[Block]) -> list[tuple[int, bytes, int, int]]:
         return sorted(
             (block.offsets[i], block.record(i), block.ids[i], block.fingerprints[i])
             for block in made
             for i in range(len(block))
         )
 
-    assert known(joined) == known(made)
+    assert contents(joined) == contents(made)
     assert sum(2 * len(block.data) < block_bytes for block in joined) <= 1
-    assert list(gathered(iter([]), block_bytes)) == []
+    assert joiner.rest() is None
 
 
 # Records that lack their end.
@@ -228,7 +229,7 @@ def ids(data: bytes, entity: Entity = RELEASES, **shard: int) -> list[int]:
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3])
-def test_the_records_behind_an_unclosed_one_are_found(shards: int) -> None:
+def test_the_records_after_an_unclosed_one_are_found(shards: int) -> None:
     data = dump(RELEASES, OPEN, NEXT, THIRD)
     found = [ids(data, shard=shard, shards=shards) for shard in range(shards)]
     assert sorted(number for part in found for number in part) == [1, 2, 3]
@@ -238,13 +239,13 @@ def test_the_records_behind_an_unclosed_one_are_found(shards: int) -> None:
 
 def test_an_unclosed_record_ends_before_the_next() -> None:
     data = dump(RELEASES, OPEN, NEXT)
-    made, rejected = blocks(RELEASES, data)
+    (block,), rejected = blocks(RELEASES, data)
     assert rejected == []
-    assert [block.record(0) for block in made] == [OPEN.encode() + b"\n", NEXT.encode()]
-    assert [block.offsets.tolist() for block in made] == [[11], [data.index(NEXT.encode())]]
+    assert [block.record(0), block.record(1)] == [OPEN.encode() + b"\n", NEXT.encode()]
+    assert block.offsets.tolist() == [11, data.index(NEXT.encode())]
 
 
-def test_several_unclosed_records_in_a_row_are_told_apart() -> None:
+def test_several_unclosed_records_in_a_row_are_all_found() -> None:
     again = OPEN.replace("1", "4")
     assert sorted(ids(dump(RELEASES, OPEN, again, NEXT, THIRD))) == [1, 2, 3, 4]
     assert sorted(ids(dump(RELEASES, NEXT, OPEN, again))) == [1, 2, 4]
@@ -293,26 +294,13 @@ def test_lines_that_start_with_other_tags_are_left_alone() -> None:
     assert block.record(0) == record.encode()
 
 
-def test_an_unclosed_record_is_found_among_a_few_that_are_kept() -> None:
-    """As in a month where most records are known: only the kept ones are looked into."""
+def test_an_unclosed_record_is_found_among_many() -> None:
     records = [f'<release id="{number}"></release>' for number in range(10, 90)]
     records[40] = records[40].removesuffix("</release>")
     records[60] = "<release>"  # neither id nor end
-    scanner = Scanner(RELEASES)
-    (piece, _) = cuts(RELEASES, dump(RELEASES, *records))
-    scanned = scanner.scan(piece)
-    behind = scanner.behind(scanned, scanned.ids == 50)
-    assert behind is not None
-    assert scanner.scan(behind).ids.tolist() == [51, 71]
-    assert scanner.behind(scanner.scan(behind), np.ones(2, np.bool_)) is None
-
-
-def test_records_that_are_known_are_not_looked_into() -> None:
-    scanner = Scanner(RELEASES)
-    (piece, _) = cuts(RELEASES, dump(RELEASES, NEXT, THIRD))
-    scanned = scanner.scan(piece)
-    assert scanner.behind(scanned, np.zeros(2, np.bool_)) is None
-    assert scanner.behind(Scanner(RELEASES).scan(Chunk(b"", 0)), np.zeros(0, np.bool_)) is None
+    scanned = scan(RELEASES, *records)
+    assert scanned.ids.tolist() == [number for number in range(10, 90) if number != 70]
+    assert [reject.record_id for reject in scanned.rejected] == [None]
 
 
 @settings(max_examples=60, deadline=None)
@@ -331,10 +319,8 @@ def test_every_record_is_found_whichever_lack_their_end(
     data = (text + "</releases>\n").encode()
     found = [n for shard in range(shards) for n in ids(data, shard=shard, shards=shards)]
     assert sorted(found) == expected
-    assert (
-        told([r for s in range(shards) for r in blocks(RELEASES, data, shard=s, shards=shards)[1]])
-        == []
-    )
+    rejected = [blocks(RELEASES, data, shard=s, shards=shards)[1] for s in range(shards)]
+    assert rejected == [[]] * shards
 
 
 def test_the_excerpts_are_scanned_without_a_reject(samples: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from discogs.records.parser import Parser
 from discogs.records.schema_drift import FIRST_RECORDS, SchemaDrift
 from discogs.schema.entities import Entity, Month
 from tests.records.reading import blocks, dump
@@ -16,9 +19,7 @@ LABELS, ARTISTS, MASTERS, RELEASES = Entity
 
 
 def unmapped(entity: Entity, record: str) -> dict[str, int]:
-    probe = SchemaDrift(entity)
-    probe.look(record.encode())
-    return dict(probe.unmapped)
+    return dict(SchemaDrift(entity).check(record.encode()))
 
 
 @pytest.mark.parametrize(
@@ -56,22 +57,29 @@ def test_a_broken_record_is_left_to_those_who_reject_it() -> None:
     assert unmapped(RELEASES, '<release id="1"><mood></release>') == {}
 
 
-def test_the_first_records_and_one_a_block_are_looked_into() -> None:
+def test_the_first_records_and_one_of_each_block_are_checked() -> None:
     count = FIRST_RECORDS + 500
     records = [f'<release id="{n}"><mood/></release>' for n in range(1, count + 1)]
-    probe = SchemaDrift(RELEASES)
+    drift = SchemaDrift(RELEASES)
     made, _ = blocks(RELEASES, dump(RELEASES, *records), block_bytes=1000)
-    for block in made:
-        probe.sample(block)
+    counts = sum((drift.sample(block) for block in made), Counter[str]())
     size = len(made[0])
-    assert probe.unmapped["release/mood"] == FIRST_RECORDS + len(made) - -(-FIRST_RECORDS // size)
+    assert counts["release/mood"] == FIRST_RECORDS + len(made) - -(-FIRST_RECORDS // size)
 
 
-def test_an_empty_block_holds_nothing_to_look_into() -> None:
-    probe = SchemaDrift(RELEASES)
+def test_threads_share_the_first_records() -> None:
+    """Together they check as many as one thread does."""
+    records = [f'<release id="{n}"><mood/></release>' for n in range(1, FIRST_RECORDS)]
+    (block,), _ = blocks(RELEASES, dump(RELEASES, *records))
+    drift = SchemaDrift(RELEASES)
+    with ThreadPoolExecutor(4) as pool:
+        counts = [found["release/mood"] for found in pool.map(drift.sample, [block] * 20)]
+    assert sum(counts) == FIRST_RECORDS + 18
+
+
+def test_what_a_block_holds_beyond_the_mapping_comes_with_its_rows() -> None:
     (block,), _ = blocks(RELEASES, dump(RELEASES, '<release id="1"><mood/></release>'))
-    probe.sample(block)
-    assert probe.unmapped == {"release/mood": 1}
+    assert Parser(RELEASES).parse(block).unmapped == {"release/mood": 1}
 
 
 @pytest.mark.parametrize("era", ["2020", "2026"])
@@ -88,8 +96,9 @@ def test_the_excerpts_hold_nothing_unknown(samples: Path) -> None:
 
 
 def _unmapped_of(path: Path, entity: Entity) -> dict[str, int]:
-    probe = SchemaDrift(entity)
+    drift = SchemaDrift(entity)
+    found = Counter[str]()
     for block in blocks(entity, gzip.decompress(path.read_bytes()))[0]:
         for index in range(len(block)):
-            probe.look(block.record(index))
-    return dict(probe.unmapped)
+            found += drift.check(block.record(index))
+    return dict(found)

@@ -1,12 +1,13 @@
-"""What the database knows of an entity's records, held compactly.
+"""The fingerprints of an entity's records in the database, held compactly.
 
-The load compares every record of a dump with it, so it is read once, in id order, in
-server-made packets: a row a record would cost more than the comparison.
+The load compares every record of a dump with them, so they are read once, in the order of the
+ids, in packets that the server makes: a row a record would cost more than the comparison.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,20 +25,30 @@ PACKED = np.dtype([("id", ">i4"), ("fingerprint", ">i8"), ("state", ">i2")])
 _PAGE_BITS = 14
 _PAGE_WORDS = 1 << (_PAGE_BITS - 6)
 
+#: States of records; of a removed one it is the number of the last month that had it.
 LIVE, PLACEHOLDER = 0, -1
 
 
 def month_number(month: Month) -> int:
-    """A month as the ``state`` of a removed record: the last month that had it."""
+    """A month as the state of a removed record."""
     return month.year * 12 + month.month
 
 
-class FingerprintIndex:
-    """What the database knows of each record, about 9 bytes a record, and which the dump has shown.
+@dataclass(frozen=True)
+class Stored:
+    """What the database holds of some ids, an entry an id; of one not ``found`` nothing counts."""
 
-    A bit says that an id is known, and the number of bits before it where its fingerprint lies.
-    The bits lie in pages, since a single id may be far above all others. Of the states only those
-    are kept that are not LIVE.
+    found: npt.NDArray[np.bool_]
+    fingerprints: npt.NDArray[np.int64]
+    states: npt.NDArray[np.int16]
+
+
+class FingerprintIndex:
+    """Fingerprint and state of each record, in about 9 bytes a record.
+
+    A bit says that an id is there, and the number of bits before it is the position of its
+    fingerprint. Bits are kept in pages, since a single id may be far above all others. Of the
+    states only those other than LIVE are kept.
 
     :param packets: arrays of ``PACKED``, in ascending order of the ids throughout.
     """
@@ -45,32 +56,31 @@ class FingerprintIndex:
     def __init__(self, packets: Iterable[npt.NDArray[np.void]] = ()) -> None:
         pages: dict[int, npt.NDArray[np.uint64]] = {-1: np.zeros(_PAGE_WORDS, np.uint64)}
         prints = [np.empty(0, np.int64)]
-        odd_places, odd_states = [np.empty(0, np.int64)], [np.empty(0, np.int16)]
+        positions, other_states = [np.empty(0, np.int64)], [np.empty(0, np.int16)]
         size = 0
         for packet in packets:
             ids, states = packet["id"].astype(np.int32), packet["state"].astype(np.int16)
             _set_bits(pages, ids)
             prints.append(packet["fingerprint"].astype(np.int64))
-            odd = np.flatnonzero(states != LIVE)
-            odd_places.append(odd + size)
-            odd_states.append(states[odd])
+            other = np.flatnonzero(states != LIVE)
+            positions.append(other + size)
+            other_states.append(states[other])
             size += len(packet)
-        #: In ascending order of the ids; the places that :meth:`find` gives lead here.
-        self.fingerprints: npt.NDArray[np.int64] = np.concatenate(prints)
+        self._fingerprints: npt.NDArray[np.int64] = np.concatenate(prints)
         del prints
-        self._odd_places = np.concatenate(odd_places)
-        self._odd_states = np.concatenate(odd_states)
+        #: Positions and states of the records that are not LIVE.
+        self._other_positions = np.concatenate(positions)
+        self._other_states = np.concatenate(other_states)
         self._pages = np.array(sorted(pages), np.int32)
         self._words = np.stack([pages[page] for page in self._pages.tolist()])
-        self._seen = np.zeros_like(self._words)
         before = np.cumsum(np.bitwise_count(self._words), dtype=np.int32)
         self._ranks = np.concatenate([[np.int32(0)], before[:-1]]).reshape(self._words.shape)
-        # Slot 0 is the empty page, which all ids have whose page is not there.
+        # Slot 0 is the empty page, which stands for every page without an id.
         self._slots = np.zeros(1 << (31 - _PAGE_BITS), np.int32)
         self._slots[self._pages[1:]] = np.arange(1, len(self._pages))
 
     def __len__(self) -> int:
-        return len(self.fingerprints)
+        return len(self._fingerprints)
 
     @property
     def nbytes(self) -> int:
@@ -78,45 +88,44 @@ class FingerprintIndex:
         arrays = [each for each in vars(self).values() if isinstance(each, np.ndarray)]
         return sum(array.nbytes for array in arrays)
 
-    def find(
-        self, ids: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Which ids are known, and where; the place of an unknown one means nothing."""
+    def lookup(self, ids: npt.NDArray[np.int32]) -> Stored:
+        """What is stored of these ids."""
         at, bit = self._bits(ids)
         words = self._words[at]
-        places = self._ranks[at] + np.bitwise_count(words & (bit - np.uint64(1))).astype(np.int64)
-        found: npt.NDArray[np.bool_] = (words & bit) != 0
-        places[~found] = 0
-        return found, places
+        found = (words & bit) != 0
+        before = np.bitwise_count(words & (bit - np.uint64(1))).astype(np.int64)
+        positions = np.where(found, self._ranks[at] + before, 0)
+        if not len(self):
+            return Stored(found, np.zeros(len(ids), np.int64), np.full(len(ids), LIVE, np.int16))
+        return Stored(found, self._fingerprints[positions], self._states(positions))
 
-    def states(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
-        """LIVE, PLACEHOLDER, or of a removed record the number of the last month that had it."""
-        states = np.full(len(places), LIVE, np.int16)
-        if len(self._odd_places):
-            at = np.searchsorted(self._odd_places, places)
-            at[at == len(self._odd_places)] = 0
-            odd = self._odd_places[at] == places
-            states[odd] = self._odd_states[at[odd]]
+    def holds(
+        self, ids: npt.NDArray[np.int32], fingerprints: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Which of these ids are stored with these fingerprints."""
+        stored = self.lookup(ids)
+        held: npt.NDArray[np.bool_] = stored.found & (stored.fingerprints == fingerprints)
+        return held
+
+    def pages(self) -> Iterator[npt.NDArray[np.int32]]:
+        """All ids in ascending order, some thousands at a time."""
+        for page, words in zip(self._pages.tolist(), self._words, strict=True):
+            bits = np.unpackbits(words.astype("<u8").view(np.uint8), bitorder="little")
+            yield (np.flatnonzero(bits) + (page << _PAGE_BITS)).astype(np.int32)
+
+    def _states(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+        states = np.full(len(positions), LIVE, np.int16)
+        if len(self._other_positions):
+            at = np.searchsorted(self._other_positions, positions)
+            at[at == len(self._other_positions)] = 0
+            other = self._other_positions[at] == positions
+            states[other] = self._other_states[at[other]]
         return states
-
-    def see(self, ids: npt.NDArray[np.int32]) -> None:
-        """Note that the dump has these ids, which must be known."""
-        at, bit = self._bits(ids)
-        np.bitwise_or.at(self._seen, at, bit)
-
-    def unseen(self) -> npt.NDArray[np.int32]:
-        """The known ids that the dump has not shown, in ascending order."""
-        found = [np.empty(0, np.int32)]
-        for page, words, seen in zip(self._pages.tolist(), self._words, self._seen, strict=True):
-            left = (words & ~seen).astype("<u8").view(np.uint8)
-            offsets = np.flatnonzero(np.unpackbits(left, bitorder="little"))
-            found.append((offsets + (page << _PAGE_BITS)).astype(np.int32))
-        return np.concatenate(found)
 
     def _bits(
         self, ids: npt.NDArray[np.int32]
     ) -> tuple[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]], npt.NDArray[np.uint64]]:
-        """Where the bits of ids lie: slot and word, and the bit in the word."""
+        """Where the bits of ids are: slot and word, and the bit in the word."""
         slot = self._slots[ids >> _PAGE_BITS]
         word = (ids >> 6) & (_PAGE_WORDS - 1)
         return (slot, word), np.uint64(1) << (ids & 63).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""Blocks to rows to COPY, in threads: each worker parses, gathers, and writes for itself.
+"""Blocks to rows to COPY, in threads: each worker parses blocks, and sends their rows itself.
 
 Parsing and waiting for the server both release the GIL, so the workers overlap with the
 reader and with each other; the queue between them is short, so memory stays flat.
@@ -9,19 +9,23 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from types import TracebackType
 from uuid import UUID
 
 import psycopg
 import pyarrow as pa
 
-from discogs.database.connection import Connect, explain
+from discogs.database.connection import Connect, Connection, explain
 from discogs.database.copying import copy_batches
 from discogs.database.staging import Staging
-from discogs.records.block import Block, Rejected
+from discogs.records.block import Block, BlockJoiner, ParsedBlock, Rejected
 from discogs.records.parser import Parser
+
+#: How often waiting threads look whether another one has failed.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass
@@ -33,122 +37,145 @@ class Written:
     copy_seconds: float = 0.0
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    unmapped: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Written) -> None:
+    def add(self, other: Written | ParsedBlock) -> None:
         self.rows += other.rows
-        self.copied_bytes += other.copied_bytes
-        self.copy_seconds += other.copy_seconds
         self.rejected += other.rejected
+        self.unmapped.update(other.unmapped)
         for kind, names in other.names.items():
             self.names.setdefault(kind, {}).update(names)
+        if isinstance(other, Written):
+            self.copied_bytes += other.copied_bytes
+            self.copy_seconds += other.copy_seconds
 
 
 class Pipeline:
-    """Parses and copies the blocks that are put into it, with a fixed number of workers.
+    """Parses and copies the blocks that are put into it; a context manager.
 
-    :param flush_bytes: a worker sends its rows when it has parsed about so many bytes.
+    Left without :meth:`finish`, it stops its workers where they are.
+
     :param claims: the shard's claim; a worker stops with StagingTaken when it no longer counts.
+    :param block_bytes: smaller blocks are joined to about this size before they are parsed.
+    :param flush_bytes: a worker sends its rows when it has parsed about so many bytes.
     """
 
     def __init__(
         self,
         connect: Connect,
         staging: Staging,
-        engine: Parser,
+        parser: Parser,
         *,
         workers: int,
-        flush_bytes: int,
         claims: dict[int, UUID],
+        block_bytes: int,
+        flush_bytes: int,
     ) -> None:
         self.connect = connect
         self.staging = staging
-        self.engine = engine
+        self.parser = parser
         self.workers = workers
-        self.flush_bytes = flush_bytes
         self.claims = claims
-        self.blocks: queue.Queue[Block | None] = queue.Queue(maxsize=workers + 1)
-        self.stop = threading.Event()
+        self.flush_bytes = flush_bytes
+        self._joiner = BlockJoiner(block_bytes)
+        self._blocks: queue.Queue[Block | None] = queue.Queue(maxsize=workers + 1)
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="load")
+        self._futures: list[Future[Written]] = []
 
-    def run(self, blocks: Iterable[Block]) -> Written:
-        """Write every block; the reading itself happens in the caller's thread.
+    def __enter__(self) -> Pipeline:
+        self._futures += [self._pool.submit(self._work) for _ in range(self.workers)]
+        return self
 
-        :raises DiscogsError: the first error of any worker; the others are stopped.
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._pool.shutdown()
+
+    def put(self, block: Block) -> None:
+        """Hand over a block; it is written by the end of :meth:`finish`.
+
+        :raises DiscogsError: the error of a worker, after which the others stop.
         """
+        full = self._joiner.join(block)
+        if full is not None:
+            self._hand_over(full)
+
+    def finish(self) -> Written:
+        """Write what was put; what all workers wrote.
+
+        :raises DiscogsError: the error of a worker, after which the others stop.
+        """
+        rest = self._joiner.rest()
+        if rest is not None:
+            self._hand_over(rest)
+        for _ in range(self.workers):
+            self._hand_over(None)
+        wait(self._futures, return_when=FIRST_EXCEPTION)
+        self._raise_error()
         total = Written()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="load") as pool:
-            futures = [pool.submit(self._work) for _ in range(self.workers)]
-            try:
-                for block in blocks:
-                    if not self._put(block, futures):
-                        break
-                for _ in range(self.workers):
-                    self._put(None, futures)
-            except BaseException:
-                self.stop.set()
-                raise
-            finally:
-                wait(futures, return_when=FIRST_EXCEPTION)
-                if any(f.done() and f.exception() for f in futures):
-                    self.stop.set()
-        for future in futures:
+        for future in self._futures:
             total.add(future.result())
         return total
 
-    def _put(self, block: Block | None, futures: list[Future[Written]]) -> bool:
+    def _hand_over(self, block: Block | None) -> None:
         while True:
-            if any(future.done() and future.exception() for future in futures):
-                self.stop.set()
-                return False
+            self._raise_error()
             try:
-                self.blocks.put(block, timeout=0.5)
-                return True
+                self._blocks.put(block, timeout=_LOOK_SECONDS)
+                return
             except queue.Full:
                 continue
 
-    def _taken(self) -> Iterator[Block]:
-        while not self.stop.is_set():
+    def _raise_error(self) -> None:
+        for future in self._futures:
+            if future.done() and future.exception():
+                self._stop.set()
+                future.result()
+
+    def _take(self) -> Block | None:
+        """The next block; None when there is none any more, or no worker is to go on."""
+        while not self._stop.is_set():
             try:
-                block = self.blocks.get(timeout=0.5)
+                return self._blocks.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
                 continue
-            if block is None:
-                return
-            yield block
+        return None
 
     def _work(self) -> Written:
         written = Written()
-        gathered: dict[str, list[pa.RecordBatch]] = {}
+        waiting: dict[str, list[pa.RecordBatch]] = {}
         size = 0
         conn = self.connect()
         try:
             # The rows are safe when the shard is marked complete, by a commit that waits.
             conn.execute("SET synchronous_commit TO off")
             conn.commit()
-            for block in self._taken():
-                parsed = self.engine.parse(block)
+            while (block := self._take()) is not None:
+                parsed = self.parser.parse(block)
+                written.add(parsed)
                 for name, batch in parsed.tables.items():
-                    gathered.setdefault(name, []).append(batch)
-                written.add(Written(parsed.rows, names=parsed.names, rejected=parsed.rejected))
+                    waiting.setdefault(name, []).append(batch)
                 size += len(block.data)
                 if size >= self.flush_bytes:
-                    written.add(self._flush(conn, gathered))
+                    written.add(self._flush(conn, waiting))
                     size = 0
-            if not self.stop.is_set():
-                written.add(self._flush(conn, gathered))
+            if not self._stop.is_set():
+                written.add(self._flush(conn, waiting))
         except psycopg.Error as error:
             raise explain(error) from error
         finally:
             conn.close()
         return written
 
-    def _flush(
-        self,
-        conn: psycopg.Connection[tuple[object, ...]],
-        gathered: dict[str, list[pa.RecordBatch]],
-    ) -> Written:
+    def _flush(self, conn: Connection, waiting: dict[str, list[pa.RecordBatch]]) -> Written:
         sent, started = 0, time.monotonic()
         self.staging.hold(conn, self.claims)
         for table in self.staging.tables.all:
-            sent += copy_batches(conn, self.staging.table(table), gathered.pop(table.name, []))
+            sent += copy_batches(conn, self.staging.table(table), waiting.pop(table.name, []))
         conn.commit()
         return Written(copied_bytes=sent, copy_seconds=time.monotonic() - started)

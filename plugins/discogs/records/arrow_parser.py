@@ -1,7 +1,7 @@
-"""The fast parser: xml2arrow on whole blocks, configured by the mapping.
+"""ArrowParser: xml2arrow on whole blocks, configured by the mapping.
 
-It reads well-formed blocks of the shapes that the mapping knows, with the GIL released;
-whatever it meets beyond that makes it refuse the block, and the careful parser reads it.
+It reads well-formed blocks of the shapes that the mapping declares, with the GIL released;
+anything beyond that is unsupported, and LxmlParser reads the block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xml2arrow import Xml2ArrowError, XmlToArrowParser
 
 from discogs.records.block import Block, ParsedBlock
 from discogs.records.columns import SPACE, arrow_schema, finish
-from discogs.records.lxml_parser import MAX_DEPTH
+from discogs.records.record_xml import MAX_DEPTH
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 from discogs.schema.model import EntityMapping, Field, Rows
@@ -44,12 +44,12 @@ _IS_SPACE = np.zeros(256, np.bool_)
 _IS_SPACE[list(SPACE.encode())] = True
 
 
-class Refused(Exception):
-    """The fast parser does not answer for a block; the careful one reads it."""
+class Unsupported(Exception):
+    """A block that ArrowParser does not read: it is left to LxmlParser."""
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TablePath:
     """Where the rows of one table stand in the file: at their path, or nested once more."""
 
     name: str
@@ -68,22 +68,15 @@ class ArrowParser:
         self.close = f"</{entity}>".encode()
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
         self.parser = _compiled(self.mapping)
-        # Where an older form puts a value before its row's element, the block is refused.
-        self.older_forms = [
-            f"<{rows.container}><{field.before}>".encode()
-            for rows, _ in self.mapping.children()
-            for field in rows.fields
-            if field.before
-        ]
 
     def parse(self, block: Block) -> ParsedBlock:
         """The rows of a block.
 
-        :raises Refused: when any of its records needs the careful parser.
+        :raises Unsupported: when any of its records needs LxmlParser.
         """
         data = block.data
         if b"\0" in data:
-            raise Refused("NUL")
+            raise Unsupported("NUL")
         if b"\r" in data:
             # XML's own rule for line ends, which the parser leaves to its caller.
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -92,10 +85,10 @@ class ArrowParser:
             found = self.parser.parse(b"".join((self.open, data, self.close)))
         except (Xml2ArrowError, TypeError, ValueError) as error:
             # Of bytes that are no UTF-8 it raises a TypeError, as it fails to make its own error.
-            raise Refused(str(error)) from error
+            raise Unsupported(str(error)) from error
         root = found[self.root]
         if root["id"].null_count or not np.array_equal(_numpy(root["id"]), block.ids):
-            raise Refused("the records are not those that were cut")
+            raise Unsupported("the records are not those that were cut")
         batches = {self.root: self._batch(self.root, root, {})}
         ids = block.ids
         for rows in self.mapping.rows:
@@ -121,15 +114,15 @@ class ArrowParser:
             self._check_older_forms(rows, batch, data)
             return
         if not np.array_equal(_numpy(batch.column(1)), position):
-            raise Refused(f"{rows.container} stands more than once in a record")
+            raise Unsupported(f"{rows.container} stands more than once in a record")
         if found[_nested(rows.table, 2)].num_rows:
-            raise Refused(f"{rows.nests} nests deeper than once")
+            raise Unsupported(f"{rows.nests} nests deeper than once")
         first = np.searchsorted(record, np.arange(len(ids)))
         inner = found[_nested(rows.table, 1)]
         outer_row = first[_numpy(inner.column(0))] + _numpy(inner.column(1))
         inner_position = _positions(outer_row)
         if not np.array_equal(_numpy(inner.column(2)), inner_position):
-            raise Refused(f"{rows.nests} stands more than once in a row")
+            raise Unsupported(f"{rows.nests} stands more than once in a row")
         # Document order: a row counts after all inner rows of the rows before it.
         inside = np.bincount(outer_row, minlength=len(record))
         before = np.cumsum(inside) - inside
@@ -194,7 +187,7 @@ class ArrowParser:
             full = values.is_valid().to_numpy(zero_copy_only=False)
             sizes = np.bincount(row[full], minlength=len(record))
             if not np.all(row[1:] >= row[:-1]):
-                raise Refused(f"{rows.container} stands more than once in a record")
+                raise Unsupported(f"{rows.container} stands more than once in a record")
             ends = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
             lists[field.column] = pa.ListArray.from_arrays(
                 pa.array(ends), values.drop_null(), mask=pa.array(sizes == 0)
@@ -218,7 +211,7 @@ class ArrowParser:
             if field.before and batch.column(field.column).null_count:
                 form = f"<{rows.container}><{field.before}>".encode()
                 if form in data:
-                    raise Refused(f"{rows.container} is written in an older form")
+                    raise Unsupported(f"{rows.container} is written in an older form")
 
 
 def _check_depth(block: Block) -> None:
@@ -230,7 +223,7 @@ def _check_depth(block: Block) -> None:
         steps = np.where(text[tags + 1] == ord("/"), np.int8(-1), np.int8(1))
         empty = np.count_nonzero((text[:-1] == ord("/")) & (text[1:] == ord(">")))
         if int(np.cumsum(steps, dtype=np.int32).max(initial=0)) > MAX_DEPTH + empty:
-            raise Refused(f"elements nest deeper than {MAX_DEPTH}")
+            raise Unsupported(f"elements nest deeper than {MAX_DEPTH}")
 
 
 def _nested(table: str, depth: int) -> str:
@@ -279,15 +272,15 @@ def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:
     return filled[0] if len(filled) == 1 else pa.concat_batches(filled)
 
 
-def _places(mapping: EntityMapping) -> Iterator[_Place]:
+def _table_paths(mapping: EntityMapping) -> Iterator[_TablePath]:
     """Every table of the parser's configuration, those of nested rows included."""
     base = (str(mapping.entity), mapping.entity.record)
     root_fields = (Field("id", mapping.id_path, Type.INTEGER), *mapping.fields)
-    yield _Place(mapping.root.name, base, (), root_fields)
+    yield _TablePath(mapping.root.name, base, (), root_fields)
 
     def below(
         rows: tuple[Rows, ...], path: tuple[str, ...], levels: tuple[str, ...], suffix: str
-    ) -> Iterator[_Place]:
+    ) -> Iterator[_TablePath]:
         for row in rows:
             here = (*path, *row.path.split("/"))
             depths = range(3) if row.nests else range(1)
@@ -298,12 +291,14 @@ def _places(mapping: EntityMapping) -> Iterator[_Place]:
                     here = (*here, *row.nests.split("/"))
                 own = (*above, f"{row.element}{depth}")
                 mark = suffix if not depth else f"/{depth}"
-                yield _Place(f"{row.table}{mark}", here, own, row.fields)
+                yield _TablePath(f"{row.table}{mark}", here, own, row.fields)
                 for field in row.fields:
                     if field.type is Type.TEXT_ARRAY:
                         inner = (Field(field.column, ""),)
                         name = f"{row.table}{mark}.{field.column}"
-                        yield _Place(name, (*here, *field.path.split("/")), (*own, "item"), inner)
+                        yield _TablePath(
+                            name, (*here, *field.path.split("/")), (*own, "item"), inner
+                        )
                 yield from below(row.rows, here, own, mark)
                 above = own
 
@@ -313,7 +308,7 @@ def _places(mapping: EntityMapping) -> Iterator[_Place]:
 def _compiled(mapping: EntityMapping) -> XmlToArrowParser:
     """The parser for one entity; its configuration is YAML, of which JSON is a part."""
     tables = []
-    for place in _places(mapping):
+    for place in _table_paths(mapping):
         path = "/" + "/".join(place.path)
         fields = [
             {

@@ -1,8 +1,8 @@
-"""What passes between the steps: whole records in a block, rows of a block, rejects."""
+"""What passes between the steps: whole records in a block, rows of a block, rejected records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +13,6 @@ from discogs.schema.entities import Entity
 
 #: More of a rejected record than this is not kept.
 REJECTED_XML_BYTES = 64 * 1024
-
-#: The largest id that the tables' integer columns hold.
-MAX_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records, one behind the other, with what is known of each without parsing."""
+    """Whole records, one after the other, with what was read of each without parsing."""
 
     entity: Entity
     data: bytes
@@ -45,30 +42,35 @@ class Block:
         return len(self.ids)
 
     def record(self, index: int) -> bytes:
-        """The bytes of one record, white space behind it included."""
+        """The bytes of one record, white space after it included."""
         end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
         return self.data[self.starts[index] : end]
 
 
-def gathered(blocks: Iterable[Block], block_bytes: int) -> Iterator[Block]:
-    """The same records with small blocks joined: a block costs more than a hundred records,
-    whatever it holds, and of a month that changed little each chunk of the file leaves few.
+class BlockJoiner:
+    """Joins small blocks: a block costs more than a hundred records, whatever it holds, and of a
+    month that changed little each chunk of the file leaves few.
 
     :param block_bytes: blocks of at least half as many bytes are not small.
     """
-    small: list[Block] = []
-    size = 0
-    for block in blocks:
-        if 2 * len(block.data) >= block_bytes:
-            yield block
-            continue
-        small.append(block)
-        size += len(block.data)
-        if size >= block_bytes:
-            yield _joined(small)
-            small, size = [], 0
-    if small:
-        yield _joined(small)
+
+    def __init__(self, block_bytes: int) -> None:
+        self._block_bytes = block_bytes
+        self._small: list[Block] = []
+        self._size = 0
+
+    def join(self, block: Block) -> Block | None:
+        """Take a block; one that is large enough now, if there is one."""
+        if 2 * len(block.data) >= self._block_bytes:
+            return block
+        self._small.append(block)
+        self._size += len(block.data)
+        return self.rest() if self._size >= self._block_bytes else None
+
+    def rest(self) -> Block | None:
+        """The small blocks that wait, joined."""
+        small, self._small, self._size = self._small, [], 0
+        return _joined(small) if small else None
 
 
 def _joined(blocks: list[Block]) -> Block:
@@ -85,11 +87,15 @@ def _joined(blocks: list[Block]) -> Block:
 
 @dataclass
 class ParsedBlock:
-    """A block's rows by table, the names that they refer to by id, and what was rejected."""
+    """A block's rows by table, the names that they refer to by id, and what was rejected.
+
+    ``unmapped`` counts what the mapping does not read in those of the records that were checked.
+    """
 
     tables: dict[str, pa.RecordBatch]
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    unmapped: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:

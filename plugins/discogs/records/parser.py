@@ -1,30 +1,37 @@
-"""One way to parse a block, whichever parser reads it."""
+"""Parsing a block: ArrowParser where it can, LxmlParser where it must."""
 
 from __future__ import annotations
 
-from discogs.records.arrow_parser import ArrowParser, Refused
+from discogs.records.arrow_parser import ArrowParser, Unsupported
 from discogs.records.block import Block, ParsedBlock
 from discogs.records.lxml_parser import LxmlParser
+from discogs.records.schema_drift import SchemaDrift
 from discogs.schema.entities import Entity
 
 
 class Parser:
-    """Parses blocks: fast where it can, carefully where it must.
+    """Parses blocks of one entity; one instance may be shared by threads.
 
-    :param fast: False reads every record with the careful parser.
+    :param fast: False reads every record with LxmlParser.
     """
 
     def __init__(self, entity: Entity, *, fast: bool = True) -> None:
-        self.careful = LxmlParser(entity)
-        self.fast = ArrowParser(entity) if fast else None
+        self._lxml = LxmlParser(entity)
+        self._arrow = ArrowParser(entity) if fast else None
+        self._drift = SchemaDrift(entity)
 
     def parse(self, block: Block) -> ParsedBlock:
-        """The rows of a block, and the records of it that nobody could read."""
-        if self.fast is not None:
+        """The rows of a block, and the records of it that neither parser can read."""
+        parsed = self._parse(block)
+        parsed.unmapped.update(self._drift.sample(block))
+        return parsed
+
+    def _parse(self, block: Block) -> ParsedBlock:
+        if self._arrow is not None:
             try:
-                return self.fast.parse(block)
-            except Refused:
-                # One odd record makes the whole block take the slower way; only the records
-                # that fail there as well are rejected.
+                return self._arrow.parse(block)
+            except Unsupported:
+                # One such record sends the whole block to LxmlParser; only the records that fail
+                # there as well are rejected.
                 pass
-        return self.careful.parse(block)
+        return self._lxml.parse(block)

@@ -1,6 +1,8 @@
-"""Which ids a file has shown so far: a bit an id, in pages made as they are met."""
+"""Which ids a file has held so far: a bit an id, in pages that are made when they are needed."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -9,23 +11,41 @@ _PAGE_BITS = 20
 
 
 class SeenIds:
-    """Tells the first record of an id from a second one, for files of any size."""
+    """A set of ids, for files of any size."""
 
     def __init__(self) -> None:
         self._pages: dict[int, npt.NDArray[np.uint8]] = {}
 
-    def first(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Which of these ids come for the first time; all are known afterwards."""
-        fresh = np.zeros(len(ids), np.bool_)
-        _, places = np.unique(ids, return_index=True)
-        fresh[places] = True
-        pages = ids >> _PAGE_BITS
-        offsets = ids & ((1 << _PAGE_BITS) - 1)
-        for number in np.unique(pages).tolist():
+    def see(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Note ids; which of them are here for the first time."""
+        first = np.zeros(len(ids), np.bool_)
+        _, positions = np.unique(ids, return_index=True)
+        first[positions] = True
+        for number, mine in _by_page(ids):
             # Packed to bits, a page holds a million ids in 128 KiB.
-            packed = self._pages.setdefault(number, np.zeros(1 << (_PAGE_BITS - 3), np.uint8))
-            mine = pages == number
-            at, bit = offsets[mine] >> 3, (1 << (offsets[mine] & 7)).astype(np.uint8)
-            fresh[mine] &= (packed[at] & bit) == 0
-            np.bitwise_or.at(packed, at, bit)
-        return fresh
+            page = self._pages.setdefault(number, np.zeros(1 << (_PAGE_BITS - 3), np.uint8))
+            at, bit = _bits(ids[mine])
+            first[mine] &= (page[at] & bit) == 0
+            np.bitwise_or.at(page, at, bit)
+        return first
+
+    def has(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which of these ids were noted."""
+        found = np.zeros(len(ids), np.bool_)
+        for number, mine in _by_page(ids):
+            if number in self._pages:
+                at, bit = _bits(ids[mine])
+                found[mine] = (self._pages[number][at] & bit) != 0
+        return found
+
+
+def _by_page(ids: npt.NDArray[np.int32]) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+    pages = ids >> _PAGE_BITS
+    for number in np.unique(pages).tolist():
+        yield number, pages == number
+
+
+def _bits(ids: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """The byte and the bit of each id in its page."""
+    offsets = ids & ((1 << _PAGE_BITS) - 1)
+    return offsets >> 3, (1 << (offsets & 7)).astype(np.uint8)

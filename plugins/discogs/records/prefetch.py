@@ -1,4 +1,4 @@
-"""Running an iterator ahead in a thread: unpacking overlaps with what is done to the bytes."""
+"""Running an iterator ahead in a thread, so that decompression overlaps with what follows it."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
 
 
 @contextmanager
-def quick_handover(seconds: float = 0.0005) -> Iterator[None]:
-    """Let threads that wait for the GIL have it sooner than after Python's 5 ms.
+def short_switch_interval(seconds: float = 0.0005) -> Iterator[None]:
+    """Let threads that wait for the GIL have it sooner than after Python's 5 ms, process-wide.
 
-    A thread comes back from unpacking a chunk, which takes about as long, and would otherwise
-    wait that time again.
+    Decompressing a piece takes a thread about as long, and it would otherwise wait that time
+    again before it can hand the piece on.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)

@@ -1,0 +1,151 @@
+"""One shard of an entity's staging tables: taken from earlier tries, emptied, and completed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from discogs.database import load_log
+from discogs.database.connection import Connection
+from discogs.database.copying import copy_batches
+from discogs.database.fingerprint_index import FingerprintIndex, read_fingerprints
+from discogs.database.load_log import StagedShard
+from discogs.database.locking import advisory_lock
+from discogs.database.promotion import is_promotable
+from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
+from discogs.records.block import Rejected
+
+#: How many seconds a shard waits for an earlier try of itself to be gone.
+LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard that is ready to take rows, and what its entity's tables hold."""
+
+    staging: Staging
+    number: int
+    shards: int
+    generation: int
+    claim: UUID
+    index: FingerprintIndex
+    #: Whether no newer month was merged.
+    newest: bool
+    #: Whether the staged tables may become the live ones, which are empty.
+    first_load: bool
+
+    @property
+    def claims(self) -> dict[int, UUID]:
+        return {self.number: self.claim}
+
+
+def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Shard:
+    """Empty a shard's staging tables, made if they are not there, and read the fingerprints.
+
+    :raises LockBusy: when somebody is at the tables.
+    """
+    try:
+        # What a killed try was running ends soon after it; only somebody else's takes longer.
+        conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS}s"])
+        conn.commit()
+        entity = staging.tables.entity
+        lock = f"staging:{staging.live_schema}:{entity}:{staging.month}"
+        with advisory_lock(conn, lock, wait=LOCK_SECONDS):
+            generation = load_log.generation(conn, entity)
+            claim = _take(conn, staging, number, shards, generation)
+        staging.clear_shard(conn, number, shards)
+        conn.commit()
+    except psycopg.errors.LockNotAvailable:
+        conn.rollback()
+        raise staging.busy(conn) from None
+    months = list(load_log.merged_months(conn, entity))
+    index = read_fingerprints(conn, str(entity), number, shards)
+    first_load = not len(index) and staging.is_logged(conn)
+    conn.commit()
+    newest = not months or staging.month >= months[-1]
+    return Shard(staging, number, shards, generation, claim, index, newest, first_load)
+
+
+def _take(conn: Connection, staging: Staging, number: int, shards: int, generation: int) -> UUID:
+    """Claim the shard in tables of the present generation and number of shards."""
+    entity, month = staging.tables.entity, staging.month
+    outdated = [
+        staged
+        for staged in load_log.staged(conn, entity, month)
+        if staged.shards != shards or staged.generation != generation
+    ]
+    if outdated:
+        load_log.forget_staged(conn, entity, month)
+        staging.drop(conn)
+    if not staging.exists(conn):
+        staging.drop(conn)
+        staging.create(conn, logged=is_promotable(conn, staging))
+    load_log.forget_staged(conn, entity, month, number)
+    conn.commit()
+    claim = staging.claim(conn, number)
+    staging.strip(conn)
+    conn.commit()
+    return claim
+
+
+def complete(
+    conn: Connection,
+    shard: Shard,
+    *,
+    absent: npt.NDArray[np.int32],
+    names: dict[str, dict[int, str]],
+    rejected: Iterable[Rejected],
+    report: dict[str, Any],
+) -> None:
+    """Write what belongs to the rows of a shard, and record that it is staged.
+
+    :raises StagingTaken: when a later try has taken the shard.
+    """
+    staging, number = shard.staging, shard.number
+    staging.complete(conn, shard.claims)
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)], names=["shard", "id"]
+    )
+    copy_batches(conn, staging.extra(ABSENT), [batch])
+    _copy_rows(
+        conn,
+        staging.extra(NAMES),
+        ("shard", "kind", "id", "name"),
+        ((number, kind, *item) for kind, found in names.items() for item in found.items()),
+    )
+    _copy_rows(
+        conn,
+        staging.extra(REJECTED),
+        ("shard", "byte_offset", "record_id", "reason", "xml"),
+        ((number, r.offset, r.record_id, r.reason, _as_text(r.xml)) for r in rejected),
+    )
+    staged = StagedShard(number, shard.shards, shard.generation, report)
+    load_log.record_staged(conn, staging.tables.entity, staging.month, staged)
+    conn.commit()
+
+
+def _copy_rows(
+    conn: Connection,
+    table: sql.Composable,
+    columns: tuple[str, ...],
+    rows: Iterable[tuple[Any, ...]],
+) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _as_text(xml: bytes) -> str:
+    """A rejected record as text that PostgreSQL takes."""
+    return xml.decode("utf-8", "backslashreplace").replace("\0", "\\x00")

@@ -1,0 +1,110 @@
+"""One record as an XML tree, whatever characters it holds.
+
+PostgreSQL's text takes every character but NUL; XML 1.0 forbids most control characters, yet
+they occur in dumps, raw or as references. They pass through lxml as characters of private use
+that the record itself does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+#: Deeper than this is no record of Discogs', whose deepest element is the eighth.
+MAX_DEPTH = 64
+
+_FORBIDDEN = [code for code in range(1, 32) if code not in (9, 10, 13)] + [0xFFFE, 0xFFFF]
+#: Characters that are referred to in many records, and that XML allows.
+_ALLOWED = {9, 10, 13, *range(32, 0xD800)}
+#: Where runs of 64 characters of private use start.
+_PRIVATE = range(0x100000, 0x10FFC0, 64)
+#: NUL, and halves of surrogate pairs, become the replacement character.
+_REPLACEMENT = "\ufffd"
+_RAW_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,8}));")
+_TAG = re.compile(rb"""<[^\s<>/"']+(?:\s+[^\s=<>/"']+\s*=\s*(?:"[^"]*"|'[^']*'))+\s*/?>""")
+_OPTIONS: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": True,
+    "remove_comments": True,
+    "remove_pis": True,
+    "encoding": "utf-8",
+}
+
+
+@dataclass(frozen=True)
+class RecordTree:
+    """A record's element, and the characters that others stand for in its texts."""
+
+    element: etree._Element
+    #: For ``str.translate``: from each stand-in to the character of the dump.
+    originals: dict[int, str]
+
+
+def parse_record(xml: bytes) -> RecordTree:
+    """Parse one record, with nothing expanded, fetched or guessed.
+
+    :raises etree.XMLSyntaxError: when it is not well-formed.
+    """
+    sanitized, originals = _sanitize(xml)
+    return RecordTree(_parse(sanitized), originals)
+
+
+def parse_events(xml: bytes) -> Iterator[tuple[str, etree._Element]]:
+    """The starts and ends of the elements of one record, up to where it is broken."""
+    parser = etree.XMLPullParser(events=("start", "end"), **_OPTIONS)
+    with suppress(etree.XMLSyntaxError):
+        parser.feed(_sanitize(xml)[0])
+    with suppress(etree.XMLSyntaxError):
+        yield from parser.read_events()
+
+
+def _parse(xml: bytes) -> etree._Element:
+    try:
+        return etree.fromstring(xml, etree.XMLParser(**_OPTIONS))
+    except etree.XMLSyntaxError as error:
+        if error.code != etree.ErrorTypes.ERR_LT_IN_ATTRIBUTE or b"<![CDATA[" in xml:
+            raise
+    # What is meant is plain, and ArrowParser reads it.
+    xml = _TAG.sub(lambda tag: b"<" + tag[0][1:].replace(b"<", b"&lt;"), xml)
+    return etree.fromstring(xml, etree.XMLParser(**_OPTIONS))
+
+
+def _sanitize(xml: bytes) -> tuple[bytes, dict[int, str]]:
+    """The record with stand-ins for the characters that XML forbids, and what each stands for."""
+    if b"]]>" in xml and b"<![CDATA[" not in xml:
+        xml = xml.replace(b"]]>", b"]]&gt;")
+    has_raw = _RAW_CONTROL.search(xml) is not None
+    references = _references(xml) if b"&#" in xml else set()
+    if not has_raw and not references - _ALLOWED:
+        return xml, {}
+    base = next(
+        code
+        for code in _PRIVATE
+        if chr(code).encode()[:3] not in xml and not references & set(range(code, code + 64))
+    )
+    stand_ins = {code: base + at for at, code in enumerate(_FORBIDDEN)}
+
+    def replaced(code: int, default: bytes) -> bytes:
+        if code == 0 or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
+            return _REPLACEMENT.encode()
+        return chr(stand_ins[code]).encode() if code in stand_ins else default
+
+    xml = _RAW_CONTROL.sub(lambda match: replaced(ord(match[0].decode()), match[0]), xml)
+    xml = _REFERENCE.sub(lambda match: replaced(_code(match), match[0]), xml)
+    return xml, {stand_in: chr(code) for code, stand_in in stand_ins.items()}
+
+
+def _code(match: re.Match[bytes]) -> int:
+    return int(match[1], 16) if match[1] else int(match[2])
+
+
+def _references(xml: bytes) -> set[int]:
+    return {_code(match) for match in _REFERENCE.finditer(xml)}
