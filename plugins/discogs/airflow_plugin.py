@@ -10,15 +10,13 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from discogs.airflow import listeners
-from discogs.airflow.deadlines import RunQueued
 from discogs.airflow.timetables import MonthlyDumpTimetable
 
 
 class DiscogsPlugin(AirflowPlugin):
-    """Registers the timetable and the deadline's reference, without which a serialized DAG cannot
-    be read back, and what hears of a run's end."""
+    """Registers the timetable, without which a serialized DAG cannot be read back, and the
+    listeners of a run's end."""
 
     name = "discogs"
     timetables = [MonthlyDumpTimetable]  # noqa: RUF012 - the type that the parent class declares
-    deadline_references = [RunQueued]  # noqa: RUF012
     listeners = [listeners]  # noqa: RUF012

@@ -184,10 +184,3 @@ class FileDiffers(DumpError):
 
     def __init__(self, name: str, listed_in: str, expected: str, actual: str) -> None:
         super().__init__(name, f"{listed_in} has SHA-256 {expected}, the file {actual}")
-
-
-class AlertNotSent(DiscogsError):
-    """A message could not be handed to whoever should get it; its text names no path or login."""
-
-    def __init__(self, connection: str, where: str, why: str) -> None:
-        super().__init__(f"No alert was sent through connection {connection} ({where}): {why}.")

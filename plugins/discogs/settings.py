@@ -220,9 +220,6 @@ class Settings:
         _whole(1, 28),
     )
 
-    # On their way out, with what reads them.
-    late_wait_seconds: float = _setting(3600.0, "wait before the alert `late`", _SECONDS)
-
     def __post_init__(self) -> None:
         for item in fields(self):
             kind: _Kind[Any] = item.metadata["kind"]

@@ -193,8 +193,6 @@ def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
         "DISCOGS_ALERTS": "all",
-        # Longer than a run needs to fail at its first task: it can be cleared before.
-        "DISCOGS_LATE_WAIT_SECONDS": "8",
         "DISCOGS_LATE_AFTER_DAYS": "1",
     }
 

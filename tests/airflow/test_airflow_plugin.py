@@ -27,7 +27,6 @@ print(json.dumps({
     "bare": sorted(name for name in loaded if name.partition(".")[0] != "discogs"),
     "loaded": sorted(loaded),
     "timetables": sorted(plugins_manager.get_timetables_plugins()),
-    "references": sorted(plugins_manager.get_deadline_references_plugins()),
 }))
 """
 
@@ -51,7 +50,6 @@ def test_airflow_loads_one_file_and_no_module_under_its_bare_name() -> None:
     assert answer["plugins"] == ["discogs"]
     assert answer["bare"] == ["airflow_plugin"]
     assert answer["timetables"] == ["discogs.airflow.timetables.MonthlyDumpTimetable"]
-    assert answer["references"] == ["discogs.airflow.deadlines.RunQueued"]
 
 
 def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
@@ -61,7 +59,7 @@ def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
         "airflow_plugin",
         "discogs",
         "discogs.airflow",
-        "discogs.airflow.deadlines",
+        "discogs.airflow.failures",
         "discogs.airflow.listeners",
         "discogs.airflow.timetables",
         "discogs.errors",

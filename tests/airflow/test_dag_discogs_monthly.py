@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from discogs.airflow.dag import discogs_dag
+from discogs.airflow.failures import task_failed
 from discogs.airflow.operators.retries import TransientRetryPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +44,7 @@ def dag() -> Any:
 
 
 def test_the_tasks_are_the_steps_of_a_month(dag: Any) -> None:
-    assert set(dag.task_ids) == {*WORK, "resolve_month", "cleanup", "record_failure"}
+    assert set(dag.task_ids) == {*WORK, "resolve_month", "cleanup"}
 
 
 def test_every_step_comes_after_those_that_it_needs(dag: Any) -> None:
@@ -82,19 +83,15 @@ def test_nothing_is_merged_before_every_file_is_staged(dag: Any) -> None:
         assert merge.max_active_tis_per_dag == 1
 
 
-def test_a_failure_of_any_work_task_is_recorded(dag: Any) -> None:
-    record = dag.get_task("record_failure")
-
-    assert record.upstream_task_ids >= WORK
-    assert "cleanup" not in record.upstream_task_ids
-    assert record.trigger_rule == "one_failed"
-    assert (record.retries, record.downstream_task_ids) == (0, set())
+def test_the_failure_of_any_task_fails_the_run(dag: Any) -> None:
+    assert {task.task_id for task in dag.leaves} == {"cleanup"}
+    for task in dag.tasks:
+        assert task.on_failure_callback == [task_failed], task.task_id
 
 
 def test_only_what_may_pass_is_tried_again(dag: Any) -> None:
     for task in dag.tasks:
         assert isinstance(task.retry_policy, TransientRetryPolicy), task.task_id
-        assert task.on_failure_callback, task.task_id
 
 
 def test_mapped_tasks_have_names(dag: Any) -> None:
@@ -146,7 +143,7 @@ def test_the_defaults_are_accepted_and_every_parameter_is_described(dag: Any) ->
 
 
 def test_the_page_explains_the_dag(dag: Any) -> None:
-    for task_id in ("month_pending", "wait_for_dump", "record_failure"):
+    for task_id in ("month_pending", "wait_for_dump", "cleanup"):
         assert f"`{task_id}`" in dag.doc_md
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from discogs.airflow import notifications
-from discogs.airflow.deadlines import RunQueued
 from discogs.airflow.notifications import (
     FailureNotifier,
     LateNotifier,
@@ -57,6 +56,7 @@ def context(month: Month = MONTH, run_id: str = RUN.run_id) -> Any:
         run_id=run_id,
         partition_key=str(month),
         run_after=dt.datetime(2026, 5, 2, tzinfo=dt.timezone.utc),
+        start_date=dt.datetime(2026, 5, 2, tzinfo=dt.timezone.utc),
         conf={},
     )
     return {"dag_run": run, "reason": "task_failure"}
@@ -132,20 +132,24 @@ def test_success_is_told_by_the_run_that_loaded_the_month_alone(
     assert text.startswith("2026-05 of manual__2026-05\n2026-05: completed")
 
 
-def test_a_dump_that_is_late_is_told(repository: PostgresMonthRepository, webhook: Webhook) -> None:
-    late = Month.of(dt.datetime.now(dt.timezone.utc).date()).plus(-1)
-    notifier = LateNotifier(month_over=True)
+def test_a_dump_that_is_late_is_told_by_the_run_that_has_not_found_it(
+    repository: PostgresMonthRepository, webhook: Webhook
+) -> None:
+    today = dt.datetime.now(dt.timezone.utc).date()
+    settings = Settings(late_after_days=min(today.day, 28))
+    late = Month.of(today).plus(-1) if today.day <= 28 else Month.of(today)
+    notifier = LateNotifier(settings=settings)
 
-    notifier(context(MONTH.plus(-24)))  # long past
-    notifier(context(late.plus(2)))  # not due
+    notifier(context(late))  # it never had a run: this database does not follow Discogs
     repository.ensure(late)
+    notifier(context(late.plus(-1)))
+    notifier(context(late.plus(1)))
     notifier(context(late))
-    LateNotifier()(context(late))  # its run has ended: no deadline tells of it
-    repository.move(late, Status.DOWNLOADING, run=RUN)
+    repository.move(late, Status.DOWNLOADING, run=RunIdentity(RUN.dag_id, "another"))
     notifier(context(late))
 
     (text,) = webhook.texts
-    due = late.first_day + dt.timedelta(days=10)
+    due = late.first_day + dt.timedelta(days=settings.late_after_days)
     assert f"Discogs {late} was due by {due} and is not_started" in text
 
 
@@ -167,7 +171,7 @@ def test_a_receiver_that_refuses_is_a_line_in_the_log_without_its_address(
 
     assert len(webhook.received) == tries
     log = capsys.readouterr().out
-    assert f"connection discogs_alerts (http://127.0.0.1): it answered with {said}" in log
+    assert f"No alert was sent: connection discogs_alerts: {said}" in log
     assert "services" not in log
 
 
@@ -186,7 +190,7 @@ def test_a_receiver_that_is_down_or_unknown_fails_nothing(
     FailureNotifier()(context())
 
     log = capsys.readouterr().out
-    for said in ("it cannot be reached", "division by zero", "the connection was not found"):
+    for said in ("discogs_alerts: ConnectionError", "division by zero", "isn't defined"):
         assert said in log
     assert "verysecret" not in log
     webhook.open()
@@ -221,6 +225,27 @@ def test_a_mail_is_sent_where_the_connection_is_a_mail_server(
     assert "To: music@example.org" in text
 
 
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        ({"conn_type": "smtp", "host": "mail.example"}, "its extra has no to"),
+        ({"conn_type": "http", "host": "hooks.example", "password": SECRET}, "has no https://"),
+    ],
+)
+def test_what_a_connection_lacks_is_logged(
+    repository: PostgresMonthRepository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    connection: dict[str, str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_ALERTS", json.dumps(connection))
+
+    FailureNotifier()(context())
+
+    assert said in capsys.readouterr().out
+
+
 def test_a_login_and_headers_are_sent_as_the_connection_has_them(
     repository: PostgresMonthRepository, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,14 +269,8 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
     off, on = Settings(), Settings.from_environment({"DISCOGS_ALERTS": "all"})
 
     assert (notifications.on_failure(off), notifications.on_success(off)) == ([], [])
-    assert notifications.on_late(off) is None
     assert len(notifications.on_failure(on)) == 2
     assert len(notifications.on_success(on)) == 2
-    deadline = notifications.on_late(on)
-    assert deadline is not None
-    assert isinstance(deadline.reference, RunQueued)
-    assert deadline.interval == dt.timedelta(hours=1)
-    assert deadline.callback.path == "discogs.airflow.notifications.LateNotifier"
     with pytest.raises(InvalidSetting, match="retry_limit"):
         Settings.from_environment({"DISCOGS_ALERTS": "failures"})
 

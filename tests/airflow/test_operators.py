@@ -15,13 +15,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowSkipException,
-    DownstreamTasksSkipped,
-)
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
-from discogs.airflow.operators import callbacks
+from discogs.airflow import failures
 from discogs.airflow.operators.base import DiscogsOperator, TaskStopped
 from discogs.airflow.operators.files import (
     ChecksumOperator,
@@ -29,11 +25,7 @@ from discogs.airflow.operators.files import (
     FetchChecksumsOperator,
     ReadyOperator,
 )
-from discogs.airflow.operators.finishing import (
-    CleanupOperator,
-    CompleteOperator,
-    RecordFailureOperator,
-)
+from discogs.airflow.operators.finishing import CleanupOperator, CompleteOperator
 from discogs.airflow.operators.planning import (
     MigrateOperator,
     MonthPendingOperator,
@@ -59,13 +51,9 @@ class TaskInstance(SimpleNamespace):
     """What the operators ask of Airflow, with fixed answers."""
 
     run_states: dict[str, str] = {}  # noqa: RUF012
-    task_states: dict[str, str] = {}  # noqa: RUF012
 
     def get_dr_count(self, dag_id: str, run_ids: list[str], states: list[str]) -> int:
         return sum(self.run_states.get(run_id) in states for run_id in run_ids)
-
-    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
-        return {run_ids[0]: self.task_states}
 
     def xcom_push(self, key: str, value: Any) -> None: ...
 
@@ -287,38 +275,36 @@ def test_cleanup_keeps_files_when_it_is_told_to(
     assert list((tmp_path / "storage").glob("*.gz")) == []
 
 
-def test_a_failure_is_recorded_once_and_fails_the_run(
-    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = plan_of()
-    fetched(plan)
-    monkeypatch.setattr(
-        TaskInstance, "task_states", {"releases.stage": "failed", "ready": "success"}
-    )
+def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthRepository) -> None:
+    fetched(plan_of())
+    ti = TaskInstance(task_id="download", map_index=2, rendered_map_index="releases")
 
-    with pytest.raises(
-        AirflowFailException, match=r"releases\.stage failed without an error message"
-    ):
-        run(RecordFailureOperator(task_id="t", plan=plan))
-    callbacks.task_failed({**context(), "exception": ValueError("later")})
-    callbacks.run_failed({**context(), "reason": "task_failure"})
+    failures.task_failed({**context(), "ti": ti, "exception": ValueError("out of luck")})
+    failures.task_failed({**context(), "exception": ValueError("later")})
+    failures.record(failures.Run.of(context()["dag_run"]), "The run failed: task_failure")
 
     record = repository.get(MONTH)
     assert record is not None
     assert (record.status, record.retry_count) == (Status.FAILED, 1)
-    assert record.error_message is not None
-    assert record.error_message.startswith("releases.stage failed without an error message")
+    assert record.error_message == "download [releases]: out of luck"
 
 
-def test_a_task_that_raised_has_told_why(
-    repository: PostgresMonthRepository,
+def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
+    assert failures.explanation("task_failure", ["ready", "labels.merge"]) == (
+        "labels.merge, ready failed without an error message (killed or timed out); see the task"
+        " log."
+    )
+    assert failures.explanation("timed_out", ["ready"]) == "The run failed: timed_out"
+
+
+@pytest.mark.parametrize("wrong", ["1850-01", "2026-04"])
+def test_a_run_that_names_no_month_fails_none(
+    repository: PostgresMonthRepository, caplog: pytest.LogCaptureFixture, wrong: str
 ) -> None:
-    plan = plan_of()
-    fetched(plan)
-    callbacks.task_failed({**context(), "exception": ValueError("out of luck")})
+    failures.task_failed({**context(year_month=wrong), "exception": ValueError("out of luck")})
 
-    with pytest.raises(AirflowFailException, match="a_task: out of luck"):
-        run(RecordFailureOperator(task_id="t", plan=plan))
+    assert repository.all() == []
+    assert "The failure is not in the tracking table" in caplog.messages[0]
 
 
 def test_a_failure_before_there_are_tables_is_told_in_one_line(
@@ -327,11 +313,10 @@ def test_a_failure_before_there_are_tables_is_told_in_one_line(
     with connect() as conn:
         conn.execute("DROP SCHEMA discogs CASCADE")
 
-    callbacks.task_failed({**context(), "exception": ValueError("out of luck")})
-    callbacks.run_failed({**context(), "reason": "task_failure"})
+    failures.task_failed({**context(), "exception": ValueError("out of luck")})
 
-    assert len(caplog.messages) == 2
-    assert all("Run `python -m discogs migrate` first" in said for said in caplog.messages)
+    (message,) = caplog.messages
+    assert "Run `python -m discogs migrate` first" in message
 
 
 class Sleeper(DiscogsOperator):

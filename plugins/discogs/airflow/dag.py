@@ -12,9 +12,8 @@ month is loaded, a run ends at `month_pending`, unless Discogs has uploaded the 
 | `fetch_checksums`, `download`, `checksum`, `ready` | fetches the files and checks their SHA-256 |
 | `labels` … `releases`: `stage`, `merge` | parses what changed into staging tables, then merges it in one transaction an entity |
 | `checks`, `complete`, `cleanup` | asks whether all came out right, reports, deletes old files |
-| `record_failure` | tells the tracking table that the month failed, and fails the run |
 
-Where each month stands is in `discogs_data_processing`. To load a past month, trigger the DAG with
+Where each month stands, and why it failed, is in `discogs_data_processing`. To load a past month, trigger the DAG with
 its partition key, or `airflow backfill create --dag-id discogs_monthly --from-date … --to-date …`.
 A failed task can be cleared at any time: every step finds what is done already.
 """  # noqa: E501
@@ -29,7 +28,7 @@ from airflow.sdk import DAG, TaskGroup
 
 from discogs.airflow import notifications
 from discogs.airflow.assets import all_assets
-from discogs.airflow.operators.callbacks import run_failed, task_failed
+from discogs.airflow.failures import DAG_ID, task_failed
 from discogs.airflow.operators.docs import document
 from discogs.airflow.operators.files import (
     ChecksumOperator,
@@ -37,11 +36,7 @@ from discogs.airflow.operators.files import (
     FetchChecksumsOperator,
     ReadyOperator,
 )
-from discogs.airflow.operators.finishing import (
-    CleanupOperator,
-    CompleteOperator,
-    RecordFailureOperator,
-)
+from discogs.airflow.operators.finishing import CleanupOperator, CompleteOperator
 from discogs.airflow.operators.params import load_params
 from discogs.airflow.operators.planning import (
     MigrateOperator,
@@ -75,7 +70,7 @@ def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
     """
     settings = Settings.from_environment()
     with DAG(
-        dag_id="discogs_monthly",
+        dag_id=DAG_ID,
         description="Discogs' monthly data dump, loaded into PostgreSQL",
         doc_md=__doc__,
         schedule=None if settings.schedule == "off" else MonthlyDumpTimetable(settings.schedule),
@@ -90,9 +85,8 @@ def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
             **RETRIES,
             **(default_args or {}),
         },
-        on_failure_callback=[run_failed, *notifications.on_failure(settings)],
+        on_failure_callback=notifications.on_failure(settings),
         on_success_callback=notifications.on_success(settings),
-        deadline=notifications.on_late(settings),
     ) as dag:
         resolve_month = ResolveMonthOperator(task_id="resolve_month")
         plan = resolve_month.output
@@ -139,17 +133,6 @@ def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
         complete = CompleteOperator(task_id="complete", plan=plan, outlets=all_assets(settings))
         cleanup = CleanupOperator(task_id="cleanup", plan=plan)
         merges >> checks >> complete >> cleanup
-
-        record_failure = RecordFailureOperator(
-            task_id="record_failure",
-            plan=plan,
-            trigger_rule="one_failed",
-            retries=0,
-        )
-        [migrate, month_pending, wait_for_dump, fetch_checksums, download, checksum, ready] >> (
-            record_failure
-        )
-        [*stages, *merges, checks, complete] >> record_failure
 
         document(dag)
     return dag

@@ -54,7 +54,9 @@ def completed(report: Mapping[str, Any]) -> None:
 
 
 def failed() -> None:
-    """A run has failed."""
+    """A run has failed. Called in the scheduler, where only Airflow's own stats are set up."""
+    from airflow.observability import stats
+
     stats.incr("discogs.month.failed")
 
 

@@ -1,39 +1,55 @@
-"""What somebody is told of a month: that it failed, that it is loaded, that its dump is late.
+"""Alerts: a month failed, failed too often, is loaded, or is late.
 
-Off by default; the setting ``DISCOGS_ALERTS`` chooses. A receiver that is down never fails a run.
+Off by default; the setting ``DISCOGS_ALERTS`` chooses. What Airflow's own notifiers lack is here:
+the receiver is a webhook or a mail server as the connection says, the templates know the month's
+row, nothing is sent that is not worth it, no secret gets into a message or a log, and a receiver
+that is down fails no run.
 """
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
+import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlsplit
 
-from airflow.sdk import AsyncCallback, DeadlineAlert  # type: ignore[attr-defined]
+from airflow.sdk import BaseHook
 from airflow.sdk.bases.notifier import BaseNotifier
+from airflow.sdk.configuration import conf
+from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]
 
-from discogs.airflow.deadlines import RunQueued
+from discogs.airflow.failures import Run, explanation, task_name
+from discogs.errors import DiscogsError
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Connection, Context
 
     from discogs.schema.entities import Month
     from discogs.tracking.model import MonthRecord
+    from discogs.tracking.postgres import PostgresMonthRepository
 
-#: Days into a month after which nobody is waiting for its dump any more.
-_TOLD_DAYS = 62
 _LONGEST = 8000  # characters; Slack cuts at 40,000
+_SECONDS = 10.0  # for a webhook to answer
+_LOOKS = 20  # at the row, half a second apart, until the listener has written it
+_MAY_PASS = (429, 500, 502, 503, 504)
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
 _PASSWORD = re.compile(r"(?i)\b(password|passwd|token|secret|api_?key)(\s*[=:]\s*)\S+")
 
 
 class DiscogsNotifier(BaseNotifier):
-    """Sends a message about a run through :class:`~discogs.airflow.hooks.alerts.DiscogsAlertsHook`.
+    """Sends a message about a run through the connection ``discogs_alerts``.
+
+    * Type ``http``: a JSON ``{"text": …}`` is posted to the host, such as
+      ``https://hooks.slack.com/services``. A password without a login is the secret end of the
+      address (Slack's ``T…/B…/…``); with a login, both are sent as basic authentication. The
+      extra may hold ``headers``.
+    * Type ``smtp``: a mail. The extra holds ``to`` and ``from_email``, besides what the provider
+      reads.
 
     Both texts are templates. Besides Airflow's context they know ``discogs``: ``month``,
     ``status``, ``error``, ``retry_count``, ``limit``, ``report`` (a table), ``due``, ``run_id``
@@ -43,11 +59,11 @@ class DiscogsNotifier(BaseNotifier):
     :param text: the message.
     :param alerts_conn_id: connection of the receiver.
     :param postgres_conn_id: connection of the target database, where the month's row is read.
+    :param settings: by default those of the environment.
     """
 
-    template_fields: Sequence[str] = ("subject", "text", "alerts_conn_id")
-    default_subject = ""
-    default_text = ""
+    default_subject: ClassVar[str]
+    default_text: ClassVar[str]
 
     def __init__(
         self,
@@ -56,140 +72,172 @@ class DiscogsNotifier(BaseNotifier):
         text: str | None = None,
         alerts_conn_id: str = "discogs_alerts",
         postgres_conn_id: str = "discogs_postgres",
-        context: Context | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        super().__init__(context)
+        super().__init__()
+        # Not template_fields: Airflow renders those in place, and one notifier serves many runs.
         self.subject = subject if subject is not None else self.default_subject
         self.text = text if text is not None else self.default_text
         self.alerts_conn_id = alerts_conn_id
         self.postgres_conn_id = postgres_conn_id
+        self.settings = settings if settings is not None else Settings.from_environment()
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
+    def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
         """Whether this is worth a message.
 
-        :param record: the month's row; None when there is none, or the database is away.
-        :param run: the values of ``discogs`` that templates know.
+        :param record: the month's row; None when there is none, or the database does not answer.
+        :param known: the values of ``discogs`` that templates know.
         """
         raise NotImplementedError
 
-    # -- what Airflow calls ----------------------------------------------------------------
-
-    def __call__(self, *args: Any) -> None:
-        context = args[0]
+    def notify(self, context: Context) -> None:
+        """Send the message if it is due; whatever goes wrong is a line in the log."""
         try:
-            known = self._known(context)
-            if known is not None:
-                # Rendering changes a notifier for good, and this one may be called again.
-                BaseNotifier.__call__(copy.copy(self), {**context, "discogs": known})
-        except Exception as error:  # an alert never fails what it tells of
+            self._notify(context)
+        except Exception as error:
             self.log.warning("No alert was sent: %s", without_secrets(str(error)))
 
-    def __await__(self) -> Any:
-        return self.async_notify(self.context).__await__()
-
-    def notify(self, context: Context) -> None:
-        """Send the rendered texts; a receiver that is down is a line in the log."""
-        from discogs.airflow.hooks.alerts import DiscogsAlertsHook
-        from discogs.errors import AlertNotSent
-
-        self._mask_connections()
-        text, subject = without_secrets(self.text)[:_LONGEST], without_secrets(self.subject)
-        try:
-            DiscogsAlertsHook(self.alerts_conn_id).send(subject, text)
-        except AlertNotSent as error:
-            self.log.warning("%s", error)
-        else:
-            self.log.info("Sent through %s: %s", self.alerts_conn_id, subject)
-
-    async def async_notify(self, context: Context) -> None:
-        """The same, off the triggerer's event loop."""
-        import asyncio
-
-        await asyncio.to_thread(self, context)
-
-    # -- inside ----------------------------------------------------------------------------
-
-    def _known(self, context: Any) -> dict[str, Any] | None:
-        """What the templates are told; None when there is nothing to tell."""
-        from airflow.sdk.configuration import conf
-
-        from discogs.tracking.report import MonthReport
-
-        dag_run = context.get("dag_run")
-        month = _month(dag_run)
-        record = self._record(month) if month is not None else None
-        run_id = _of(dag_run, "run_id") or context.get("run_id", "")
-        dag_id = _of(dag_run, "dag_id")
+    def _notify(self, context: Any) -> None:
+        dag_run = context.get("dag_run")  # None when Airflow knows no task of the run
+        run = Run.of(dag_run) if dag_run is not None else None
+        month, record = self._row(run) if run is not None else (None, None)
+        run_id = run.run_id if run is not None else context["run_id"]
+        failed = [task_name(context["ti"])] if "ti" in context else []
+        error = explanation(context.get("reason", "unknown"), failed)
+        if _is_of(record, run_id) and record is not None and record.error_message:
+            error = record.error_message
         page = conf.get("api", "base_url", fallback="").rstrip("/")
-        limits = Settings.from_environment()
-        said = record.error_message if record is not None and _is_of(record, run_id) else None
         known = {
-            "month": str(month) if month is not None else run_id,
-            "status": str(record.status) if record is not None else "unknown",
-            "error": said or context.get("reason") or "see the logs of its tasks",
+            "month": month or run_id,
+            "status": record.status if record is not None else "unknown",
+            "error": error,
             "retry_count": record.retry_count if record is not None else 0,
-            "limit": limits.max_attempts,
-            "report": MonthReport.of(record).as_text() if record is not None else "",
-            "due": _due(month, limits) if month is not None else None,
+            "limit": self.settings.max_attempts,
+            "report": _report(record),
+            "due": month and month.first_day + dt.timedelta(days=self.settings.late_after_days),
             "run_id": run_id,
-            "url": f"{page}/dags/{dag_id}/runs/{quote(run_id, safe='')}",
+            "url": f"{page}/dags/{run and run.dag_id}/runs/{quote(run_id, safe='')}",
         }
-        return known if self.is_due(record, known) else None
+        if self.is_due(record, known):
+            for conn_id in (self.postgres_conn_id, "discogs_dumps"):
+                with suppress(Exception):
+                    BaseHook.get_connection(conn_id)  # masks the password it has
+            told: Any = {**context, "discogs": known}
+            subject = without_secrets(self.render_template(self.subject, told))
+            self._send(subject, without_secrets(self.render_template(self.text, told))[:_LONGEST])
 
-    def _record(self, month: Month) -> MonthRecord | None:
-        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
-        from discogs.errors import DiscogsError
+    def _row(self, run: Run) -> tuple[Month | None, MonthRecord | None]:
+        """The run's month, and its row when the run's end is in it.
 
+        The listener writes that in another process, which is quicker unless the database is busy.
+        """
+        month = record = None
         try:
-            return DiscogsPostgresHook(self.postgres_conn_id).repository().get(month)
+            month = run.month
+            for _ in range(_LOOKS):
+                record = self.repository().get(month)
+                if record is None or not record.status.at_work or record.run != run.identity:
+                    break
+                time.sleep(0.5)
         except DiscogsError as error:
-            self.log.warning("The row of %s could not be read: %s", month, error)
-            return None
+            self.log.warning("The row of %s could not be read: %s", month or run.run_id, error)
+        return month, record
 
-    def _mask_connections(self) -> None:
-        """Have Airflow mask the passwords that an error's text might hold."""
-        from airflow.sdk import BaseHook
-        from airflow.sdk.log import mask_secret
+    def repository(self) -> PostgresMonthRepository:
+        """The tracking rows."""
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
 
-        for conn_id in (self.postgres_conn_id, "discogs_dumps"):
-            with suppress(Exception):  # a connection that is not there has no password
-                password = BaseHook.get_connection(conn_id).password
-                if password:
-                    mask_secret(password)
+        return DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings).repository()
+
+    def _send(self, subject: str, text: str) -> None:
+        connection = BaseHook.get_connection(self.alerts_conn_id)
+        mail = connection.conn_type in ("smtp", "email")
+        if mail and not connection.extra_dejson.get("to"):
+            raise ValueError(f"connection {self.alerts_conn_id}: its extra has no to")
+        if not mail and not connection.schema and "://" not in str(connection.host):
+            # The hook would take plain http.
+            raise ValueError(f"connection {self.alerts_conn_id}: its host has no https://")
+        for left in (1, 0):
+            try:
+                send = self._mail if mail else self._post
+                status = send(connection, subject, text)
+            except Exception as error:
+                # Not its text: that of requests has the whole address.
+                why, again = type(error).__name__, True
+            else:
+                if 200 <= status < 300:
+                    self.log.info("Sent through %s: %s", self.alerts_conn_id, subject)
+                    return
+                why, again = f"status {status}", status in _MAY_PASS
+            if not (again and left):
+                raise ValueError(f"connection {self.alerts_conn_id}: {why}")
+            time.sleep(1)
+
+    def _mail(self, connection: Connection, subject: str, text: str) -> int:
+        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+        SmtpNotifier(
+            smtp_conn_id=self.alerts_conn_id,
+            to=connection.extra_dejson["to"],
+            subject=subject,
+            html_content=f"<pre>{html.escape(text)}</pre>",
+        ).notify({})
+        return 200
+
+    def _post(self, connection: Connection, _subject: str, text: str) -> int:
+        from airflow.providers.http.hooks.http import HttpHook
+
+        # HttpHook takes each entry of the extra for a header, this one too.
+        headers = {**connection.extra_dejson.get("headers", {}), "headers": None}
+        secret = None if connection.login else connection.password
+        for hidden in (urlsplit(connection.host or "").path.strip("/"), *headers.values()):
+            if hidden:
+                mask_secret(hidden)
+        hook = HttpHook(http_conn_id=self.alerts_conn_id)
+        # Not HttpNotifier: its hook logs the address, with its secret, of a receiver that is down,
+        # and it counts a redirect as sent. What is secret of the address is for this host alone.
+        with hook.get_conn(headers=headers) as session:
+            answer = session.post(
+                hook.url_from_endpoint(secret),
+                json={"text": text},
+                timeout=_SECONDS,
+                allow_redirects=False,
+            )
+        return int(answer.status_code)
 
 
 class FailureNotifier(DiscogsNotifier):
-    """A run failed. For ``on_failure_callback`` of the DAG, behind what records the failure."""
+    """A run failed. For the DAG's ``on_failure_callback``."""
 
     default_subject = "Discogs {{ discogs.month }} failed"
     default_text = (
         "Discogs {{ discogs.month }} failed (attempt {{ discogs.retry_count }} of"
         " {{ discogs.limit }}): {{ discogs.error }}\n"
-        "When the cause is gone, clear the failed task: {{ discogs.url }}"
+        "When the cause is fixed, clear the failed task: {{ discogs.url }}"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
-        told_elsewhere = "retry_limit" in Settings.from_environment().alerts
-        return not (told_elsewhere and run["retry_count"] >= run["limit"])
+    def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
+        sent_by_other = "retry_limit" in self.settings.alerts
+        return not (sent_by_other and known["retry_count"] >= known["limit"])
 
 
 class RetryLimitNotifier(DiscogsNotifier):
-    """A month has failed as often as it may: the schedule no longer tries. For the same place."""
+    """A month failed so often that the schedule stops trying. For ``on_failure_callback``."""
 
     default_subject = "Discogs {{ discogs.month }} has failed too often"
     default_text = (
         "Discogs {{ discogs.month }} has failed {{ discogs.retry_count }} times (the limit is"
         " {{ discogs.limit }}), and the schedule no longer tries: {{ discogs.error }}\n"
-        "When the cause is gone, clear the run, or trigger the month with *Force*: "
+        "When the cause is fixed, clear the run, or trigger the month with *Force*: "
         "{{ discogs.url }}"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
-        return record is not None and run["retry_count"] >= run["limit"]
+    def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
+        return bool(known["retry_count"] >= known["limit"])
 
 
 class SuccessNotifier(DiscogsNotifier):
-    """A month is loaded. For ``on_success_callback`` of the DAG; says nothing of a day's run that
+    """A month is loaded. For the DAG's ``on_success_callback``; nothing is sent for a run that
     found its month loaded already."""
 
     default_subject = "Discogs {{ discogs.month }} is loaded"
@@ -197,21 +245,13 @@ class SuccessNotifier(DiscogsNotifier):
         "Discogs {{ discogs.month }} is loaded: {{ discogs.url }}\n```\n{{ discogs.report }}\n```"
     )
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
-        return record is not None and run["status"] == "completed" and _is_of(record, run["run_id"])
+    def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
+        return known["status"] == "completed" and _is_of(record, known["run_id"])
 
 
 class LateNotifier(DiscogsNotifier):
-    """A run has not found a dump that should be out.
-
-    For a Deadline Alert on a run's start (a partitioned run has no logical date), which tells of
-    the present month, whose dump is waited for; and, as ``LateNotifier(month_over=True)``, for
-    ``on_success_callback``, which tells of a month that is over, whose run has ended. Says nothing
-    before the month's day (``DISCOGS_LATE_AFTER_DAYS``), of a month that is being loaded, and of
-    one that is long past.
-
-    :param month_over: whether to tell of a month that is over, or of the present one.
-    """
+    """A run has ended without the dump of its month, which is late as
+    :func:`discogs.tracking.reconciliation.late` defines it. For ``on_success_callback``."""
 
     default_subject = "Discogs {{ discogs.month }} is late"
     default_text = (
@@ -219,85 +259,38 @@ class LateNotifier(DiscogsNotifier):
         " this run has not found its dump: {{ discogs.url }}"
     )
 
-    def __init__(self, *, month_over: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.month_over = month_over
+    def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
+        from discogs.tracking.reconciliation import late
 
-    def is_due(self, record: MonthRecord | None, run: Mapping[str, Any]) -> bool:
-        today, settings = dt.datetime.now(dt.timezone.utc).date(), Settings.from_environment()
-        if run["due"] is None or today < run["due"]:
-            return False
-        if self.month_over != (run["month"] < f"{today:%Y-%m}"):
-            return False
-        if (today - run["due"]).days > _TOLD_DAYS - settings.late_after_days:
-            return False
-        return record is None or record.status.value in ("not_started", "failed")
-
-
-# -- what the DAG is given -----------------------------------------------------------------
+        today = dt.datetime.now(dt.timezone.utc).date()
+        found = late(self.repository().all(), today, self.settings.late_after_days)
+        return found is not None and found.is_waited_for and found.month == known["month"]
 
 
 def on_failure(settings: Settings) -> list[Callable[[Context], None]]:
-    """The notifiers of a failed run that the settings ask for."""
-    kinds: dict[str, type[DiscogsNotifier]] = {
-        "failure": FailureNotifier,
-        "retry_limit": RetryLimitNotifier,
-    }
-    return [kind() for name, kind in kinds.items() if name in settings.alerts]
+    """What ``settings.alerts`` asks for of a run that failed."""
+    kinds = {"failure": FailureNotifier, "retry_limit": RetryLimitNotifier}
+    return [kind(settings=settings) for name, kind in kinds.items() if name in settings.alerts]
 
 
 def on_success(settings: Settings) -> list[Callable[[Context], None]]:
-    """The notifiers of a run that ended well."""
-    kinds: dict[str, DiscogsNotifier] = {
-        "success": SuccessNotifier(),
-        "late": LateNotifier(month_over=True),
-    }
-    return [notifier for name, notifier in kinds.items() if name in settings.alerts]
-
-
-def on_late(settings: Settings) -> DeadlineAlert | None:
-    """The deadline of a run that waits for a late dump."""
-    if "late" not in settings.alerts:
-        return None
-    return DeadlineAlert(
-        reference=RunQueued(),
-        interval=dt.timedelta(seconds=settings.late_wait_seconds),
-        callback=AsyncCallback(LateNotifier),
-        name="late dump",
-    )
+    """What ``settings.alerts`` asks for of a run that did not fail."""
+    kinds = {"success": SuccessNotifier, "late": LateNotifier}
+    return [kind(settings=settings) for name, kind in kinds.items() if name in settings.alerts]
 
 
 def without_secrets(text: str) -> str:
     """A text without logins in addresses, passwords, and whatever Airflow knows as secret."""
-    from airflow.sdk.log import redact  # type: ignore[attr-defined]
-
     text = _LOGIN.sub("***@", text)
     text = _PASSWORD.sub(r"\1\2***", text)
     return str(redact(text))
 
 
-def _due(month: Month, settings: Settings) -> dt.date:
-    return month.first_day + dt.timedelta(days=settings.late_after_days)
+def _report(record: MonthRecord | None) -> str:
+    from discogs.tracking.report import MonthReport
+
+    return MonthReport.of(record).as_text() if record is not None else ""
 
 
-def _month(dag_run: Any) -> Month | None:
-    """A run's month; None of a run of which Airflow tells nothing but its id."""
-    from discogs.load.options import resolve_month
-
-    if dag_run is None:
-        return None
-    after = _of(dag_run, "run_after")
-    if isinstance(after, str):
-        after = dt.datetime.fromisoformat(after.replace("Z", "+00:00"))
-    key = _of(dag_run, "partition_key")
-    asked = None if key else (_of(dag_run, "conf") or {}).get("year_month")
-    return resolve_month(partition_key=key, year_month=asked, run_after=after)
-
-
-def _of(dag_run: Any, name: str) -> Any:
-    """A value of a run, which a Deadline Alert gets as a mapping."""
-    return dag_run.get(name) if isinstance(dag_run, Mapping) else getattr(dag_run, name, None)
-
-
-def _is_of(record: MonthRecord, run_id: str) -> bool:
-    return record.run is not None and record.run.run_id == run_id
+def _is_of(record: MonthRecord | None, run_id: str) -> bool:
+    return record is not None and record.run is not None and record.run.run_id == run_id

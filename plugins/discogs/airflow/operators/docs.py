@@ -34,8 +34,6 @@ _DOCS = {
     "complete": "The month is `completed`. Logs its report, and emits the assets' events.",
     "cleanup": "Deletes files that `DISCOGS_KEEP_MONTHS` lets go, stale `.part` files, and staging"
     " tables that no month needs. What cannot be deleted is only logged.",
-    "record_failure": "Runs when a task has failed: the month becomes `failed`, with the error, and"
-    " so does the run. Clear the task that failed, not this one.",
 }
 
 
@@ -43,7 +41,7 @@ def document(dag: Any) -> None:
     """Give every task its text; mapped ones too, whose constructor has not run yet."""
     for task in dag.tasks:
         name = task.task_id.rpartition(".")[2]
-        text = _DOCS[name] + ("" if name == "record_failure" else _AGAIN)
+        text = _DOCS[name] + _AGAIN
         if task.is_mapped:
             task.partial_kwargs["doc_md"] = text
         else:

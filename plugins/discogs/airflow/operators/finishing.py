@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from discogs.airflow import metrics
 from discogs.airflow.operators.base import DiscogsOperator, disk_of
 
@@ -87,28 +85,3 @@ class CleanupOperator(DiscogsOperator):
 
     def measure(self, result: dict[str, Any]) -> None:
         metrics.disk(disk_of(self.storage))
-
-
-class RecordFailureOperator(DiscogsOperator):
-    """Runs when a task of the run has failed: the month becomes ``failed``, and this task fails.
-
-    A task that raised has told why itself; one that was killed has told nothing.
-    """
-
-    ui_color = "#f4b6b6"
-
-    def work(self, context: Context) -> None:
-        metrics.failed()
-        run = context["dag_run"]
-        states = context["ti"].get_task_states(run.dag_id, run_ids=[run.run_id])[run.run_id]
-        failed = sorted(name for name, state in states.items() if state == "failed")
-        named = ", ".join(failed) or "A task of the run"
-        message = (
-            f"{named} failed without an error message (killed or timed out); see the task log."
-        )
-        if self.plan is not None:
-            life, limit = self.life(context), self.settings.max_attempts
-            record = life.failed(message, limit) or life.repository.get(life.month)
-            if record is not None and record.error_message:
-                message = record.error_message
-        raise AirflowFailException(message)
