@@ -15,8 +15,9 @@ from typing import Any
 from psycopg import sql
 
 from discogs.database.connection import Connect
+from discogs.database.keys import KeySettings, build_keys
 from discogs.database.locking import LockRetry
-from discogs.database.promotion import PromotionSettings, build_keys, promote
+from discogs.database.promotion import promote
 from discogs.database.staging import NAMES, Staging
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
@@ -96,9 +97,9 @@ def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> No
             _read(conn, staging.extra(NAMES), columns, folder / f"{kind}.names")
         staging.complete(conn, claims)
         conn.commit()
-        keys = PromotionSettings(settings.workers, settings.maintenance_memory)
+        keys = KeySettings(settings.workers, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
-        if not promote(conn, staging, LockRetry(_ENTITY, _PATIENCE_SECONDS)):
+        if promote(conn, staging, LockRetry(_ENTITY, _PATIENCE_SECONDS)) is None:
             raise RuntimeError("the tables of releases are not empty")
         staging.drop(conn)
         conn.commit()

@@ -6,4 +6,4 @@ FROM {staged} s
 WHERE s.{column} IS NOT NULL
     AND NOT EXISTS (SELECT FROM {target} t WHERE t.id = s.{column})
     AND NOT EXISTS (SELECT FROM {arriving} a WHERE a.id = s.{column})
-ON CONFLICT DO NOTHING
+ON CONFLICT (id) DO NOTHING

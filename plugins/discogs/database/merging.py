@@ -59,11 +59,11 @@ class Merged:
     """
 
     added: int
-    changed: int
-    removed: int
-    restored: int
-    placeholders_added: int
-    placeholders_dropped: int
+    changed: int = 0
+    removed: int = 0
+    restored: int = 0
+    placeholders_added: int = 0
+    placeholders_dropped: int = 0
 
 
 def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memory: int) -> Merged:

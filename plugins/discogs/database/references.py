@@ -20,7 +20,7 @@ def add_names(conn: Connection, staging: Staging) -> None:
             sql.SQL(
                 # Two months may bring the same name at once: the second finds it there.
                 "INSERT INTO {} (id, name) SELECT DISTINCT id, name FROM {}"
-                " WHERE kind = %(kind)s ON CONFLICT DO NOTHING"
+                " WHERE kind = %(kind)s ON CONFLICT (id) DO NOTHING"
             ).format(sql.Identifier(staging.live_schema, names), staging.extra(NAMES)),
             {"kind": names},
         )

@@ -14,10 +14,11 @@ from psycopg import sql
 
 from discogs.database import load_log
 from discogs.database.connection import Connect, Connection, explain
+from discogs.database.keys import KeySettings, build_keys
 from discogs.database.load_log import StagedShard
 from discogs.database.locking import LockRetry, advisory_lock, outwait_snapshots
 from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
-from discogs.database.promotion import PromotionSettings, build_keys, is_promotable, promote
+from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
 from discogs.errors import DumpShrank, NotStaged, StagingLost, StagingStale, TooManyRejected
 from discogs.load.stage import staging_of
@@ -157,13 +158,15 @@ def _merge(
     conn.commit()
     done = None
     if first:
-        keys = PromotionSettings(settings.workers, settings.maintenance_memory)
+        keys = KeySettings(settings.workers, settings.maintenance_memory)
         build_keys(connect, staging, keys, claims)
         retry = LockRetry(entity, swap_seconds)
         outwait_snapshots(conn, retry)
         staging.lock(conn, claims, _STAGING_SECONDS)
-        if promote(conn, staging, retry):
-            done = Merged(sum(shard.report["changed"] for shard in shards), 0, 0, 0, 0, 0)
+        placeholders = promote(conn, staging, retry)
+        if placeholders is not None:
+            added = sum(shard.report["changed"] for shard in shards)
+            done = Merged(added, placeholders_added=placeholders)
     if done is None:
         first = False
         staging.lock(conn, claims, _STAGING_SECONDS)
