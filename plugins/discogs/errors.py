@@ -126,12 +126,12 @@ class NotStaged(DiscogsError):
 
 
 class StagingStale(DiscogsError):
-    """Another month was merged after this one was staged."""
+    """Another month was merged, or the tables were changed, after this one was staged."""
 
     def __init__(self, entity: object, month: object) -> None:
         super().__init__(
-            f"{entity} of {month} was staged before another month was merged, so it must be"
-            " staged again. Clear its stage tasks."
+            f"{entity} of {month} was staged before another month was merged or the tables were"
+            " changed, so it must be staged again. Clear its stage tasks."
         )
 
 

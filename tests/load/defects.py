@@ -1,4 +1,4 @@
-"""What can be wrong with a record or a file: one example a kind, and what becomes of it."""
+"""What can be wrong with a record or a file: one example a kind, and what the load makes of it."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ DEFECTS = (
         "bytes between records",
         known=False,
     ),
-    # What looks odd and harms nothing.
+    # What looks wrong and harms nothing.
     kept("NUL byte", b"<title>A\0B</title>", "A\ufffdB"),
     kept("NUL by reference", b"<title>A&#0;B</title>", "A\ufffdB"),
     kept("half of a surrogate pair by reference", b"<title>A&#xD83D;B</title>", "A\ufffdB"),
@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[bytes, type[DumpError], str]] = {
     "HTML in place of the file": (b"<html>Not found</html>", NotADump, "it is not a gzip file"),
     "empty file": (b"", TruncatedDump, "it is empty"),
     "empty gzip": (gzip.compress(b""), TruncatedDump, "it is empty"),
-    "garbage behind the gzip": (PACKED + b"g" * 100, CorruptDump, "something else than gzip"),
+    "garbage after the gzip": (PACKED + b"g" * 100, CorruptDump, "something else than gzip"),
     "another entity": (
         gzip.compress(b"<artists>\n<artist><id>1</id></artist>\n</artists>\n"),
         NotADump,
@@ -228,6 +228,6 @@ REFUSED: dict[str, tuple[bytes, type[DumpError], str]] = {
         "declares a document type",
     ),
     "second root": (gzip.compress(SOUND + SOUND), CorruptDump, "and records follow"),
-    "record behind the root": (gzip.compress(SOUND + good(99)), CorruptDump, "records follow"),
+    "record after the root": (gzip.compress(SOUND + good(99)), CorruptDump, "records follow"),
     "text in place of XML": (gzip.compress(b"Access denied"), NotADump, "'Access denied'"),
 }

@@ -1,4 +1,4 @@
-"""Every kind of malformed record and file, named after its defect, with what becomes of it.
+"""Every kind of malformed record and file, named after its defect, with what the load makes of it.
 
 A record that nobody can read is rejected, with its place, id and reason, and every other one
 of its file is loaded; a file that is not what it should be is refused, and nothing changes.
@@ -222,10 +222,10 @@ def test_a_file_that_is_written_otherwise_is_loaded(
     assert (report.read, report.inserted, report.rejected) == (59, 59, 0)
 
 
-@pytest.mark.parametrize("behind", [b"\nsome text\n", b"<note/>", b"\0\0\0"])
-def test_bytes_after_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, behind: bytes) -> None:
+@pytest.mark.parametrize("trailing", [b"\nsome text\n", b"<note/>", b"\0\0\0"])
+def test_bytes_after_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, trailing: bytes) -> None:
     dsn = fresh()
-    (report,) = load(dsn, write(tmp_path, gzip.compress(SOUND + behind)), MAY).entities
+    (report,) = load(dsn, write(tmp_path, gzip.compress(SOUND + trailing)), MAY).entities
     assert (report.read, report.inserted, report.rejected) == (60, 59, 1)
     with psycopg.connect(dsn) as conn:
         row = conn.execute("SELECT byte_offset, reason FROM discogs.rejected_records").fetchone()
@@ -257,7 +257,7 @@ MISMATCHED = b'<release id="30"><title>Broken</titel></release>'
 def test_a_broken_record_of_a_later_month_changes_no_other(
     fresh: Fresh, tmp_path: Path, broken: bytes, reason: str, how: dict[str, Any]
 ) -> None:
-    """Neither it nor those behind it count as removed, and changed ones are changed."""
+    """Neither it nor those after it count as removed, and changed ones are changed."""
     dsn = fresh()
     load(dsn, write(tmp_path, PACKED), MAY)
     records = [good(number) for number in range(1, 60)]

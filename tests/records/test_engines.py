@@ -1,4 +1,4 @@
-"""The fast parser and the careful one give the same rows, and those that were put in."""
+"""ArrowParser and LxmlParser give the same rows, and those that were put in."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def test_both_parsers_read_a_sample_month_alike(
     assert rejected == []
     fast = 0
     for block in made:
-        careful = LXML[entity].parse(block)
-        assert careful.rejected == []
-        same(PARSERS[entity].parse(block), careful)
+        by_lxml = LXML[entity].parse(block)
+        assert by_lxml.rejected == []
+        same(PARSERS[entity].parse(block), by_lxml)
         try:
-            same(ARROW[entity].parse(block), careful)
+            same(ARROW[entity].parse(block), by_lxml)
             fast += 1
         except Unsupported:
-            # Members without an id, as before 2016, are the careful parser's.
+            # Members without an id, as before 2016, are LxmlParser's.
             assert (era, entity) in {("2020", ARTISTS)}
     assert fast or (era, entity) == ("2020", ARTISTS)
 
@@ -123,10 +123,10 @@ def test_both_parsers_read_the_excerpts_alike(samples: Path) -> None:
         made, rejected = blocks(entity, gzip.decompress(path.read_bytes()))
         assert rejected == []
         for block in made:
-            careful = LXML[entity].parse(block)
-            assert careful.rejected == []
-            # The excerpts need no careful parser, or it would be the slow one in earnest.
-            same(ARROW[entity].parse(block), careful)
+            by_lxml = LXML[entity].parse(block)
+            assert by_lxml.rejected == []
+            # Real records must not need LxmlParser, or loads would be slow.
+            same(ARROW[entity].parse(block), by_lxml)
 
 
 GOOD = '<release id="{}"><title>T</title><labels><label id="{}"/></labels></release>'

@@ -59,6 +59,13 @@ class Staging:
         ).fetchone()
         return str(row[0]) if row else None
 
+    def is_outdated(self, conn: Connection) -> bool:
+        """Whether columns of the live tables were changed since these were created."""
+        live = _columns(conn, self.live_schema, [table.name for table in self.tables.all])
+        names = {self.suffixed(table.name): table.name for table in self.tables.all}
+        staged = _columns(conn, self.schema, list(names))
+        return live != {(names[table], column, kind) for table, column, kind in staged}
+
     def create(self, conn: Connection, *, logged: bool) -> None:
         """Create the tables; the caller commits."""
         persistence = sql.SQL("" if logged else "UNLOGGED")
@@ -223,6 +230,18 @@ class Staging:
             sql.SQL("SELECT shard, claim FROM {} WHERE complete").format(self.extra(CLAIMS))
         ).fetchall()
         return dict(rows)
+
+
+def _columns(conn: Connection, schema: str, tables: list[str]) -> set[tuple[str, str, str]]:
+    """Table, name and type of the columns of some tables."""
+    rows = conn.execute(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped",
+        [schema, tables],
+    ).fetchall()
+    return {(str(table), str(column), str(kind)) for table, column, kind in rows}
 
 
 def leftovers(conn: Connection, schema: str) -> list[tuple[str, Month]]:

@@ -90,8 +90,8 @@ def merge(
     :param allow_shrink: take a dump that has far fewer records than the month before it.
     :param swap_seconds: how long a first load waits for readers before swapping its tables in.
     :raises NotStaged: when a shard is missing.
-    :raises StagingStale: when another month was merged since the shards were staged, or, as
-        StagingLost, when a crash of the server has emptied their tables.
+    :raises StagingStale: when another month was merged or the tables were changed since the shards
+        were staged, or, as StagingLost, when a crash of the server has emptied their tables.
     :raises LockBusy: when a first load's tables cannot take the empty ones' place.
     :raises TooManyRejected: and the rejected records lie in ``rejected_records``.
     :raises DumpShrank: when the dump is smaller than its neighbour by more than the limit.
@@ -229,7 +229,8 @@ def _check_staged(conn: Connection, staging: Staging, shards: list[StagedShard])
     missing = sorted(set(range(expected)) - {shard.shard for shard in shards})
     if missing:
         raise NotStaged(entity, month, missing, expected)
-    if any(shard.generation != load_log.generation(conn, entity) for shard in shards):
+    generation = load_log.generation(conn, entity)
+    if any(shard.generation != generation for shard in shards) or staging.is_outdated(conn):
         raise StagingStale(entity, month)
     claims = staging.completed(conn)
     lost = sorted({shard.shard for shard in shards} - set(claims))

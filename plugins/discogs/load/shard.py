@@ -75,17 +75,15 @@ def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Sha
 
 
 def _take(conn: Connection, staging: Staging, number: int, shards: int, generation: int) -> UUID:
-    """Claim the shard in tables of the present generation and number of shards."""
+    """Claim the shard in tables of the present columns, generation and number of shards."""
     entity, month = staging.tables.entity, staging.month
     outdated = [
         staged
         for staged in load_log.staged(conn, entity, month)
         if staged.shards != shards or staged.generation != generation
     ]
-    if outdated:
+    if outdated or staging.is_outdated(conn):
         load_log.forget_staged(conn, entity, month)
-        staging.drop(conn)
-    if not staging.exists(conn):
         staging.drop(conn)
         staging.create(conn, logged=is_promotable(conn, staging))
     load_log.forget_staged(conn, entity, month, number)

@@ -50,7 +50,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class _TablePath:
-    """Where the rows of one table stand in the file: at their path, or nested once more."""
+    """Where the file has the rows of one table: at their path, or nested once more."""
 
     name: str
     path: tuple[str, ...]
@@ -88,7 +88,7 @@ class ArrowParser:
             raise Unsupported(str(error)) from error
         root = found[self.root]
         if root["id"].null_count or not np.array_equal(_numpy(root["id"]), block.ids):
-            raise Unsupported("the records are not those that were cut")
+            raise Unsupported("its records are not those that were scanned")
         batches = {self.root: self._batch(self.root, root, {})}
         ids = block.ids
         for rows in self.mapping.rows:
@@ -235,7 +235,7 @@ def _numpy(column: pa.Array) -> npt.NDArray[Any]:
 
 
 def _positions(group: Ordinals) -> Ordinals:
-    """Each row's place among the neighbours of its group, from 0."""
+    """The position of each row in its group, from 0; the rows of a group are neighbours."""
     size = len(group)
     starts = np.zeros(size, dtype=np.int64)
     edges = np.flatnonzero(group[1:] != group[:-1]) + 1
@@ -246,7 +246,7 @@ def _positions(group: Ordinals) -> Ordinals:
 def _trimmed(column: pa.Array) -> pa.Array:
     """The texts without white space at their ends; empty ones are NULL.
 
-    Most columns need nothing, which two looks at the ends of each text tell without a copy.
+    Most columns need nothing: the first and the last byte of each text show it without a copy.
     """
     size = len(column)
     if not size:
@@ -308,8 +308,8 @@ def _table_paths(mapping: EntityMapping) -> Iterator[_TablePath]:
 def _compiled(mapping: EntityMapping) -> XmlToArrowParser:
     """The parser for one entity; its configuration is YAML, of which JSON is a part."""
     tables = []
-    for place in _table_paths(mapping):
-        path = "/" + "/".join(place.path)
+    for table in _table_paths(mapping):
+        path = "/" + "/".join(table.path)
         fields = [
             {
                 "name": field.column,
@@ -317,15 +317,15 @@ def _compiled(mapping: EntityMapping) -> XmlToArrowParser:
                 "data_type": _DTYPES[field.type],
                 "nullable": True,
             }
-            for field in place.fields
+            for field in table.fields
             if field.type is not Type.TEXT_ARRAY
         ]
-        container = "/" + "/".join(place.path[:-1])
+        container = "/" + "/".join(table.path[:-1])
         tables.append(
             {
-                "name": place.name,
+                "name": table.name,
                 "xml_path": container,
-                "levels": list(place.levels),
+                "levels": list(table.levels),
                 "fields": fields,
             }
         )

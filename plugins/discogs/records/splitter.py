@@ -120,7 +120,7 @@ class _Splitter:
             )
 
     def _header(self, data: bytes) -> int:
-        """Where the records begin, or -1 when more bytes are needed to tell."""
+        """Where the records begin, or -1 when more bytes are needed to find out."""
         if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
             raise NotADump(self.name, "it is encoded in UTF-16 or UTF-32, not UTF-8")
         at = 3 if data.startswith(b"\xef\xbb\xbf") else 0

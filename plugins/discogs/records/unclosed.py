@@ -82,5 +82,5 @@ def _records_within(xml: bytes, opening: re.Pattern[bytes]) -> list[int]:
 
 
 def _is_hidden(xml: bytes, at: int) -> bool:
-    """Whether a comment or a CDATA section covers a place."""
+    """Whether a comment or a CDATA section covers a position."""
     return any(xml.rfind(o, 0, at) > xml.rfind(c, 0, at) for o, c in _HIDING)

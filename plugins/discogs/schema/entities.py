@@ -1,4 +1,4 @@
-"""The two words that every other module speaks: which entity, and which month."""
+"""The two terms that every other module uses: which entity, and which month."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Month:
 
     @classmethod
     def of(cls, day: dt.date) -> Month:
-        """The month that a day lies in."""
+        """The month of a day."""
         return cls(day.year, day.month)
 
     def __str__(self) -> str:

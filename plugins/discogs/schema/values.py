@@ -28,9 +28,9 @@ def _ascii_digits(text: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_released(text: str) -> tuple[int | None, int | None, int | None]:
-    """Year, month and day of a release date, each where the text tells it.
+    """Year, month and day of a release date, each where the text has it.
 
-    ``1999-03-00`` has no day, ``1999`` neither month nor day; ``1980s`` and ``200?`` tell
+    ``1999-03-00`` has no day, ``1999`` neither month nor day; ``1980s`` and ``200?`` have
     none. A day that its month does not have is dropped, the month kept.
     """
     match = _DATE.fullmatch(_ascii_digits(text))
