@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pyarrow as pa
 import pytest
-from psycopg import sql
 
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.hooks.postgres import DiscogsPostgresHook
@@ -124,21 +124,24 @@ def test_a_connection_has_the_schema_and_no_autocommit(
     assert DiscogsPostgresHook().repository().get(MONTH) is None
 
 
-def test_blocks_are_copied_in_one_transaction(target: dict[str, object], connect: Connect) -> None:
+def test_batches_are_copied_in_one_transaction(target: dict[str, object], connect: Connect) -> None:
     hook = DiscogsPostgresHook()
-    statement = sql.SQL("COPY {} (id, name) FROM STDIN").format(sql.Identifier("genres"))
 
-    assert hook.copy(statement, [b"1\tRo", b"ck\n2\tJa", b"zz\n"]) == 2
+    def batch(*names: str) -> pa.RecordBatch:
+        return pa.RecordBatch.from_pydict({"id": [*map(len, names)], "name": [*names]})
 
-    def broken() -> Iterator[bytes]:
-        yield b"3\tPop\n"
+    assert hook.copy("genres", [batch("Rock", "Blues"), batch(), batch("Hip Hop")]) == 3
+    assert hook.copy("genres", []) == 0
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield batch("Pop")
         raise RuntimeError("the source broke")
 
     with pytest.raises(RuntimeError):
-        hook.copy(statement, broken())
+        hook.copy("genres", broken())
     with connect() as conn:
         rows = conn.execute("SELECT id, name FROM genres ORDER BY id").fetchall()
-    assert rows == [(1, "Rock"), (2, "Jazz")]
+    assert rows == [(4, "Rock"), (5, "Blues"), (7, "Hip Hop")]
 
 
 def test_a_running_statement_is_cancelled(target: dict[str, object], connect: Connect) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -11,27 +13,40 @@ from psycopg import sql
 from discogs.database.connection import Connection
 
 
-def copy_batches(conn: Connection, table: sql.Composable, batches: Sequence[pa.RecordBatch]) -> int:
-    """Append batches of one schema to a table in one COPY; how many bytes were sent.
+class Copied(NamedTuple):
+    """What one COPY sent: rows, and bytes in the binary format."""
 
-    The columns are named by the batches, so the table may have more of them.
+    rows: int
+    bytes: int
+
+
+def copy_batches(
+    conn: Connection, table: sql.Composable, batches: Iterable[pa.RecordBatch]
+) -> Copied:
+    """Append batches of one schema to a table in one COPY; the caller commits.
+
+    The batches name the columns, so the table may have more of them. The types must be those of
+    the columns, since the binary format converts nothing: int32 for integer, string for text.
+
+    :param batches: consumed one at a time; an error that they raise ends the COPY with no row.
     """
-    filled = [batch for batch in batches if batch.num_rows]
-    if not filled:
-        return 0
-    schema = filled[0].schema
+    filled = (batch for batch in batches if batch.num_rows)
+    first = next(filled, None)
+    if first is None:
+        return Copied(0, 0)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, schema.names))
+        table, sql.SQL(", ").join(map(sql.Identifier, first.schema.names))
     )
     sent = 0
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in encoded(schema, filled):
-            copy.write(data)
-            sent += len(data)
-    return sent
+    with conn.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for data in encoded(first.schema, chain([first], filled)):
+                copy.write(data)
+                sent += len(data)
+        return Copied(cursor.rowcount, sent)
 
 
-def encoded(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterable[bytes]:
+def encoded(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     """Batches as the bytes of one COPY in binary format."""
     encoder = ArrowToPostgresBinaryEncoder(schema)
     yield encoder.write_header()

@@ -176,6 +176,6 @@ class Pipeline:
         sent, started = 0, time.monotonic()
         self.staging.hold(conn, self.claims)
         for table in self.staging.tables.all:
-            sent += copy_batches(conn, self.staging.table(table), waiting.pop(table.name, []))
+            sent += copy_batches(conn, self.staging.table(table), waiting.pop(table.name, [])).bytes
         conn.commit()
         return Written(copied_bytes=sent, copy_seconds=time.monotonic() - started)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 import pyarrow as pa
-from psycopg import sql
 
 from discogs.database import load_log
 from discogs.database.connection import Connection
@@ -25,6 +24,19 @@ from discogs.records.block import Rejected
 
 #: How many seconds a shard waits for an earlier try of itself to be gone.
 LOCK_SECONDS = 60
+
+_NAMES = pa.schema(
+    {"shard": pa.int32(), "kind": pa.string(), "id": pa.int64(), "name": pa.string()}
+)
+_REJECTED = pa.schema(
+    {
+        "shard": pa.int32(),
+        "byte_offset": pa.int64(),
+        "record_id": pa.int32(),
+        "reason": pa.string(),
+        "xml": pa.string(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -109,39 +121,31 @@ def complete(
     """
     staging, number = shard.staging, shard.number
     staging.complete(conn, shard.claims)
-    batch = pa.RecordBatch.from_arrays(
-        [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)], names=["shard", "id"]
-    )
-    copy_batches(conn, staging.extra(ABSENT), [batch])
-    _copy_rows(
-        conn,
-        staging.extra(NAMES),
-        ("shard", "kind", "id", "name"),
-        ((number, kind, *item) for kind, found in names.items() for item in found.items()),
-    )
-    _copy_rows(
-        conn,
-        staging.extra(REJECTED),
-        ("shard", "byte_offset", "record_id", "reason", "xml"),
-        ((number, r.offset, r.record_id, r.reason, _as_text(r.xml)) for r in rejected),
-    )
+    lacking = [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)]
+    named = [
+        {"shard": number, "kind": kind, "id": key, "name": name}
+        for kind, found in names.items()
+        for key, name in found.items()
+    ]
+    refused = [
+        {
+            "shard": number,
+            "byte_offset": r.offset,
+            "record_id": r.record_id,
+            "reason": r.reason,
+            "xml": _as_text(r.xml),
+        }
+        for r in rejected
+    ]
+    for kind, batch in (
+        (ABSENT, pa.RecordBatch.from_arrays(lacking, names=["shard", "id"])),
+        (NAMES, pa.RecordBatch.from_pylist(named, _NAMES)),
+        (REJECTED, pa.RecordBatch.from_pylist(refused, _REJECTED)),
+    ):
+        copy_batches(conn, staging.extra(kind), [batch])
     staged = StagedShard(number, shard.shards, shard.generation, report)
     load_log.record_staged(conn, staging.tables.entity, staging.month, staged)
     conn.commit()
-
-
-def _copy_rows(
-    conn: Connection,
-    table: sql.Composable,
-    columns: tuple[str, ...],
-    rows: Iterable[tuple[Any, ...]],
-) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _as_text(xml: bytes) -> str:

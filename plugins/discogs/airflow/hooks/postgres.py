@@ -13,7 +13,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
-    from psycopg import sql
+    import pyarrow as pa
 
     from discogs.database.connection import Connection
     from discogs.tracking.postgres import PostgresMonthRepository
@@ -81,18 +81,19 @@ class DiscogsPostgresHook(PostgresHook):
 
         return PostgresMonthRepository(self.connect)
 
-    def copy(self, statement: sql.Composable | str, blocks: Iterable[bytes]) -> int:
-        """Stream blocks through one ``COPY … FROM STDIN``, in one transaction.
+    def copy(self, table: str, batches: Iterable[pa.RecordBatch]) -> int:
+        """Append Arrow batches to a table in one COPY and one transaction, as a load does.
 
-        :param statement: the COPY, its identifiers composed with ``psycopg.sql``.
-        :param blocks: in the format that the statement names; boundaries mean nothing.
-        :returns: the rows that were copied.
+        :param table: its name, in the schema of the settings.
+        :param batches: of one schema, whose names and types are those of the table's columns.
+        :returns: how many rows were copied.
         """
-        with self.connect() as conn, conn.cursor() as cursor:
-            with cursor.copy(statement) as copy:  # type: ignore[arg-type]
-                for block in blocks:
-                    copy.write(block)
-            return cursor.rowcount
+        from psycopg import sql
+
+        from discogs.database.copying import copy_batches
+
+        with self.connect() as conn:
+            return copy_batches(conn, sql.Identifier(self.settings.schema, table), batches).rows
 
     def cancel(self) -> None:
         """Cancel the statements that the hook's connections are running."""
