@@ -17,7 +17,7 @@ from discogs.records.record_xml import parse_record
 from discogs.records.splitter import Chunk
 from discogs.schema.model import EntityMapping
 
-_NEWLINE, _LESS = b"\n<"
+_LINE_OF_A_TAG = np.frombuffer(b"\n<", np.uint16)[0]
 _HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))
 
 
@@ -61,12 +61,20 @@ class UnclosedRecords:
             few: list[int] = suspects.tolist()
             return few  # searched one by one
         starts, ends = np.array(chunk.starts), np.array(chunk.ends)
-        text = np.frombuffer(chunk.data, np.uint8)
-        lines = np.flatnonzero(text[starts[0] : ends[-1] - 1] == _NEWLINE) + starts[0]
-        lines = lines[text[lines + 1] == _LESS]
+        lines = _tag_lines(np.frombuffer(chunk.data, np.uint8))
+        lines = lines[(lines >= starts[0]) & (lines < ends[-1])]
         index = np.searchsorted(starts, lines, side="right") - 1
         found: list[int] = np.intersect1d(suspects, index[lines < ends[index]]).tolist()
         return found
+
+
+def _tag_lines(text: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Where lines start with a tag, in no order; fast, since two bytes are compared at a time."""
+    found = []
+    for first in (0, 1):
+        pairs = text[first : first + (len(text) - first) // 2 * 2].view(np.uint16)
+        found.append(2 * np.flatnonzero(pairs == _LINE_OF_A_TAG) + first)
+    return np.concatenate(found)
 
 
 def _records_within(xml: bytes, opening: re.Pattern[bytes]) -> list[int]:
