@@ -40,8 +40,8 @@ def migrate(dsn: str) -> dict[str, Any]:
 def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str, Any]:
     """Stage and merge some of a month's files; the report of each."""
     from discogs.database.connection import connector
-    from discogs.load.folder import find_files
     from discogs.load.merge import merge
+    from discogs.load.source import FolderSource
     from discogs.load.stage import stage
     from discogs.schema.entities import Entity, Month
     from discogs.settings import Settings
@@ -50,15 +50,17 @@ def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str
     settings = Settings.from_environment()
     connect = connector(dsn, settings.schema)
     which = Month.parse(month)
-    files = find_files(Path(folder), which)
+    source = FolderSource(Path(folder))
+    dump = source.find(which)
     reports = {}
     for name in entities:
         entity = Entity(name)
-        with files[entity].open("rb") as packed:
+        file_name = dump.file(entity).name
+        with source.storage.open(file_name) as packed:
             staged = stage(
                 connect,
                 packed,
-                name=files[entity].name,
+                name=file_name,
                 entity=entity,
                 month=which,
                 settings=settings,

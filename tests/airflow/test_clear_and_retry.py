@@ -13,7 +13,7 @@ from demo import embedded
 from discogs.database.connection import connector
 from discogs.database.locking import advisory_lock
 from discogs.load.folder import load_folder
-from discogs.load.options import month_lock
+from discogs.load.locks import month_lock
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import Status

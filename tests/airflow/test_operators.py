@@ -34,10 +34,11 @@ from discogs.airflow.operators.planning import (
 from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
-from discogs.errors import ChecksFailed, MonthMismatch, MonthTaken
-from discogs.load.options import COMMAND, month_lock
+from discogs.load.errors import ChecksFailed, MonthMismatch
+from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
+from discogs.tracking.errors import MonthTaken
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests.sample.odd_records import write_months

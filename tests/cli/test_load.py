@@ -76,11 +76,14 @@ def june(dumps: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def refused(result: subprocess.CompletedProcess[str], why: str, code: int = 1) -> None:
-    """One clear line on stderr, and no traceback."""
+def refused(
+    result: subprocess.CompletedProcess[str], why: str, code: int = 1, warnings: int = 0
+) -> None:
+    """One clear line on stderr, after some warnings, and no traceback."""
     assert result.returncode == code, result.stderr
     assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+    *before, line = result.stderr.splitlines()
+    assert ["WARNING" in each for each in before] == [True] * warnings
     assert line.startswith("discogs: ")
     assert why in line
     assert "Traceback" not in result.stderr
@@ -94,7 +97,8 @@ def test_a_month_is_loaded_and_reported(
     assert (result.returncode, result.stderr) == (0, "")
     assert "2026-05 is completed" in result.stdout
     report = json.loads(report_file.read_text())
-    assert report["month"] == "2026-05"
+    assert (report["year_month"], report["status"]) == ("2026-05", "completed")
+    assert (report["dag_id"], report["not_verified"]) == ("command line", [])
     assert list(report["entities"]) == ENTITIES
     with psycopg.connect(database) as conn:
         for entity in ENTITIES:
@@ -105,6 +109,8 @@ def test_a_month_is_loaded_and_reported(
             assert count == (stats["inserted"],)
             assert stats["read"] == stats["inserted"] > 0
             assert (stats["rejected"], stats["unmapped"], stats["first_load"]) == (0, {}, True)
+            path = dumps / f"discogs_20260501_{entity}.xml.gz"
+            assert stats["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert report["entities"]["releases"]["read"] == RELEASES
     assert {check["name"] for check in report["checks"] if check["passed"]} == {
         check["name"] for check in report["checks"]
@@ -118,6 +124,10 @@ def test_a_month_is_loaded_and_reported(
     assert checked == {path.name for path in dumps.glob("discogs_20260501_*.xml.gz")}
     again = run("load", dumps, "--month", MAY, DISCOGS_DSN=database)
     assert (again.returncode, again.stderr) == (0, "")
+    status = run("status", "--dsn", database, "--json")
+    (month,) = json.loads(status.stdout)["months"]
+    assert month.keys() == report.keys()
+    assert month["entities"]["labels"].keys() == report["entities"]["labels"].keys()
 
 
 @pytest.mark.parametrize("options", [("--engine", "careful"), ("--shards", "3")])
@@ -135,8 +145,46 @@ def test_a_folder_with_some_of_the_files_is_loaded(
     shutil.copy(dumps / "discogs_20260501_labels.xml.gz", tmp_path)
     report_file = tmp_path / "report.json"
     result = run("load", tmp_path, "--month", MAY, "--dsn", database, "--report", report_file)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert list(json.loads(report_file.read_text())["entities"]) == ["labels"]
+    assert result.returncode == 0
+    (warning,) = result.stderr.splitlines()
+    assert "discogs_20260501_labels.xml.gz is not verified: there is no CHECKSUM.txt" in warning
+    report = json.loads(report_file.read_text())
+    assert list(report["entities"]) == ["labels"]
+    assert report["not_verified"] == ["discogs_20260501_labels.xml.gz"]
+    assert report["dump_date"] == "2026-05-01"
+    assert [file["state"] for file in report["files"]] == ["downloaded"]
+
+
+def test_a_file_that_its_checksum_does_not_list_is_loaded_with_a_warning(
+    run: Run, database: str, dumps: Path, tmp_path: Path
+) -> None:
+    for path in dumps.glob("discogs_202605*"):
+        shutil.copy(path, tmp_path)
+    marker = tmp_path / "discogs_20260501_CHECKSUM.txt"
+    lines = [line for line in marker.read_text().splitlines() if "artists" not in line]
+    marker.write_text("\n".join(lines) + "\n")
+    report_file = tmp_path / "report.json"
+    result = run("load", tmp_path, "--month", MAY, "--dsn", database, "--report", report_file)
+    assert result.returncode == 0
+    (warning,) = result.stderr.splitlines()
+    assert "artists.xml.gz is not verified: discogs_20260501_CHECKSUM.txt does not" in warning
+    assert "Not verified, as no CHECKSUM.txt lists them: discogs_20260501_artists" in result.stdout
+    states = {
+        file["file_name"]: file["state"] for file in json.loads(report_file.read_text())["files"]
+    }
+    assert states.pop("discogs_20260501_artists.xml.gz") == "downloaded"
+    assert set(states.values()) == {"verified"}
+
+
+def test_a_checksum_that_is_something_else_is_told_in_words_for_a_folder(
+    run: Run, loaded: Loaded, june: Path
+) -> None:
+    (june / "discogs_20260601_CHECKSUM.txt").write_text("<html>Too many requests</html>")
+    result = run("load", june, "--month", JUNE, "--dsn", loaded.dsn)
+    refused(result, "discogs_20260601_CHECKSUM.txt is not a list of checksums")
+    assert "download" not in result.stderr
+    assert "server" not in result.stderr
+    loaded.unchanged()
 
 
 # What a user gets wrong before anything is read.
@@ -227,20 +275,21 @@ def test_a_broken_file_is_told_and_nothing_changes(
     path = june / "discogs_20260601_releases.xml.gz"
     spoil(path)
     result = run("load", june, "--month", JUNE, "--dsn", loaded.dsn)
-    refused(result, why)
+    refused(result, why, warnings=4)
     assert path.name in result.stderr
     loaded.unchanged()
     record = loaded.month(JUNE)
     assert record is not None
     assert record.status is Status.FAILED
-    assert record.error_message == result.stderr.strip().removeprefix("discogs: ")
+    assert record.error_message == result.stderr.splitlines()[-1].removeprefix("discogs: ")
 
 
 def test_the_truncated_excerpt_is_told_and_loads_nothing(
     run: Run, database: str, samples: Path
 ) -> None:
-    result = run("load", samples / "2026-04" / "truncated", "--month", "2026-04", "--dsn", database)
-    refused(result, "is cut short")
+    folder = samples / "2026-04" / "truncated"
+    result = run("load", folder, "--month", "2026-04", "--dsn", database)
+    refused(result, "is cut short", warnings=len(list(folder.glob("*.gz"))))
     assert {rows for rows, _ in digests(database).values()} == {0}
     record = PostgresMonthRepository(connector(database, SCHEMA)).get(Month(2026, 4))
     assert record is not None
@@ -272,7 +321,12 @@ def test_a_dump_that_shrank_is_told_and_can_be_allowed(
     before = digests(database)
     write_months(tmp_path, JUNE, releases=RELEASES // 2)
     result = run("load", tmp_path, "--month", JUNE, "--dsn", database)
-    refused(result, "fewer than 2026-05; more than 2% fewer means a broken dump")
+    refused(result, "fewer than 2026-05, more than 2% (DISCOGS_MAX_SHRINK)")
+    # All that is wrong is said at once.
+    assert {entity for entity in ENTITIES if f"{entity} has " in result.stderr} >= {
+        "artists",
+        "releases",
+    }
     assert digests(database) == before
     allowed = run("load", tmp_path, "--month", JUNE, "--dsn", database, "--allow-shrink")
     assert (allowed.returncode, allowed.stderr) == (0, "")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from discogs.database.connection import Connect, connector
-from discogs.load.folder import MonthReport, load_folder
+from discogs.load.folder import load_folder
+from discogs.load.options import RunOptions
+from discogs.load.run import MonthRun
 from discogs.load.stage import SIZES, Sizes
 from discogs.schema.entities import Month
 from discogs.settings import Settings
+from discogs.tracking.model import RunIdentity
+from discogs.tracking.report import MonthReport
 from tests.conftest import SCHEMA, new_database
 from tests.sample.odd_records import write_months
 
@@ -44,3 +49,25 @@ def load(dsn: str, folder: Path, month: Month, sizes: Sizes = SIZES, **changes: 
     connect: Connect = connector(dsn, SCHEMA)
     settings = replace(LENIENT, **changes)
     return load_folder(connect, folder, month, settings, run_id="test", sizes=sizes)
+
+
+RUN = RunIdentity("a DAG", "a run")
+LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def month_run(
+    connect: Connect, month: Month, settings: Settings = LENIENT, **changes: Any
+) -> MonthRun:
+    """A run of an Airflow in which no other is alive; what it is asked to do may be changed."""
+    options = RunOptions(month=month, shards=settings.shards)
+    names = {field.name for field in fields(RunOptions)}
+    options = replace(options, **{n: v for n, v in changes.items() if n in names})
+    run = MonthRun(
+        connect=connect,
+        settings=settings,
+        options=options,
+        identity=RUN,
+        since=LONG_AGO,
+        is_alive=lambda _run: False,
+    )
+    return replace(run, **{n: v for n, v in changes.items() if n not in names})

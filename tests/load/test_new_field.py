@@ -13,7 +13,7 @@ import pytest
 from discogs.database import migrations
 from discogs.database.connection import Connect
 from discogs.database.sql_files import folder as sql_folder
-from discogs.errors import StagingStale
+from discogs.load.errors import StagingStale
 from discogs.load.merge import EntityReport, merge
 from discogs.load.stage import stage
 from discogs.schema.entities import Entity, Month

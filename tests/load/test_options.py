@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from discogs.errors import InvalidMonth, MonthMismatch
+from discogs.errors import InvalidMonth
+from discogs.load.errors import MonthMismatch
 from discogs.load.options import RunOptions, resolve_month
 from discogs.schema.entities import Entity, Month
 

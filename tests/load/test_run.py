@@ -1,8 +1,9 @@
-"""A month's way through its statuses, on a real mirror and real files."""
+"""The steps of a month's run, on a real mirror, real files and a real database."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,22 +15,22 @@ from discogs.database.connection import Connect
 from discogs.dumps.errors import ChecksumMismatch
 from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
-from discogs.errors import IllegalTransition, MonthNotReady, MonthTaken, RetryLimitReached
-from discogs.load.options import RunOptions
+from discogs.load.errors import MonthNotReady, RetryLimitReached
+from discogs.load.options import PlannedFile
 from discogs.load.run import MonthRun
+from discogs.load.source import ServerSource
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Entity, Month
-from discogs.settings import Settings
+from discogs.tracking.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import FileState, RunIdentity, Status
-from discogs.tracking.postgres import PostgresMonthRepository
+from discogs.tracking.report import MonthReport
+from tests.load.conftest import LENIENT, RUN, month_run
 
 MONTH = Month(2026, 5)
-RUN = RunIdentity("discogs_monthly", "a run")
-OTHER = RunIdentity("discogs_monthly", "another run")
-LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
-PLAN = RunOptions(month=MONTH)
-QUICK = Limits(attempts=2, backoff=0.01)
+OTHER = RunIdentity("a DAG", "another run")
+QUICK = Limits(attempts=3, backoff=0.01)
+SETTINGS = replace(LENIENT, workers=1)
 
 
 @pytest.fixture(scope="session")
@@ -46,308 +47,364 @@ def served(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def source(served: Path) -> Iterator[DumpSource]:
+def source(served: Path, tmp_path: Path) -> Iterator[ServerSource]:
     with Mirror(served) as mirror, make_session() as session:
-        yield DumpSource(session, mirror.url, limits=QUICK)
+        server = DumpSource(session, mirror.url, limits=QUICK)
+        yield ServerSource(server, DumpStorage(tmp_path / "storage"))
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> DumpStorage:
-    return DumpStorage(tmp_path / "storage")
+def run(connect: Connect) -> MonthRun:
+    return month_run(connect, MONTH, SETTINGS)
 
 
-@pytest.fixture
-def repository(connect: Connect) -> PostgresMonthRepository:
-    return PostgresMonthRepository(connect)
+def asked(run: MonthRun, **changes: object) -> MonthRun:
+    """The same run, asked for something else."""
+    return replace(run, options=replace(run.options, **changes))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def life(repository: PostgresMonthRepository) -> MonthRun:
-    return MonthRun(repository=repository, month=MONTH, run=RUN, since=LONG_AGO)
-
-
-def status(life: MonthRun) -> Status:
-    record = life.repository.get(MONTH)
+def status(run: MonthRun) -> Status:
+    record = run.repository.get(run.month)
     assert record is not None
     return record.status
 
 
-def dead(_run: RunIdentity) -> bool:
-    return False
+def fetch(run: MonthRun, source: ServerSource) -> list[PlannedFile]:
+    """All steps until the files are there and verified."""
+    run.claim()
+    planned = run.plan(source)
+    for file in planned:
+        run.fetch(source, file)
+        run.verify(source, file)
+    run.ready(planned)
+    assert run.take_turn() is None
+    return planned
 
 
-def load(life: MonthRun, source: DumpSource, storage: DumpStorage, plan: RunOptions = PLAN) -> None:
-    """All steps of a month, but for the rows."""
-    life.claim(dead)
-    dump = source.find(MONTH, plan.entities)
-    files = life.wanted(plan, dump, source.checksums(dump))
-    for wanted in files:
-        life.fetch(source, storage, wanted)
-        life.verify(source, storage, wanted, attempts=1)
-    life.ready(files)
-    life.processing()
-    for wanted in files:
-        life.merged(wanted, {"read": 1})
-    life.complete()
+def load(run: MonthRun, source: ServerSource) -> MonthReport:
+    """All steps of a month."""
+    planned = fetch(run, source)
+    for file in planned:
+        run.stage(source.storage, file, 0)
+    run.check_staged(planned)
+    for file in planned:
+        run.merge(source.storage, file)
+    run.check()
+    return run.complete()
 
 
-def test_a_month_goes_from_step_to_step(
-    life: MonthRun, source: DumpSource, storage: DumpStorage, served: Path
-) -> None:
-    assert life.pending(PLAN, source, limit=3).pending
-    life.claim(dead)
-    assert status(life) is Status.DOWNLOADING
-    dump = source.find(MONTH)
-    files = life.wanted(PLAN, dump, source.checksums(dump))
-    assert [wanted.entity for wanted in files] == list(Entity)
-    for wanted in files:
-        assert life.fetch(source, storage, wanted) is not None
-    assert {file.state for file in life.repository.files(MONTH)} == {FileState.DOWNLOADED}
-    for wanted in files:
-        assert life.verify(source, storage, wanted, attempts=1) is not None
-    assert {file.state for file in life.repository.files(MONTH)} == {FileState.VERIFIED}
-    assert status(life) is Status.DOWNLOADING
-    life.ready(files)
-    assert status(life) is Status.READY_FOR_PROCESSING
-    assert life.processing()
-    assert status(life) is Status.PROCESSING
-    life.complete()
-    assert status(life) is Status.COMPLETED
-    assert storage.size(files[0].file.name) == (served / files[0].file.name).stat().st_size
+def publish_again(source: ServerSource, served: Path, *entities: Entity) -> None:
+    """Upload other files of some entities, and a CHECKSUM that lists them."""
+    old = {path.name: path.read_bytes() for path in served.iterdir()}
+    write_months(served, MONTH, releases=20, seed=4)
+    marker = served / f"discogs_{MONTH.first_day:%Y%m%d}_CHECKSUM.txt"
+    for entity in Entity:
+        name = f"discogs_{MONTH.first_day:%Y%m%d}_{entity}.xml.gz"
+        if entity not in entities:
+            lines = [line for line in marker.read_text().splitlines() if name not in line]
+            lines.append(f"{hashlib.sha256(old[name]).hexdigest()} {name}")
+            marker.write_text("\n".join(lines) + "\n")
+            (served / name).write_bytes(old[name])
 
 
-def test_a_completed_month_is_left_alone(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
-) -> None:
-    load(life, source, storage)
-    before = life.repository.get(MONTH)
+def test_a_month_goes_from_step_to_step(run: MonthRun, source: ServerSource, served: Path) -> None:
+    assert run.pending(source).pending
+    run.claim()
+    assert status(run) is Status.DOWNLOADING
+    planned = run.plan(source)
+    assert [file.entity for file in planned] == list(Entity)
+    for file in planned:
+        assert run.fetch(source, file) is not None
+    assert {file.state for file in run.repository.files(MONTH)} == {FileState.DOWNLOADED}
+    for file in planned:
+        assert run.verify(source, file) is not None
+    assert {file.state for file in run.repository.files(MONTH)} == {FileState.VERIFIED}
+    assert status(run) is Status.DOWNLOADING
+    run.ready(planned)
+    assert status(run) is Status.READY_FOR_PROCESSING
+    assert run.take_turn() is None
+    assert status(run) is Status.PROCESSING
+    for file in planned:
+        assert run.stage(source.storage, file, 0) is not None
+    run.check_staged(planned)
+    for file in planned:
+        report = run.merge(source.storage, file)
+        assert report is not None
+        assert report.sha256 == hashlib.sha256((served / file.name).read_bytes()).hexdigest()
+    assert all(result.passed for result in run.check())
+    done = run.complete()
+    assert status(run) is Status.COMPLETED
+    assert done.status is Status.COMPLETED
+    assert len(done.checks) > 6
+    name = planned[0].name
+    assert source.storage.size(name) == (served / name).stat().st_size
 
-    again = replace(life, run=OTHER)
-    answer = again.pending(PLAN, source, limit=3)
+
+def test_a_completed_month_is_left_alone(run: MonthRun, source: ServerSource) -> None:
+    load(run, source)
+    before = run.repository.get(MONTH)
+
+    again = replace(run, identity=OTHER)
+    answer = again.pending(source)
 
     assert not answer.pending
     assert "nothing new is published" in answer.reason
-    assert life.repository.get(MONTH) == before
+    assert run.repository.get(MONTH) == before
 
 
-def test_the_steps_of_a_completed_month_do_nothing(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
+def test_the_steps_of_a_completed_month_do_nothing(run: MonthRun, source: ServerSource) -> None:
+    load(run, source)
+    [planned, *_] = asked(run, force=True).plan(source)
+    source.storage.delete(planned.name)
+
+    assert run.fetch(source, planned) is None
+    assert run.verify(source, planned) is None
+    assert run.stage(source.storage, planned, 0) is None
+    run.check_staged([planned])
+    assert run.merge(source.storage, planned) is None
+    assert run.complete().status is Status.COMPLETED
+    assert not source.storage.exists(planned.name)
+
+
+def test_what_is_published_again_is_loaded_again_and_nothing_else(
+    run: MonthRun, source: ServerSource, served: Path
 ) -> None:
-    load(life, source, storage)
-    dump = source.find(MONTH)
-    checksums = source.checksums(dump)
-    [wanted, *_] = life.wanted(replace(PLAN, force=True), dump, checksums)
-    storage.delete(wanted.file.name)
+    load(run, source)
+    publish_again(source, served, Entity.LABELS)
 
-    assert life.fetch(source, storage, wanted) is None
-    assert life.verify(source, storage, wanted, attempts=1) is None
-    assert not life.processing()
-    assert life.complete().status is Status.COMPLETED
-    assert not storage.exists(wanted.file.name)
+    assert run.pending(source).reason.endswith("published again: labels")
+    assert [file.entity for file in fetch(run, source)] == [Entity.LABELS]
 
 
-def test_what_is_published_anew_is_fetched_again_and_nothing_else(
-    life: MonthRun, source: DumpSource, storage: DumpStorage, served: Path
+def test_what_is_published_again_is_not_lost_when_a_run_fails_before_it_is_loaded(
+    run: MonthRun, source: ServerSource, served: Path
 ) -> None:
-    load(life, source, storage)
-    write_months(served, MONTH, releases=20, seed=4)
-    for entity in (Entity.ARTISTS, Entity.MASTERS, Entity.RELEASES):
-        keep_old(storage, served, entity)
+    load(run, source)
+    publish_again(source, served, Entity.LABELS)
+    fetch(run, source)
+    run.fail("the machine died")
 
-    assert "labels" in life.pending(PLAN, source, limit=3).reason
-    life.claim(dead)
-    dump = source.find(MONTH)
-    files = life.wanted(PLAN, dump, source.checksums(dump))
-
-    assert [wanted.entity for wanted in files] == [Entity.LABELS]
+    again = replace(run, identity=OTHER)
+    assert again.pending(source).pending
+    assert [file.entity for file in fetch(again, source)] == [Entity.LABELS]
 
 
-def keep_old(storage: DumpStorage, served: Path, entity: Entity) -> None:
-    """Put back a file that was published before, and its line in the CHECKSUM."""
-    import hashlib
+def test_an_entity_that_an_earlier_version_loaded_without_its_sha256_is_loaded_again(
+    run: MonthRun, source: ServerSource
+) -> None:
+    load(run, source)
+    stats = dict(run.repository.ensure(MONTH).processing_stats["labels"])
+    del stats["sha256"]
+    run.repository.record_entity_stats(MONTH, Entity.LABELS, stats)
 
-    name = f"discogs_{MONTH.first_day:%Y%m%d}_{entity}.xml.gz"
-    with storage.open(name) as opened:
-        old = opened.read()
-    (served / name).write_bytes(old)
-    marker = served / f"discogs_{MONTH.first_day:%Y%m%d}_CHECKSUM.txt"
-    lines = [line for line in marker.read_text().splitlines() if name not in line]
-    lines.append(f"{hashlib.sha256(old).hexdigest()} {name}")
-    marker.write_text("\n".join(lines) + "\n")
+    assert run.pending(source).pending
+    assert [file.entity for file in fetch(run, source)] == [Entity.LABELS]
+
+
+def test_a_merge_that_was_marked_as_a_success_by_hand_does_not_complete_the_month(
+    run: MonthRun, source: ServerSource, served: Path
+) -> None:
+    load(run, source)
+    publish_again(source, served, Entity.LABELS)
+    (planned,) = fetch(run, source)
+
+    with pytest.raises(MonthNotReady, match="labels not merged from the published files"):
+        run.complete()
+    assert status(run) is Status.PROCESSING
+
+    run.stage(source.storage, planned, 0)
+    run.merge(source.storage, planned)
+    assert run.complete().status is Status.COMPLETED
+
+
+def test_what_was_staged_before_a_file_was_published_again_does_not_complete_the_month(
+    run: MonthRun, source: ServerSource, served: Path
+) -> None:
+    [planned, *_] = fetch(asked(run, entities=(Entity.LABELS,)), source)
+    run = asked(run, entities=(Entity.LABELS,))
+    run.stage(source.storage, planned, 0)
+    publish_again(source, served, Entity.LABELS)
+    fetch(run, source)
+    # Its stage task was marked as a success by hand.
+    run.merge(source.storage, planned)
+
+    with pytest.raises(MonthNotReady, match="labels not merged"):
+        run.complete()
+
+
+def test_shards_of_different_files_are_staged_again(
+    run: MonthRun, source: ServerSource, served: Path
+) -> None:
+    run = asked(run, entities=(Entity.LABELS,), shards=2)
+    [planned] = fetch(run, source)
+    run.stage(source.storage, planned, 0)
+    publish_again(source, served, Entity.LABELS)
+    [planned] = fetch(run, source)
+    run.stage(source.storage, planned, 1)
+
+    report = run.merge(source.storage, planned)
+
+    assert report is not None
+    assert report.sha256 == planned.sha256
+    assert run.complete().status is Status.COMPLETED
 
 
 def test_a_month_completed_without_an_entity_is_pending_for_it(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
+    run: MonthRun, source: ServerSource
 ) -> None:
-    load(life, source, storage, replace(PLAN, entities=(Entity.LABELS,)))
+    alone = asked(run, entities=(Entity.LABELS,))
+    load(alone, source)
 
-    assert not life.pending(replace(PLAN, entities=(Entity.LABELS,)), source, limit=3).pending
-    answer = life.pending(PLAN, source, limit=3)
+    assert not alone.pending(source).pending
+    answer = run.pending(source)
 
     assert answer.pending
     assert "without artists, masters, releases" in answer.reason
-    load(life, source, storage)
-    names = life.repository.ensure(MONTH).file_checksums
-    assert len(names) == 4
+    load(run, source)
+    assert len(run.repository.ensure(MONTH).file_checksums) == 4
 
 
-def test_a_month_that_failed_after_its_merges_is_read_again(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
+def test_a_month_that_failed_after_its_merges_is_loaded_again(
+    run: MonthRun, source: ServerSource
 ) -> None:
-    load(life, source, storage)
-    life.failed("checks: a check failed")
-    life.claim(dead)
-    dump = source.find(MONTH)
+    load(run, source)
+    run.fail("checks: a check failed")
+    run.claim()
 
-    assert len(life.wanted(PLAN, dump, source.checksums(dump))) == 4
+    assert len(run.plan(source)) == 4
 
 
 def test_past_the_limit_the_schedule_stops_and_force_goes_on(
-    life: MonthRun, source: DumpSource
+    run: MonthRun, source: ServerSource
 ) -> None:
     for number in range(2):
-        run = RunIdentity("discogs_monthly", f"run {number}")
-        failing = replace(life, run=run)
-        failing.claim(dead)
-        failing.failed("no disk")
+        failing = replace(run, identity=RunIdentity("a DAG", f"run {number}"))
+        failing.claim()
+        failing.fail("no disk")
 
+    limited = replace(run, settings=replace(SETTINGS, max_attempts=2))
     with pytest.raises(RetryLimitReached, match=r"failed 2 times.*no disk.*force"):
-        life.pending(PLAN, source, limit=2)
-    assert life.pending(PLAN, source, limit=3).pending
-    assert life.pending(replace(PLAN, force=True), source, limit=2).pending
+        limited.pending(source)
+    assert run.pending(source).pending
+    assert asked(limited, force=True).pending(source).pending
 
 
-def test_two_runs_do_not_work_on_one_month(life: MonthRun) -> None:
-    life.claim(dead)
+def test_two_runs_do_not_work_on_one_month(run: MonthRun) -> None:
+    run.claim()
 
     with pytest.raises(MonthTaken, match="a run"):
-        replace(life, run=OTHER).claim(lambda _run: True)
-    assert life.repository.ensure(MONTH).run == RUN
+        replace(run, identity=OTHER, is_alive=lambda _run: True).claim()
+    assert run.repository.ensure(MONTH).run == RUN
 
 
-def test_what_a_dead_run_left_is_taken_over(life: MonthRun) -> None:
-    life.claim(dead)
+def test_what_a_dead_run_left_is_taken_over(run: MonthRun) -> None:
+    run.claim()
 
-    record = replace(life, run=OTHER).claim(dead)
+    record = replace(run, identity=OTHER).claim()
 
     assert (record.status, record.run, record.retry_count) == (Status.DOWNLOADING, OTHER, 1)
     with pytest.raises(MonthTaken):
-        life.processing()
+        run.check_staged([])
 
 
 def test_a_file_that_changed_in_the_storage_is_fetched_again(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
+    run: MonthRun, source: ServerSource
 ) -> None:
-    life.claim(dead)
-    dump = source.find(MONTH)
-    [wanted, *_] = life.wanted(PLAN, dump, source.checksums(dump))
-    life.fetch(source, storage, wanted)
-    path = Path(str(storage.path(wanted.file.name)))
+    run.claim()
+    [planned, *_] = run.plan(source)
+    run.fetch(source, planned)
+    path = Path(str(source.storage.path(planned.name)))
     path.write_bytes(path.read_bytes()[:-1])
 
-    with pytest.raises(ChecksumMismatch):
-        life.verify(source, storage, wanted, attempts=1)
-    checksum = life.verify(source, storage, wanted, attempts=2)
+    checksum = run.verify(source, planned)
 
     assert checksum is not None
     assert checksum.is_right
+    states = {file.file_name: file.state for file in run.repository.files(MONTH)}
+    assert states[planned.name] is FileState.VERIFIED
 
 
-def test_a_month_with_an_unverified_file_is_not_ready(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
+def test_a_file_that_is_not_what_its_checksum_says_is_failed(
+    run: MonthRun, source: ServerSource, served: Path
 ) -> None:
-    life.claim(dead)
-    dump = source.find(MONTH)
-    files = life.wanted(PLAN, dump, source.checksums(dump))
-    for wanted in files:
-        life.fetch(source, storage, wanted)
-    for wanted in files[1:]:
-        life.verify(source, storage, wanted, attempts=1)
+    run.claim()
+    [planned, *_] = run.plan(source)
+    path = served / planned.name
+    path.write_bytes(path.read_bytes()[:-9] + bytes(9))
 
-    with pytest.raises(MonthNotReady, match=files[0].file.name):
-        life.ready(files)
+    with pytest.raises(ChecksumMismatch):
+        run.fetch(source, planned)
+
+    states = {file.file_name: file.state for file in run.repository.files(MONTH)}
+    assert states[planned.name] is FileState.FAILED
 
 
-def test_a_task_beside_the_failed_one_leaves_the_row_failed(life: MonthRun) -> None:
-    life.claim(dead)
-    life.repository.move(MONTH, Status.READY_FOR_PROCESSING, run=RUN)
-    life.failed("releases.stage: killed")
+def test_a_month_with_an_unverified_file_is_not_ready(run: MonthRun, source: ServerSource) -> None:
+    run.claim()
+    planned = run.plan(source)
+    for file in planned:
+        run.fetch(source, file)
+    for file in planned[1:]:
+        run.verify(source, file)
 
-    life.processing()
-    record = life.repository.ensure(MONTH)
+    with pytest.raises(MonthNotReady, match=planned[0].name):
+        run.ready(planned)
+
+
+def test_a_task_beside_the_failed_one_leaves_the_row_failed(run: MonthRun) -> None:
+    run.claim()
+    run.ready([])
+    run.fail("releases.stage: killed")
+
+    run.check_staged([])
+    record = run.repository.ensure(MONTH)
     assert (record.status, record.error_message) == (Status.FAILED, "releases.stage: killed")
 
     # The run was cleared, so it has started again since.
-    again = replace(life, since=dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=1))
-    assert again.processing()
-    assert status(life) is Status.PROCESSING
+    again = replace(run, since=dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=1))
+    again.check_staged([])
+    assert status(run) is Status.PROCESSING
 
 
-def test_a_failure_told_twice_counts_once(life: MonthRun) -> None:
-    life.claim(dead)
-    life.failed("the first")
-    life.failed("the second")
+def test_a_failure_reported_twice_counts_once(run: MonthRun) -> None:
+    run.claim()
+    run.fail("the first")
+    run.fail("the second")
 
-    record = life.repository.ensure(MONTH)
+    record = run.repository.ensure(MONTH)
     assert (record.error_message, record.retry_count) == ("the first", 1)
 
 
-def test_a_step_before_the_claim_is_refused(life: MonthRun) -> None:
-    life.repository.ensure(MONTH)
-
+def test_a_step_before_the_claim_is_refused(run: MonthRun) -> None:
     with pytest.raises(IllegalTransition):
-        life.processing()
+        run.take_turn()
 
 
-def test_cleanup_notes_what_it_deleted(
-    life: MonthRun, source: DumpSource, storage: DumpStorage
-) -> None:
-    load(life, source, storage)
+def test_cleaning_up_records_what_it_deleted(run: MonthRun, source: ServerSource) -> None:
+    load(run, source)
+    run = replace(run, settings=replace(SETTINGS, keep_months=0))
 
-    kept = life.cleanup(storage, replace(Settings(), keep_months=0), keep_all=True)
-    assert kept.deleted == {}
-    report = life.cleanup(storage, replace(Settings(), keep_months=0), keep_all=False)
+    assert asked(run, keep_files=True).clean_up(source.storage).deleted == {}
+    report = run.clean_up(source.storage)
 
     assert len(report.deleted) == 4
-    assert {file.state for file in life.repository.files(MONTH)} == {FileState.DELETED}
+    assert {file.state for file in run.repository.files(MONTH)} == {FileState.DELETED}
 
 
-def test_months_are_processed_one_after_the_other(
-    repository: PostgresMonthRepository, life: MonthRun
-) -> None:
-    def alive(_run: RunIdentity) -> bool:
-        return True
-
-    life.claim(dead)
-    life.ready([])
-    following = MonthRun(repository=repository, month=MONTH.plus(1), run=OTHER, since=LONG_AGO)
-    following.claim(dead)
+def test_months_are_processed_one_after_the_other(connect: Connect, run: MonthRun) -> None:
+    run = replace(run, is_alive=lambda _run: True)
+    run.claim()
+    run.ready([])
+    following = replace(asked(run, month=MONTH.plus(1)), identity=OTHER)
+    following.claim()
     following.ready([])
-    assert following.take_turn(alive) is None
+    assert following.take_turn() is None
 
-    held = life.take_turn(alive)
+    held = run.take_turn()
 
     assert held is not None
     assert held.month == MONTH.plus(1)
-    assert status(life) is Status.READY_FOR_PROCESSING
+    assert status(run) is Status.READY_FOR_PROCESSING
     # A run that is gone holds nobody up.
-    assert life.take_turn(lambda run: run != OTHER) is None
-    assert status(life) is Status.PROCESSING
-
-
-def test_a_month_is_not_completed_without_what_it_should_load(
-    repository: PostgresMonthRepository, life: MonthRun
-) -> None:
-    life.claim(dead)
-    life.ready([])
-    life.processing()
-    repository.record_published(MONTH, None, {"labels": "a" * 64, "artists": "b" * 64})
-    repository.record_entity_stats(MONTH, Entity.LABELS, {"sha256": "a" * 64})
-    # Of other bytes: those that were published before.
-    repository.record_entity_stats(MONTH, Entity.ARTISTS, {"sha256": "c" * 64})
-
-    with pytest.raises(MonthNotReady, match="artists not merged"):
-        life.complete([Entity.LABELS, Entity.ARTISTS])
-
-    assert status(life) is Status.PROCESSING
-    assert life.complete([Entity.LABELS]).status is Status.COMPLETED
+    assert replace(run, is_alive=lambda run: run != OTHER).take_turn() is None
+    assert status(run) is Status.PROCESSING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from discogs.schema.entities import Entity, Month
-from discogs.tracking.model import FileState, RunIdentity, Status
+from discogs.tracking.model import FileChecksum, FileState, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from discogs.tracking.report import MonthReport
 
@@ -27,7 +27,8 @@ STATS = {
     "rejected": 10,
     "seconds": 2.0,
     "bytes": 4_500_000,
-    "unresolved": 7,
+    "sha256": "a" * 64,
+    "unmapped": {"release/mood": 7},
 }
 
 
@@ -60,10 +61,32 @@ def test_a_report_is_json_with_what_was_counted(repository: PostgresMonthReposit
     assert values["dump_date"] == "2026-07-01"
     assert values["seconds"] >= values["processing_seconds"] >= 0
     assert list(values["entities"]) == ["labels", "releases"]
-    assert values["entities"]["releases"] == {**STATS, "records_per_second": 6000.0}
+    releases = values["entities"]["releases"]
+    assert releases.keys() == values["entities"]["labels"].keys()
+    counted = {name: value for name, value in releases.items() if value is not None}
+    assert counted == {**STATS, "records_per_second": 6000.0}
     assert values["entities"]["labels"]["read"] == 1
     assert values["entities"]["labels"]["removed"] is None
     assert [file["file_name"] for file in values["files"]] == ["labels.gz"]
+    assert (values["not_verified"], values["checks"]) == ([], [])
+
+
+def test_a_report_names_what_was_not_verified_and_which_checks_failed(
+    repository: PostgresMonthRepository,
+) -> None:
+    repository.record_checksums(JULY, {"labels.gz": FileChecksum(None, "a" * 64, 5)})
+    failed = {"name": "placeholders", "passed": False, "value": 1234, "detail": "ids"}
+    repository.record_checks(JULY, [failed, {**failed, "name": "others", "passed": True}])
+    values = report(repository).as_dict()
+    assert values["not_verified"] == ["labels.gz"]
+    assert values["checks"][0] == failed
+    text = report(repository).as_text()
+    assert "Not verified, as no CHECKSUM.txt lists them: labels.gz" in text
+    assert "Check failed: placeholders: 1,234 ids" in text
+    assert "others" not in text
+    # What is planned next has not been checked.
+    repository.record_published(JULY, None, {})
+    assert report(repository).checks == ()
 
 
 def test_the_text_holds_a_line_an_entity_in_the_order_of_the_merge(

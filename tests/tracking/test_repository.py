@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from discogs.errors import IllegalTransition, MonthTaken, MonthUnknown
 from discogs.schema.entities import Entity, Month
+from discogs.tracking.errors import IllegalTransition, MonthTaken, MonthUnknown
 from discogs.tracking.model import FileChecksum, FileState, RunIdentity, Status
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,7 @@ from discogs.cli.progress import Bars
 from discogs.errors import StorageError
 
 if TYPE_CHECKING:
-    from discogs.load.folder import MonthReport
     from discogs.progress import Progress
-
-_WIDTH = 124
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,16 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-shrink",
         action="store_true",
-        help="take a dump that has far fewer records than the month before it",
+        help="accept a dump that has far fewer records than the month before it, or none",
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE.json", help="write what was done as JSON"
+        "--report", type=Path, metavar="FILE.json", help="write the month's report as JSON"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
     from discogs.load.folder import load_folder
+    from discogs.tracking.report import LOG_WIDTH
 
     dsn, settings = database(args)
     if args.engine:
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     with Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:
-            bars.update(progress.name, progress.bytes_done, progress.total)
+            bars.update(f"{progress.step} {progress.name}", progress.bytes_done, progress.total)
 
         report = load_folder(
             connect,
@@ -77,24 +76,7 @@ def run(args: argparse.Namespace) -> int:
             args.report.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
         except OSError as error:
             raise StorageError(f"The report cannot be written to {args.report}: {error}.") from None
-    _print(report)
-    return 0
-
-
-def _print(report: MonthReport) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("entity", title=f"Discogs {report.month}", title_justify="left")
-    counts = ("read", "unchanged", "inserted", "updated", "restored", "removed", "rejected", "rows")
-    for name in (*counts, "seconds", "records/s"):
-        table.add_column(name, justify="right")
-    for entity in report.entities:
-        values = [f"{getattr(entity, name):,}" for name in counts]
-        rate = entity.read / entity.seconds if entity.seconds else 0
-        table.add_row(entity.entity, *values, f"{entity.seconds:.1f}", f"{rate:,.0f}")
-    console = Console()
     # A table cut at the edge of a narrow terminal would hide its numbers.
-    console.width = max(console.width, _WIDTH)
-    console.print(table)
-    console.print(f"{report.month} is completed, in {report.seconds:.1f} s.")
+    report.print(width=max(shutil.get_terminal_size().columns, LOG_WIDTH))
+    print(f"{report.month} is completed.")
+    return 0

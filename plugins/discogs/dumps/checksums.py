@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 
 from discogs.dumps.errors import ChecksumFileInvalid
 from discogs.dumps.names import DumpName
@@ -59,3 +60,16 @@ def parse(name: str, data: bytes) -> dict[str, str]:
     if not digests:
         raise ChecksumFileInvalid(name, "it names no file")
     return digests
+
+
+def combine(parsed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The digests of several CHECKSUM.txt of one month; each decides on the files of its own day.
+
+    :param parsed: what :func:`parse` returned, by the CHECKSUM.txt's name.
+    """
+    published: dict[str, str] = {}
+    for marker, digests in parsed.items():
+        for name, digest in digests.items():
+            if name not in published or name[:16] == marker[:16]:
+                published[name] = digest
+    return published

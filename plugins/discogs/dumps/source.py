@@ -171,12 +171,9 @@ class DumpSource:
         :param keep: called with the name and the text of each CHECKSUM.txt.
         :raises ChecksumFileInvalid: when a CHECKSUM.txt cannot be read or lacks a file.
         """
-        published: dict[str, str] = {}
-        for file in dump_set.checksums:
-            for name, digest in self._read(file, keep).items():
-                # A day's CHECKSUM.txt speaks for the files of its own day first.
-                if published.get(name) is None or name[:16] == file.name[:16]:
-                    published[name] = digest
+        published = checksums.combine(
+            {file.name: self._read(file, keep) for file in dump_set.checksums}
+        )
         for wanted in dump_set.files:
             if wanted.name not in published:
                 raise ChecksumFileInvalid(dump_set.checksums[-1].name, f"it lacks {wanted.name}")

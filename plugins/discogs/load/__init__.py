@@ -1,1 +1,1 @@
-"""A month's life: what Airflow's operators and the command line both call."""
+"""A month's load: the steps that Airflow's operators and the command line both call."""

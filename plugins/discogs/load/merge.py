@@ -1,12 +1,10 @@
-"""Merging a staged entity: the guards before it, the way of it, and what it reports."""
+"""Merging a staged entity into its tables, and what that reports."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import psycopg
@@ -20,10 +18,12 @@ from discogs.database.locking import LockRetry, advisory_lock, outwait_snapshots
 from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
 from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
-from discogs.errors import DumpShrank, NotStaged, StagingLost, StagingStale, TooManyRejected
+from discogs.load.errors import DumpRefused, StagingStale
+from discogs.load.guards import check_entity, staged_counts
 from discogs.load.stage import staging_of
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
+from discogs.tracking.report import EntityReport
 
 #: How many seconds a merge waits for another merge of the same entity.
 _LOCK_SECONDS = 600
@@ -31,46 +31,6 @@ _LOCK_SECONDS = 600
 SWAP_SECONDS = 3600.0
 #: How many seconds a merge waits for what a vanished stage task has left in staging tables.
 _STAGING_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class EntityReport:
-    """What a month's load did to one entity; every record read is in one of the counts.
-
-    ``read = unchanged + inserted + updated + restored + rejected + same``, where ``same``
-    counts records whose bytes differ from the last time and whose rows do not.
-    """
-
-    entity: str
-    month: str
-    read: int
-    unchanged: int
-    inserted: int
-    updated: int
-    restored: int
-    removed: int
-    rejected: int
-    same: int
-    rows: int
-    bytes: int
-    first_load: bool
-    stage_seconds: float
-    merge_seconds: float
-    placeholders_added: int = 0
-    placeholders_dropped: int = 0
-    #: What the mapping does not know, as in StageReport.
-    unmapped: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float:
-        return round(self.stage_seconds + self.merge_seconds, 3)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "seconds": self.seconds}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> EntityReport:
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
 
 def merge(
@@ -87,14 +47,13 @@ def merge(
     A month that is merged already and has nothing staged is left as it is, and its report
     returned; so a merge may be run again at any time.
 
-    :param allow_shrink: take a dump that has far fewer records than the month before it.
+    :param allow_shrink: accept a dump that has far fewer records than the month before, or none.
     :param swap_seconds: how long a first load waits for readers before swapping its tables in.
     :raises NotStaged: when a shard is missing.
-    :raises StagingStale: when another month was merged or the tables were changed since the shards
-        were staged, or, as StagingLost, when a crash of the server has emptied their tables.
+    :raises StagingStale: when the shards must be staged again: another month was merged or the
+        tables were changed since, or a crash of the server has emptied their tables.
     :raises LockBusy: when a first load's tables cannot take the empty ones' place.
-    :raises TooManyRejected: and the rejected records lie in ``rejected_records``.
-    :raises DumpShrank: when the dump is smaller than its neighbour by more than the limit.
+    :raises DumpRefused: when a guard does not hold that held before the first merge.
     """
     staging = staging_of(settings, entity, month)
     try:
@@ -104,12 +63,6 @@ def merge(
                 return _merge(connect, conn, staging, settings, allow_shrink, swap_seconds)
     except psycopg.Error as error:
         raise explain(error) from error
-
-
-def is_merged(connect: Connect, entity: Entity, month: Month) -> bool:
-    """Whether the month's merge is done."""
-    with connect() as conn:
-        return month in load_log.merged_months(conn, entity)
 
 
 def discard_staging(connect: Connect, settings: Settings, needed: Collection[Month]) -> list[str]:
@@ -146,13 +99,13 @@ def _merge(
     merged = load_log.merged_months(conn, entity)
     shards = load_log.staged(conn, entity, month)
     if not shards and month in merged:
-        return EntityReport.from_dict(merged[month].report)
-    claims = _check_staged(conn, staging, shards)
-    read = sum(shard.report["read"] for shard in shards)
-    rejected = sum(shard.report["rejected"] for shard in shards)
-    _check_rejected(conn, staging, read, rejected, settings)
-    if not allow_shrink:
-        _check_shrink(entity, month, read, merged, settings)
+        return EntityReport.from_dict(entity, merged[month].report)
+    counts = staged_counts(entity, month, shards)
+    claims = _check_fresh(conn, staging, shards)
+    # Only another month's merge can have changed what was checked before the first merge.
+    problems = check_entity(conn, entity, month, counts, settings, allow_shrink)
+    if problems:
+        raise DumpRefused(month, problems)
     conn.commit()
     first = not merged and staging.is_logged(conn) and is_promotable(conn, staging)
     conn.commit()
@@ -171,16 +124,16 @@ def _merge(
         first = False
         staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
-        place = MonthNeighbours.among(month, list(merged))
-        done = merge_rows(conn, staging, place, settings.maintenance_memory)
-    report = _report(entity, month, shards, done, first, started)
+        neighbours = MonthNeighbours.among(month, list(merged))
+        done = merge_rows(conn, staging, neighbours, settings.maintenance_memory)
+    report = _report(entity, shards, done, first, time.monotonic() - started)
     log_rejected(conn, staging)
     load_log.record_load(
         conn,
         entity,
         month,
         number=load_log.generation(conn, entity) + 1,
-        records=read,
+        records=counts.read,
         report=report.as_dict(),
     )
     load_log.forget_staged(conn, entity, month)
@@ -191,75 +144,60 @@ def _merge(
 
 def _report(
     entity: Entity,
-    month: Month,
-    shards: list[StagedShard],
+    shards: Sequence[StagedShard],
     done: Merged,
     first: bool,
-    started: float,
+    merge_seconds: float,
 ) -> EntityReport:
     def total(name: str) -> int:
         return sum(int(shard.report[name]) for shard in shards)
 
+    stage_seconds = max(float(shard.report["seconds"]) for shard in shards)
     return EntityReport(
-        entity=str(entity),
-        month=str(month),
+        entity=entity,
         read=total("read"),
         unchanged=total("unchanged"),
         inserted=done.added,
         updated=done.changed,
-        restored=done.restored,
         removed=done.removed,
+        restored=done.restored,
         rejected=total("rejected"),
         same=total("changed") - done.added - done.changed - done.restored,
         rows=total("rows"),
         bytes=max(int(shard.report["unpacked_bytes"]) for shard in shards),
+        seconds=round(stage_seconds + merge_seconds, 3),
+        stage_seconds=stage_seconds,
+        merge_seconds=round(merge_seconds, 3),
         first_load=first,
-        stage_seconds=max(float(shard.report["seconds"]) for shard in shards),
-        merge_seconds=round(time.monotonic() - started, 3),
+        sha256=shards[0].report.get("sha256"),
         placeholders_added=done.placeholders_added,
         placeholders_dropped=done.placeholders_dropped,
         unmapped=dict(sum((Counter(shard.report["unmapped"]) for shard in shards), Counter())),
     )
 
 
-def _check_staged(conn: Connection, staging: Staging, shards: list[StagedShard]) -> dict[int, UUID]:
-    """The claims of the shards, each complete and of the present generation."""
+def _check_fresh(
+    conn: Connection, staging: Staging, shards: Sequence[StagedShard]
+) -> dict[int, UUID]:
+    """The claims of the shards, if they can be merged together into the tables as they are now.
+
+    :raises StagingStale: when they cannot.
+    """
     entity, month = staging.tables.entity, staging.month
-    expected = shards[0].shards if shards else 1
-    missing = sorted(set(range(expected)) - {shard.shard for shard in shards})
-    if missing:
-        raise NotStaged(entity, month, missing, expected)
     generation = load_log.generation(conn, entity)
-    if any(shard.generation != generation for shard in shards) or staging.is_outdated(conn):
-        raise StagingStale(entity, month)
+    if any(shard.generation != generation for shard in shards):
+        raise StagingStale(entity, month, "another month was merged since")
+    if staging.is_outdated(conn):
+        raise StagingStale(entity, month, "the tables were changed since")
+    if len({shard.report.get("sha256") for shard in shards}) > 1:
+        raise StagingStale(entity, month, "its shards come from different files")
     claims = staging.completed(conn)
     lost = sorted({shard.shard for shard in shards} - set(claims))
     if lost:
-        raise StagingLost(entity, month, lost)
+        raise StagingStale(
+            entity,
+            month,
+            f"the rows of shard {', '.join(map(str, lost))} are gone, since PostgreSQL empties"
+            " staging tables when it restarts after a crash",
+        )
     return claims
-
-
-def _check_rejected(
-    conn: Connection, staging: Staging, read: int, rejected: int, settings: Settings
-) -> None:
-    # One odd record must not stop a small dump.
-    if rejected <= max(1, int(read * settings.max_rejected)):
-        return
-    log_rejected(conn, staging)
-    conn.commit()
-    raise TooManyRejected(staging.tables.entity, staging.month, rejected, read)
-
-
-def _check_shrink(
-    entity: Entity,
-    month: Month,
-    read: int,
-    merged: dict[Month, load_log.EntityLoad],
-    settings: Settings,
-) -> None:
-    before = [other for other in merged if other < month]
-    if not before:
-        return
-    last = merged[max(before)]
-    if read < last.records * (1 - settings.max_shrink):
-        raise DumpShrank(entity, month, read, last.month, last.records, settings.max_shrink)

@@ -1,4 +1,4 @@
-"""What one run is asked to do: which month, which entities, and how."""
+"""What a run is asked to do: which month, which entities, and how; and which files that needs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from discogs.dumps.listing import DumpFile, DumpSet
-from discogs.errors import MonthMismatch
+from discogs.load.errors import MonthMismatch
 from discogs.schema.entities import ENTITIES, Entity, Month
-
-#: How the command line signs the rows that it moves, in place of a DAG's id.
-COMMAND = "command line"
-
-
-def month_lock(schema: str, month: Month) -> str:
-    """The key of the lock that the command line holds as long as it works on a month."""
-    return f"month:{schema}:{month}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """What a run was asked to do.
 
-    :param entities: which of the four, in the order of their merges.
+    :param entities: in the order of their merges.
     :param shards: staging tasks an entity.
-    :param keep_files: whether the dump's files stay whatever retention says.
-    :param allow_shrink: whether a dump with far fewer records than the last one is taken.
-    :param force: whether a month that is completed, or has failed too often, is loaded again.
+    :param keep_files: whether the dump's files stay, whatever retention says.
+    :param allow_shrink: whether a dump with far fewer records than the last one is accepted.
+    :param force: whether to load also what is loaded already, or has failed too often.
     """
 
     month: Month
@@ -70,7 +62,7 @@ def resolve_month(
     that it starts in.
 
     :raises InvalidMonth: when a text is no month.
-    :raises MonthMismatch: when the run is told two months.
+    :raises MonthMismatch: when the run was given two months.
     """
     key = Month.parse(partition_key) if partition_key else None
     asked = Month.parse(year_month) if year_month else None
@@ -81,18 +73,22 @@ def resolve_month(
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One file that a run fetches.
+    """One file that a run loads.
 
-    :param dump: the file alone, with the CHECKSUM.txt that speak for it.
-    :param sha256: as published when the run looked.
+    :param dump: the file alone, with the CHECKSUM.txt that may list it.
+    :param sha256: as published when the run looked; None when no CHECKSUM.txt lists the file.
     """
 
     dump: DumpSet
-    sha256: str
+    sha256: str | None
 
     @property
     def file(self) -> DumpFile:
         return self.dump.files[0]
+
+    @property
+    def name(self) -> str:
+        return self.file.name
 
     @property
     def entity(self) -> Entity:

@@ -1,41 +1,48 @@
-"""A month's way through its statuses: what each step of a run does to the tracking row.
+"""One run's work on one month, step by step, and what each step does to the month's row.
 
 ```
 not_started → downloading → ready_for_processing → processing → completed | failed
 ```
-A run takes the month, so that no two work on it; every step may be done again, and finds what is
-done already. A failed row stays failed until the run that failed is started again: tasks of that
-run that go on beside the failed one do their work and leave the row alone.
+Airflow's tasks call the steps one by one, in processes of their own; the command calls them in a
+row. A run claims the month, so that no two work on it. Every step may be called again, and finds
+what is done already. A failed row stays failed until the run that failed is started again: tasks
+of that run that are still at work beside the failed one leave the row alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from discogs.dumps.download import DownloadReport, download
-from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing, SourceError
-from discogs.dumps.listing import DumpFile, DumpSet
-from discogs.dumps.retention import CleanupReport, clean
-from discogs.dumps.source import DumpSource
+from discogs.database.connection import Connect
+from discogs.database.locking import advisory_lock
+from discogs.dumps.download import DownloadReport
+from discogs.dumps.errors import SourceError
+from discogs.dumps.retention import CleanupReport
 from discogs.dumps.storage import DumpStorage
-from discogs.dumps.verify import verify
-from discogs.errors import MonthNotReady, MonthTaken, RetryLimitReached
+from discogs.errors import DiscogsError
+from discogs.load.checks import CheckResult, run_checks
+from discogs.load.errors import ChecksFailed, MonthNotReady, RetryLimitReached, StagingStale
+from discogs.load.files import MonthFiles
+from discogs.load.guards import check_staged
+from discogs.load.locks import turn_lock
+from discogs.load.merge import discard_staging, merge
 from discogs.load.options import PlannedFile, RunOptions
-from discogs.progress import OnProgress, Progress
+from discogs.load.source import Source
+from discogs.load.stage import SIZES, Sizes, StageReport, stage
+from discogs.progress import OnProgress
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking import reconciliation, transitions
-from discogs.tracking.model import FileChecksum, FileState, MonthRecord, RunIdentity, Status
+from discogs.tracking.errors import MonthTaken
+from discogs.tracking.model import FileChecksum, MonthRecord, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
+from discogs.tracking.report import EntityReport, MonthReport
 
 log = logging.getLogger(__name__)
-
-#: Age at which an unfinished download that no run uses is deleted.
-_STALE_PART_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -48,307 +55,330 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthRun:
-    """One run's hold on one month.
+    """One run's work on one month.
 
-    :param run: who works on it.
+    :param connect: opens connections to the target database.
+    :param options: what the run was asked to do.
+    :param identity: the run, as the month's row names it.
     :param since: when the run was started, or started again after it had ended.
+    :param is_alive: whether another run that a row names may still be at work.
+    :param sizes: of what staging holds in memory.
     """
 
-    repository: PostgresMonthRepository
-    month: Month
-    run: RunIdentity
+    connect: Connect
+    settings: Settings
+    options: RunOptions
+    identity: RunIdentity
     since: dt.datetime
+    is_alive: Callable[[RunIdentity], bool]
+    sizes: Sizes = SIZES
+
+    @property
+    def month(self) -> Month:
+        return self.options.month
+
+    @cached_property
+    def repository(self) -> PostgresMonthRepository:
+        return PostgresMonthRepository(self.connect)
+
+    @cached_property
+    def files(self) -> MonthFiles:
+        return MonthFiles(self.repository, self.month)
 
     # -- before the work -----------------------------------------------------------------
 
-    def pending(self, plan: RunOptions, source: DumpSource, limit: int) -> Pending:
+    def pending(self, source: Source) -> Pending:
         """Whether there is anything to do for the month.
 
-        :param source: asked only when the month is completed: Discogs re-uploads at times.
-        :param limit: failed attempts after which only ``plan.force`` tries again.
-        :raises RetryLimitReached: when the month has failed that often.
+        Months that runs left at work which are gone become ``failed`` first.
+
+        :param source: asked only when the month is completed: Discogs uploads files again.
+        :raises RetryLimitReached: when the month has failed too often to be tried without force.
         """
-        record = self.repository.ensure(self.month)
-        if plan.force:
-            return Pending(True, f"{self.month} is {record.status}, and a load is forced")
-        if record.status is Status.FAILED and record.run != self.run:
-            if record.retry_count >= limit:
-                raise RetryLimitReached(self.month, record.retry_count, limit, record.error_message)
-            return Pending(True, f"{self.month} has failed {record.retry_count} times so far")
+        self._reconcile()
+        month, entities = self.month, self.options.entities
+        record = self.repository.ensure(month)
+        if self.options.force:
+            return Pending(True, f"{month} is {record.status}, and a load is forced")
+        if record.status is Status.FAILED and record.run != self.identity:
+            if record.retry_count >= self.settings.max_attempts:
+                raise RetryLimitReached(
+                    month, record.retry_count, self.settings.max_attempts, record.error_message
+                )
+            return Pending(True, f"{month} has failed {record.retry_count} times so far")
         if record.status is not Status.COMPLETED:
-            return Pending(True, f"{self.month} is {record.status}")
-        lacking = [str(entity) for entity in plan.entities if not _loaded(record, entity)]
+            return Pending(True, f"{month} is {record.status}")
+        lacking = [str(entity) for entity in entities if str(entity) not in record.processing_stats]
         if lacking:
-            return Pending(True, f"{self.month} is completed without {', '.join(lacking)}")
+            return Pending(True, f"{month} is completed without {', '.join(lacking)}")
         try:
-            dump = source.find(self.month, plan.entities)
-            changed = _changed(record, dump, source.checksums(dump), plan.entities)
+            published = source.checksums(source.find(month, entities))
         except SourceError as error:
-            return Pending(False, f"{self.month} is completed ({error})")
+            return Pending(False, f"{month} is completed ({error})")
+        changed = record.not_loaded(entities, published.values())
         if changed:
             names = ", ".join(map(str, changed))
-            return Pending(True, f"{self.month} is completed, but was published anew: {names}")
-        return Pending(False, f"{self.month} is completed, and nothing new is published")
+            return Pending(True, f"{month} is completed, but was published again: {names}")
+        return Pending(False, f"{month} is completed, and nothing new is published")
 
-    def claim(self, is_alive: Callable[[RunIdentity], bool]) -> MonthRecord:
-        """Take the month; the row becomes ``downloading``.
+    def claim(self) -> MonthRecord:
+        """Claim the month for this run; its row becomes ``downloading``.
 
-        :param is_alive: whether a run that holds the month may still be at work. What a dead run
-            left becomes ``failed`` first.
+        What a run left at work which is gone becomes ``failed`` first.
+
         :raises MonthTaken: when another run has it.
         """
-        record = self.repository.claim(self.month, self.run)
+        record = self.repository.claim(self.month, self.identity)
         if record is None:
-            reconciliation.reconcile(self.repository, is_alive)
-            record = self.repository.claim(self.month, self.run)
+            self._reconcile()
+            record = self.repository.claim(self.month, self.identity)
         if record is None:
             held = self.repository.ensure(self.month)
             raise MonthTaken(self.month, str(held.status), str(held.run))
         return record
 
-    def wanted(
-        self, plan: RunOptions, dump: DumpSet, published: Mapping[str, str]
-    ) -> list[PlannedFile]:
-        """Note what is published, and say which files this run needs.
-
-        An entity that was merged from the same bytes before is left out, unless forced. Where
-        that leaves nothing, the month failed after its merges: then all are read again.
-        """
-        record = self.repository.ensure(self.month)
-        changed = set(_changed(record, dump, published, plan.entities))
-        needed = [
-            entity
-            for entity in plan.entities
-            if plan.force or entity in changed or not _loaded(record, entity)
-        ]
-        # What is known of entities that this run leaves out stays.
-        others = {
-            name: digest
-            for name, digest in record.published.items()
-            if DumpFile(name, "").entity not in plan.entities
-        }
-        self.repository.record_published(self.month, dump.dump_date, {**others, **published})
-        files = []
-        for entity in needed or plan.entities:
-            file = dump.file(entity)
-            self.repository.record_file(
-                self.month, file.name, state=FileState.PENDING, url=file.url, size=file.size
-            )
-            files.append(PlannedFile(replace(dump, files=(file,)), published[file.name]))
-        return files
-
     # -- the files -----------------------------------------------------------------------
 
-    def fetch(
-        self,
-        source: DumpSource,
-        storage: DumpStorage,
-        wanted: PlannedFile,
-        on_progress: OnProgress | None = None,
-    ) -> DownloadReport | None:
-        """Download a file, unless it is there, whole, or its month is completed already.
+    def plan(self, source: Source) -> list[PlannedFile]:
+        """Find the month's files, and record which of them this run needs.
 
-        :returns: None when nothing is to be fetched.
+        An entity that was merged from the same bytes before is left out, unless forced. Where
+        that leaves nothing, the month failed after its merges: then all are loaded again.
+
+        :raises DiskFull: when they do not fit.
+        """
+        entities = self.options.entities
+        dump = source.find(self.month, entities)
+        published = source.checksums(dump)
+        needed = self.repository.ensure(self.month).not_loaded(entities, published.values())
+        if self.options.force or not needed:
+            needed = list(entities)
+        planned = self.files.record_plan(dump, published, entities, needed)
+        source.require_space(planned)
+        return planned
+
+    def fetch(
+        self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
+    ) -> DownloadReport | None:
+        """Bring a file into the storage, unless it is there, whole.
+
+        :returns: None when the month is completed already.
         """
         if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
             return None
-        file, expected = wanted.file, self._expected(wanted)
-        self.repository.record_file(
-            self.month, file.name, state=FileState.DOWNLOADING, url=file.url, size=file.size
-        )
+        return self.files.fetch(source, planned, on_progress)
 
-        def told(progress: Progress) -> None:
-            self.repository.record_file(
-                self.month, file.name, bytes_done=progress.bytes_done, size=progress.total
-            )
-            if on_progress is not None:
-                on_progress(progress)
+    def verify(self, source: Source, planned: PlannedFile) -> FileChecksum | None:
+        """Compare a stored file with its published SHA-256; fetch it again if it differs.
 
-        report = download(
-            source,
-            file,
-            storage,
-            expected,
-            current=lambda: source.checksum(wanted.dump, file.name),
-            on_progress=told,
-        )
-        if report.republished:
-            self.repository.record_checksums(self.month, {file.name: FileChecksum(report.sha256)})
-        self.repository.record_file(
-            self.month,
-            file.name,
-            state=FileState.DOWNLOADED,
-            size=report.size,
-            bytes_done=report.size,
-            sha256=report.sha256,
-        )
-        return report
-
-    def verify(
-        self, source: DumpSource, storage: DumpStorage, wanted: PlannedFile, attempts: int
-    ) -> FileChecksum | None:
-        """Compare a stored file with its published SHA-256, and fetch it anew where it differs.
-
-        :param attempts: comparisons in all.
         :returns: None when the month is completed already.
-        :raises ChecksumMismatch: after the last one.
         """
-        name = wanted.file.name
-        for attempt in range(1, attempts + 1):
-            if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
-                return None
-            try:
-                expected = self._expected(wanted)
-                size = verify(storage, name, expected)
-                break
-            except (ChecksumMismatch, DumpFileMissing) as error:
-                self.repository.record_file(self.month, name, state=FileState.FAILED)
-                if attempt == attempts:
-                    raise
-                log.warning("%s It is fetched again (%d of %d).", error, attempt, attempts - 1)
-                self.fetch(source, storage, wanted)
-        now = dt.datetime.now(dt.timezone.utc)
-        checksum = FileChecksum(expected, expected, size, now)
-        self.repository.record_checksums(self.month, {name: checksum})
-        self.repository.record_file(
-            self.month, name, state=FileState.VERIFIED, sha256=expected, size=size
-        )
-        return checksum
+        if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
+            return None
+        return self.files.verify(source, planned)
 
-    def ready(self, files: Iterable[PlannedFile]) -> MonthRecord:
-        """All files are there and right; the row becomes ``ready_for_processing``.
+    def ready(self, planned: Sequence[PlannedFile]) -> MonthRecord:
+        """All files are there and verified; the row becomes ``ready_for_processing``.
 
         :raises MonthNotReady: naming the files that are not verified.
         """
         record = self.repository.ensure(self.month)
         if record.status is Status.COMPLETED:
             return record
-        names = [wanted.file.name for wanted in files]
-        checked = record.file_checksums
-        unverified = [name for name in names if name not in checked or not checked[name].is_right]
-        if unverified:
-            raise MonthNotReady(
-                f"{self.month} is not ready: {', '.join(unverified)} not verified."
-                " Clear the task checksum of each, and what follows it."
-            )
+        self.files.require_verified(record, planned)
         return self._enter(Status.READY_FOR_PROCESSING, backwards=False)
+
+    def take_turn(self) -> MonthRecord | None:
+        """Begin the processing, unless another month is in processing.
+
+        Months that are merged one after the other are staged once; a backfill has several at
+        work. Of two that ask at once, one begins.
+
+        :returns: the month that has the turn; None when it is this one.
+        """
+        with self.connect() as conn, advisory_lock(conn, turn_lock(self.settings.schema)):
+            self._reconcile()
+            for record in self.repository.all():
+                if record.status is Status.PROCESSING and record.month != self.month:
+                    return record
+            self._begin_processing()
+        return None
 
     # -- the rows ------------------------------------------------------------------------
 
-    def take_turn(self, is_alive: Callable[[RunIdentity], bool]) -> MonthRecord | None:
-        """Begin the processing, unless another month's is under way.
+    def stage(
+        self,
+        storage: DumpStorage,
+        planned: PlannedFile,
+        shard: int,
+        on_progress: OnProgress | None = None,
+    ) -> StageReport | None:
+        """Copy one shard of a file's changed records into the staging tables.
 
-        Months that are merged one after the other are staged once; a backfill has several at
-        work. Call it under a lock, so that of two months one begins.
-
-        :param is_alive: as in :meth:`claim`.
-        :returns: the month that has the turn, or None when it is this one's.
+        :returns: None when the month is completed already.
         """
-        reconciliation.reconcile(self.repository, is_alive)
-        for record in self.repository.all():
-            if record.status is Status.PROCESSING and record.month != self.month:
-                return record
-        self.processing()
-        return None
+        if not self._begin_processing():
+            return None
+        with storage.open(planned.name) as packed:
+            return stage(
+                self.connect,
+                packed,
+                name=planned.name,
+                entity=planned.entity,
+                month=self.month,
+                settings=self.settings,
+                shard=shard,
+                shards=self.options.shards,
+                sha256=self.files.sha256(planned),
+                total_bytes=storage.size(planned.name),
+                on_progress=on_progress,
+                sizes=self.sizes,
+            )
 
-    def processing(self) -> bool:
+    def check_staged(self, planned: Sequence[PlannedFile]) -> None:
+        """Check the guards of every file, before anything is merged.
+
+        :raises DumpRefused: naming every guard that does not hold.
+        """
+        if self._begin_processing():
+            check_staged(
+                self.connect,
+                [file.entity for file in planned],
+                self.month,
+                self.settings,
+                allow_shrink=self.options.allow_shrink,
+            )
+
+    def merge(self, storage: DumpStorage, planned: PlannedFile) -> EntityReport | None:
+        """Merge an entity's staged rows into its tables, in one transaction.
+
+        What was staged before another month was merged is staged again first.
+
+        :returns: None when the month is completed already.
+        """
+        if not self._begin_processing():
+            return None
+        try:
+            report = self._merge(planned.entity)
+        except StagingStale as stale:
+            log.info("%s It is done here.", stale)
+            for shard in range(self.options.shards):
+                self.stage(storage, planned, shard)
+            report = self._merge(planned.entity)
+        self.repository.record_entity_stats(self.month, planned.entity, report.as_dict())
+        return report
+
+    def _merge(self, entity: Entity) -> EntityReport:
+        return merge(
+            self.connect,
+            entity=entity,
+            month=self.month,
+            settings=self.settings,
+            allow_shrink=self.options.allow_shrink,
+        )
+
+    # -- the end -------------------------------------------------------------------------
+
+    def check(self) -> list[CheckResult]:
+        """Run the checks of the merged tables; their results are kept in the row.
+
+        :raises ChecksFailed: naming those that failed.
+        """
+        results = run_checks(
+            self.connect, self.month, self.settings, allow_shrink=self.options.allow_shrink
+        )
+        self.repository.record_checks(self.month, [result.as_dict() for result in results])
+        failed = [str(result) for result in results if not result.passed]
+        if failed:
+            raise ChecksFailed(self.month, failed)
+        return results
+
+    def complete(self) -> MonthReport:
+        """Everything is merged and checked; the row becomes ``completed``.
+
+        :returns: the month's report.
+        :raises MonthNotReady: naming the entities whose rows do not come from the files that are
+            published: a task was marked as a success by hand.
+        """
+        record = self.repository.ensure(self.month)
+        lacking = record.not_loaded(self.options.entities)
+        if record.status is not Status.COMPLETED and lacking:
+            raise MonthNotReady(
+                f"{self.month} is not completed: {', '.join(map(str, lacking))} not merged from"
+                " the published files. Clear their stage and merge tasks, and what follows them."
+            )
+        return MonthReport.of(self._completed(record), self.repository.files(self.month))
+
+    def _completed(self, record: MonthRecord) -> MonthRecord:
+        if record.status is Status.COMPLETED:
+            return record
+        # The row may be failed: by a task that was done again since, as this comes after all.
+        self.repository.move(self.month, Status.PROCESSING, run=self.identity)
+        return self.repository.move(self.month, Status.COMPLETED, run=self.identity)
+
+    def clean_up(self, storage: DumpStorage) -> CleanupReport:
+        """Delete the files that retention lets go."""
+        # This task may have failed before, and the row with it.
+        self._completed(self.repository.ensure(self.month))
+        keep = None if self.options.keep_files else self.settings.keep_months
+        return self.files.clean_up(storage, keep)
+
+    def discard_staging(self) -> list[str]:
+        """Drop the staging tables that no month needs any more; their names.
+
+        A failure is only logged: the month is loaded all the same.
+        """
+        at_rest = (Status.COMPLETED, Status.NOT_STARTED)
+        # A failed month goes on from what is staged.
+        needed = [r.month for r in self.repository.all() if r.status not in at_rest]
+        try:
+            dropped = discard_staging(self.connect, self.settings, needed)
+        except DiscogsError as error:
+            log.warning("Left-over staging tables were not dropped: %s", error)
+            return []
+        if dropped:
+            log.info("Dropped left-over staging tables: %s.", ", ".join(dropped))
+        return dropped
+
+    def fail(self, message: str) -> MonthRecord | None:
+        """The row becomes ``failed``; the first message of a run's failure stays.
+
+        :returns: None when the failure does not concern the row: the month is another run's.
+        """
+        return reconciliation.record_failure(
+            self.repository,
+            self.month,
+            self.identity,
+            message,
+            limit=self.settings.max_attempts,
+            started=self.since,
+        )
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _reconcile(self) -> None:
+        reconciliation.reconcile(
+            self.repository, lambda run: run == self.identity or self.is_alive(run)
+        )
+
+    def _begin_processing(self) -> bool:
         """The row becomes ``processing``.
 
         :returns: False when the month is completed already, and nothing is to be done.
         """
         return self._enter(Status.PROCESSING).status is not Status.COMPLETED
 
-    def merged(self, wanted: PlannedFile, report: Mapping[str, Any]) -> None:
-        """Keep an entity's numbers, and which bytes they come from."""
-        stats = {**report, "sha256": self._expected(wanted)}
-        self.repository.record_entity_stats(self.month, wanted.entity, stats)
-
-    def complete(self, entities: Sequence[Entity] = ()) -> MonthRecord:
-        """Everything is merged and checked; the row becomes ``completed``.
-
-        :param entities: those that must be merged by now.
-        :raises MonthNotReady: naming the ones that are not: a task was marked as done by hand.
-        """
-        record = self.repository.ensure(self.month)
-        if record.status is Status.COMPLETED:
-            return record
-        lacking = record.not_loaded(entities)
-        if lacking:
-            raise MonthNotReady(
-                f"{self.month} is not completed: {', '.join(map(str, lacking))} not merged."
-                " Clear their merge tasks, and what follows them."
-            )
-        # Whatever failed before was done again since: this comes after all of it.
-        self.repository.move(self.month, Status.PROCESSING, run=self.run)
-        return self.repository.move(self.month, Status.COMPLETED, run=self.run)
-
-    def failed(self, message: str, limit: int | None = None) -> MonthRecord | None:
-        """The row becomes ``failed``; the first failure's message of a run stays.
-
-        :param limit: failed attempts after which another run's failure is not counted.
-        :returns: None when the month is another run's.
-        """
-        return reconciliation.record_failure(
-            self.repository, self.month, self.run, message, limit=limit, started=self.since
-        )
-
-    def cleanup(self, storage: DumpStorage, settings: Settings, *, keep_all: bool) -> CleanupReport:
-        """Delete the files that retention lets go."""
-        report = clean(
-            storage,
-            completed=reconciliation.completed(self.repository),
-            in_use=[record.month for record in reconciliation.at_work(self.repository)],
-            keep=None if keep_all else settings.keep_months,
-            stale_seconds=_STALE_PART_SECONDS,
-        )
-        self._note_deleted(report.deleted)
-        return report
-
-    def unfinished(self) -> list[Month]:
-        """Months that a run works on, or that failed and may go on from what is staged."""
-        at_rest = (Status.COMPLETED, Status.NOT_STARTED)
-        return [r.month for r in self.repository.all() if r.status not in at_rest]
-
-    # -- inside --------------------------------------------------------------------------
-
     def _enter(self, to: Status, *, backwards: bool = True) -> MonthRecord:
-        """Move to a status where a task begins, unless the row is where it shall stay.
+        """Move the row to where a task begins, as :func:`transitions.enter` does.
 
-        :param backwards: whether a later status gives way.
+        :param backwards: whether the month may go back from a later status.
         """
         self.repository.ensure(self.month)
         record = self.repository.change(
             self.month,
             lambda row, now: transitions.enter(
-                row, to, run=self.run, since=self.since, now=now, backwards=backwards
+                row, to, run=self.identity, since=self.since, now=now, backwards=backwards
             ),
         )
         assert record is not None
         return record
-
-    def _expected(self, wanted: PlannedFile) -> str:
-        """The SHA-256 that a file shall have: the published one, as it was last seen."""
-        record = self.repository.get(self.month)
-        kept = record.file_checksums.get(wanted.file.name) if record is not None else None
-        return kept.expected if kept is not None and kept.expected else wanted.sha256
-
-    def _note_deleted(self, deleted: Mapping[str, int]) -> None:
-        for record in self.repository.all():
-            for file in self.repository.files(record.month):
-                if file.file_name in deleted:
-                    self.repository.record_file(
-                        record.month, file.file_name, state=FileState.DELETED
-                    )
-
-
-def _loaded(record: MonthRecord, entity: Entity) -> bool:
-    return str(entity) in record.processing_stats
-
-
-def _changed(
-    record: MonthRecord, dump: DumpSet, published: Mapping[str, str], entities: Sequence[Entity]
-) -> list[Entity]:
-    """The loaded entities whose published bytes are others than those they were loaded from."""
-    digests = [published[dump.file(entity).name] for entity in entities]
-    loaded = [entity for entity in entities if _loaded(record, entity)]
-    return record.not_loaded(loaded, digests)

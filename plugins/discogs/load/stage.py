@@ -69,6 +69,8 @@ class StageReport:
     copy_seconds: float = 0.0
     #: Elements, attributes and texts that the mapping does not read, in the records checked.
     unmapped: dict[str, int] = field(default_factory=dict)
+    #: Of the packed file, as it was verified.
+    sha256: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,6 +92,7 @@ class _Job:
     settings: Settings
     shard: int
     shards: int
+    sha256: str | None
     total_bytes: int | None
     on_progress: OnProgress | None
     sizes: Sizes
@@ -109,6 +112,7 @@ def stage(
     settings: Settings,
     shard: int = 0,
     shards: int = 1,
+    sha256: str | None = None,
     total_bytes: int | None = None,
     on_progress: OnProgress | None = None,
     sizes: Sizes = SIZES,
@@ -117,6 +121,7 @@ def stage(
 
     :param packed: the ``.gz``, from its first byte; read once, never held whole.
     :param name: the file's name, for messages.
+    :param sha256: of the packed file; kept with the rows, so that it is known what they come from.
     :param total_bytes: the packed size, for progress.
     :raises DumpError: when the file is not the whole dump that it should be.
     :raises DatabaseUnavailable: when the connection is lost.
@@ -124,7 +129,17 @@ def stage(
     :raises StagingTaken: when a later try has taken the shard.
     """
     job = _Job(
-        connect, name, entity, month, settings, shard, shards, total_bytes, on_progress, sizes
+        connect=connect,
+        name=name,
+        entity=entity,
+        month=month,
+        settings=settings,
+        shard=shard,
+        shards=shards,
+        sha256=sha256,
+        total_bytes=total_bytes,
+        on_progress=on_progress,
+        sizes=sizes,
     )
     try:
         with connect() as conn:
@@ -191,6 +206,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         first_load=shard.first_load,
         copy_seconds=round(written.copy_seconds, 3),
         unmapped=dict(written.unmapped),
+        sha256=job.sha256,
     )
     if report.unmapped:
         log.warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -119,6 +119,7 @@ class MonthRecord:
     retry_count: int = 0
     error_message: str | None = None
     processing_stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checks: Sequence[Mapping[str, Any]] = ()
     dag_id: str | None = None
     run_id: str | None = None
     created_at: dt.datetime

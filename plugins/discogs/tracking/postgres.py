@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -14,10 +14,10 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from discogs.database.connection import Connect, explain
-from discogs.errors import MonthUnknown
 from discogs.schema.entities import Entity, Month
 from discogs.tracking import files as file_rules
 from discogs.tracking import transitions
+from discogs.tracking.errors import MonthUnknown
 from discogs.tracking.model import (
     FileChecksum,
     FileRecord,
@@ -66,7 +66,9 @@ SET
             jsonb_object_agg(
                 published.key,
                 CASE
-                    WHEN months.file_checksums -> published.key ->> 'expected' = published.value
+                    WHEN months.file_checksums ? published.key
+                            AND months.file_checksums -> published.key ->> 'expected'
+                                IS NOT DISTINCT FROM published.value
                         THEN months.file_checksums -> published.key
                     ELSE jsonb_build_object(
                         'expected', published.value,
@@ -80,6 +82,7 @@ SET
         )
         FROM jsonb_each_text(%(published)s) AS published
     ),
+    checks = '[]',
     updated_at = clock_timestamp()
 WHERE year_month = %(year_month)s
 RETURNING *
@@ -96,6 +99,12 @@ RETURNING *
 _RECORD_ENTITY_STATS = """
 UPDATE discogs_data_processing
 SET processing_stats = processing_stats || %(stats)s, updated_at = clock_timestamp()
+WHERE year_month = %(year_month)s
+RETURNING *
+"""
+
+_RECORD_CHECKS = """
+UPDATE discogs_data_processing SET checks = %(checks)s, updated_at = clock_timestamp()
 WHERE year_month = %(year_month)s
 RETURNING *
 """
@@ -134,9 +143,9 @@ class PostgresMonthRepository:
     Each call has a connection and a transaction of its own, committed when it returns: what it
     writes is seen at once, and stays when the caller's own transaction is rolled back.
 
-    Methods that change a month raise :class:`~discogs.errors.MonthUnknown` when it has no row,
-    except :meth:`ensure` and :meth:`claim`, which create it. Errors of the database are raised as
-    :class:`~discogs.errors.DatabaseError`, a missing table among them.
+    Methods that change a month raise :class:`MonthUnknown` when it has no row, except
+    :meth:`ensure` and :meth:`claim`, which create it. Errors of the database are raised as
+    :class:`DatabaseError`, a missing table among them.
 
     :param connect: opens connections whose search path is the package's schema.
     """
@@ -202,7 +211,7 @@ class PostgresMonthRepository:
     def record_published(
         self, month: Month, dump_date: dt.date | None, published: Mapping[str, str | None]
     ) -> MonthRecord:
-        """Keep what Discogs published: the dump's day, and file name to SHA-256.
+        """Keep what is to be loaded: the dump's day, and file name to published SHA-256.
 
         What was computed for a file stays as long as its published SHA-256 does; files that are
         not named go.
@@ -223,6 +232,11 @@ class PostgresMonthRepository:
     ) -> MonthRecord:
         """Keep an entity's statistics (JSON-able), in place of earlier ones."""
         return self._changed(_RECORD_ENTITY_STATS, month, stats=Jsonb({str(entity): dict(stats)}))
+
+    def record_checks(self, month: Month, results: Sequence[Mapping[str, Any]]) -> MonthRecord:
+        """Keep the results of the checks after the merges, in place of earlier ones."""
+        values = [dict(result) for result in results]
+        return self._changed(_RECORD_CHECKS, month, checks=Jsonb(values))
 
     def record_file(
         self,
@@ -336,6 +350,7 @@ def _month(row: DictRow) -> MonthRecord:
         retry_count=row["retry_count"],
         error_message=row["error_message"],
         processing_stats=row["processing_stats"],
+        checks=row["checks"],
         dag_id=row["dag_id"],
         run_id=row["run_id"],
         **{name: _utc(row[name]) for name in _MONTH_TIMES},

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from discogs.errors import MonthTaken
 from discogs.schema.entities import Entity, Month
 from discogs.tracking import transitions
+from discogs.tracking.errors import MonthTaken
 from discogs.tracking.model import MonthRecord, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 
@@ -101,7 +101,7 @@ def reconcile(
         message = "The run ended without reporting a result (killed, stopped or deleted)."
         after = record_failure(repository, record.month, run, message)
         if after is not None:
-            log.warning("%s was left %s by %s: now failed", record.month, record.status, run)
+            log.info("%s was left %s by %s: now failed", record.month, record.status, run)
             moved.append(after)
     return moved
 

@@ -1,4 +1,4 @@
-"""A month's report, from its tracking row: for the log, the terminal, the page, as JSON."""
+"""A month's report, from its tracking row: for logs, the terminal, the UI, and as JSON."""
 
 from __future__ import annotations
 
@@ -15,14 +15,26 @@ from discogs.tracking.model import FileRecord, MonthRecord, Status
 if TYPE_CHECKING:
     from rich.table import Table
 
-_LOG_WIDTH = 132
+#: Columns that a report needs.
+LOG_WIDTH = 132
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntityReport:
-    """What a month did to one entity; what was not counted is None.
+    """What a month's load did to one entity; every record that was read is in one of the counts.
 
-    :param extra: what else was told of it, JSON-able.
+    ``read = unchanged + inserted + updated + restored + rejected + same``, where ``same`` counts
+    the records whose bytes differ from the last time and whose rows do not. What an earlier
+    version of the package did not count is None.
+
+    :param rows: that were written, children included.
+    :param bytes: of the unpacked file.
+    :param seconds: of staging and merging.
+    :param first_load: whether the staged tables replaced empty ones.
+    :param sha256: of the packed file that was merged.
+    :param placeholders_added: rows for ids that are referred to and in no dump.
+    :param unmapped: names in the dump that the mapping does not know, and how many of the records
+        that were sampled have them.
     """
 
     entity: Entity
@@ -33,16 +45,30 @@ class EntityReport:
     removed: int | None = None
     restored: int | None = None
     rejected: int | None = None
-    seconds: float | None = None
+    same: int | None = None
+    rows: int | None = None
     bytes: int | None = None
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seconds: float | None = None
+    stage_seconds: float | None = None
+    merge_seconds: float | None = None
+    first_load: bool | None = None
+    sha256: str | None = None
+    placeholders_added: int | None = None
+    placeholders_dropped: int | None = None
+    unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, entity: Entity, stats: Mapping[str, Any]) -> EntityReport:
-        names = {field.name for field in dataclasses.fields(cls)} - {"entity", "extra"}
-        known = {name: value for name, value in stats.items() if name in names}
-        extra = {name: value for name, value in stats.items() if name not in names}
-        return cls(entity=entity, **known, extra=extra)
+    def from_dict(cls, entity: Entity, values: Mapping[str, Any]) -> EntityReport:
+        """What ``as_dict`` wrote, by this version of the package or another."""
+        names = {field.name for field in dataclasses.fields(cls)} - {"entity"}
+        known = {name: value for name, value in values.items() if name in names}
+        return cls(entity=entity, **known)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, without the entity, which is the key wherever it is kept."""
+        values = dataclasses.asdict(self)
+        del values["entity"]
+        return values
 
     def total(self, *names: str) -> int:
         """The sum of some of the counts; what was not counted adds nothing."""
@@ -55,7 +81,12 @@ class EntityReport:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthReport:
-    """Where a month stands and what its load did; times are in UTC."""
+    """How far a month is and what its load did; times are in UTC.
+
+    :param not_verified: files that no CHECKSUM.txt lists, so that nothing proves them whole.
+    :param checks: results of the checks after the merges, each with ``name``, ``passed``,
+        ``value`` and ``detail``.
+    """
 
     month: Month
     status: Status
@@ -68,6 +99,8 @@ class MonthReport:
     download_completed_at: dt.datetime | None
     processing_completed_at: dt.datetime | None
     entities: tuple[EntityReport, ...]
+    not_verified: tuple[str, ...]
+    checks: tuple[Mapping[str, Any], ...]
     files: tuple[FileRecord, ...]
 
     @classmethod
@@ -85,10 +118,14 @@ class MonthReport:
             download_completed_at=record.download_completed_at,
             processing_completed_at=record.processing_completed_at,
             entities=tuple(
-                EntityReport.of(entity, stats[str(entity)])
+                EntityReport.from_dict(entity, stats[str(entity)])
                 for entity in Entity
                 if str(entity) in stats
             ),
+            not_verified=tuple(
+                sorted(name for name, c in record.file_checksums.items() if c.is_unlisted)
+            ),
+            checks=tuple(record.checks),
             files=tuple(files),
         )
 
@@ -106,16 +143,14 @@ class MonthReport:
         return _seconds(self.started_at, self.processing_completed_at)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
-        entities = {}
-        for report in self.entities:
-            values = dataclasses.asdict(report)
-            del values["entity"]
-            entities[str(report.entity)] = {
-                **values.pop("extra"),
-                **values,
+        """JSON-able: the one schema of the command's report, ``status --json`` and the XCom."""
+        entities = {
+            str(report.entity): {
+                **report.as_dict(),
                 "records_per_second": _rounded(report.records_per_second),
             }
+            for report in self.entities
+        }
         return {
             "year_month": str(self.month),
             "status": str(self.status),
@@ -131,13 +166,15 @@ class MonthReport:
             "processing_seconds": _rounded(self.processing_seconds),
             "seconds": _rounded(self.seconds),
             "entities": entities,
+            "not_verified": list(self.not_verified),
+            "checks": [dict(check) for check in self.checks],
             "files": [file.as_dict() for file in self.files],
         }
 
     def as_text(self) -> str:
         """A plain table, for a log."""
         text = io.StringIO()
-        self.print(text, width=_LOG_WIDTH)
+        self.print(text, width=LOG_WIDTH)
         return text.getvalue().rstrip()
 
     def print(self, file: IO[str] | None = None, *, width: int | None = None) -> None:
@@ -148,8 +185,15 @@ class MonthReport:
         console.print(self._headline(), markup=False, soft_wrap=True)
         if self.error_message:
             console.print(f"Failed: {self.error_message}", markup=False, soft_wrap=True)
+        if self.not_verified:
+            names = ", ".join(self.not_verified)
+            console.print(f"Not verified, as no CHECKSUM.txt lists them: {names}", soft_wrap=True)
         if self.entities:
             console.print(self._table())
+        for check in self.checks:
+            if not check["passed"]:
+                line = f"Check failed: {check['name']}: {check['value']:,} {check['detail']}"
+                console.print(line, markup=False, soft_wrap=True)
 
     def _headline(self) -> str:
         parts = [f"{self.month}: {self.status}"]

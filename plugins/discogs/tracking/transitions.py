@@ -16,8 +16,8 @@ import datetime as dt
 import logging
 from collections.abc import Collection
 
-from discogs.errors import IllegalTransition, MonthTaken
 from discogs.schema.entities import Entity
+from discogs.tracking.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import AT_WORK, MonthRecord, RunIdentity, Status
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ import functools
 import sys
 
 from discogs.cli.main import main
-from discogs.load import folder
+from discogs.load import run
 from discogs.load.stage import Sizes
 
 if __name__ == "__main__":
     swap_seconds, *arguments = sys.argv[1:]
     sizes = Sizes(block=64 * 1024, flush=256 * 1024)
-    folder.stage = functools.partial(folder.stage, sizes=sizes)  # type: ignore[attr-defined]
-    folder.merge = functools.partial(folder.merge, swap_seconds=float(swap_seconds))  # type: ignore[attr-defined]
+    run.stage = functools.partial(run.stage, sizes=sizes)  # type: ignore[attr-defined]
+    run.merge = functools.partial(run.merge, swap_seconds=float(swap_seconds))  # type: ignore[attr-defined]
     sys.exit(main(arguments))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import itertools
 import os
 import subprocess
@@ -67,12 +68,14 @@ def cases(
 def write_dumps(folder: Path, first: Month, releases: int) -> None:
     """Two months, each with a release that must be rejected."""
     write_months(folder, first, months=2, releases=releases, seed=11)
-    for checksums in folder.glob("*_CHECKSUM.txt"):
-        checksums.unlink()
     for path in folder.glob("*_releases.xml.gz"):
-        data = gzip.decompress(path.read_bytes())
+        before = path.read_bytes()
+        data = gzip.decompress(before)
         end = data.rindex(b"</releases>")
         path.write_bytes(gzip.compress(data[:end] + _BROKEN + data[end:], 1, mtime=0))
+        marker = path.with_name(path.name.replace("releases.xml.gz", "CHECKSUM.txt"))
+        old, new = (hashlib.sha256(each).hexdigest() for each in (before, path.read_bytes()))
+        marker.write_text(marker.read_text().replace(old, new))
 
 
 class Load:

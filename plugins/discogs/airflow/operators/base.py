@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from discogs.dumps.storage import DumpStorage
     from discogs.load.options import PlannedFile, RunOptions
     from discogs.load.run import MonthRun
+    from discogs.load.source import ServerSource
     from discogs.schema.entities import Entity
     from discogs.tracking.model import RunIdentity
 
@@ -121,44 +123,41 @@ class DiscogsOperator(BaseOperator):
 
         return RunOptions.from_dict(self.plan)
 
-    def life(self, context: Context) -> MonthRun:
-        """This run's hold on its month."""
+    @contextlib.contextmanager
+    def source(self) -> Iterator[ServerSource]:
+        """The server of dumps with the storage that its files are downloaded into."""
+        from discogs.load.source import ServerSource
+
+        with self.dumps.source(self.settings) as server:
+            yield ServerSource(server, self.storage)
+
+    def month_run(self, context: Context) -> MonthRun:
+        """The steps of this run."""
         from discogs.load.run import MonthRun
 
         started = context["dag_run"].start_date
         return MonthRun(
-            repository=self.postgres.repository(),
-            month=self.options.month,
-            run=run_identity(context),
+            connect=self.postgres.connect,
+            settings=self.settings,
+            options=self.options,
+            identity=run_identity(context),
             since=started if started is not None else dt.datetime.now(dt.timezone.utc),
+            is_alive=lambda run: self._is_alive(context, run),
         )
 
-    def is_alive(self, context: Context, run: RunIdentity) -> bool:
+    def _is_alive(self, context: Context, run: RunIdentity) -> bool:
         """Whether a run that a row names may still be at work.
 
         Runs that Airflow no longer has are not; a command holds a lock as long as it lives.
         """
-        from discogs.load.options import COMMAND, month_lock
-        from discogs.tracking import reconciliation
+        from discogs.load.locks import COMMAND, command_is_alive
 
-        if run.dag_id != COMMAND:
-            states = ["queued", "running"]
-            ti: Any = context["ti"]
-            count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
-            return count > 0
-        from discogs.database.errors import LockBusy
-        from discogs.database.locking import advisory_lock
-
-        with self.postgres.connect() as conn:
-            for record in reconciliation.of_run(self.postgres.repository(), run):
-                try:
-                    with advisory_lock(
-                        conn, month_lock(self.settings.schema, record.month), wait=0
-                    ):
-                        conn.rollback()
-                except LockBusy:
-                    return True
-        return False
+        if run.dag_id == COMMAND:
+            return command_is_alive(self.postgres.connect, self.settings.schema, run)
+        states = ["queued", "running"]
+        ti: Any = context["ti"]
+        count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
+        return count > 0
 
 
 def run_identity(context: Any) -> RunIdentity:
@@ -169,19 +168,23 @@ def run_identity(context: Any) -> RunIdentity:
     return RunIdentity(dag_run.dag_id, dag_run.run_id)
 
 
-def wanted_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> PlannedFile:
-    """The file of an entity among those that a run fetches.
+def planned_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> PlannedFile:
+    """The file of an entity among those that a run loads.
 
     :raises AirflowSkipException: when there is none: the entity is not asked for, or was loaded
-        from the same bytes before, or nothing is fetched at all.
+        from the same bytes before, or nothing is loaded at all.
     """
+    for planned in planned_files(files):
+        if planned.entity is entity:
+            return planned
+    raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
+
+
+def planned_files(files: Sequence[dict[str, Any]] | None) -> list[PlannedFile]:
+    """The files that a run loads, from the XCom of :class:`.FetchChecksumsOperator`."""
     from discogs.load.options import PlannedFile
 
-    for item in files or ():
-        wanted = PlannedFile.from_dict(item)
-        if wanted.entity is entity:
-            return wanted
-    raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
+    return [PlannedFile.from_dict(item) for item in files or ()]
 
 
 def disk_of(storage: DumpStorage) -> dict[str, Any] | None:

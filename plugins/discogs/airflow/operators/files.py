@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from discogs.airflow import metrics
-from discogs.airflow.operators.base import DiscogsOperator, disk_of
+from discogs.airflow.operators.base import DiscogsOperator, disk_of, planned_files
 from discogs.airflow.operators.links import DumpListingLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from discogs.load.options import PlannedFile
 
 # Between two looks whether another month is still being processed: not often, and not so soon that
 # Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
@@ -20,26 +22,23 @@ _TURN_SECONDS = (10.0, 60.0)
 
 
 class FetchChecksumsOperator(DiscogsOperator):
-    """Takes the month for this run, reads its CHECKSUM, and returns the files to fetch."""
+    """Claims the month for this run, reads its CHECKSUM, and returns the files to load."""
 
     operator_extra_links = (DumpListingLink(),)
     ui_color = "#d9e8f5"
 
     def work(self, context: Context) -> list[dict[str, Any]]:
-        from discogs.database.locking import advisory_lock
-        from discogs.load.options import month_lock
+        from discogs.load.locks import holding_month
 
-        plan, life = self.options, self.life(context)
-        key = month_lock(self.settings.schema, plan.month)
-        with self.postgres.connect() as conn, advisory_lock(conn, key, wait=0):
-            life.claim(lambda run: self.is_alive(context, run))
-        with self.dumps.source(self.settings) as source:
-            dump = source.find(plan.month, plan.entities)
-            files = life.wanted(plan, dump, source.checksums(dump))
-        self.storage.require_space_for((wanted.file.name, wanted.file.size) for wanted in files)
-        for wanted in files:
-            self.log.info("%s: SHA-256 %s", wanted.file.url, wanted.sha256)
-        return [wanted.as_dict() for wanted in files]
+        run = self.month_run(context)
+        # A command that is at work on the month holds its lock.
+        with holding_month(run.connect, run.settings.schema, run.month, wait=0):
+            run.claim()
+        with self.source() as source:
+            files = run.plan(source)
+        for planned in files:
+            self.log.info("%s: SHA-256 %s", planned.file.url, planned.sha256)
+        return [planned.as_dict() for planned in files]
 
 
 class _FileOperator(DiscogsOperator):
@@ -57,31 +56,30 @@ class _FileOperator(DiscogsOperator):
         super().__init__(**kwargs)
         self.file = file
 
+    def planned(self, context: Context) -> PlannedFile:
+        """The file; its entity names the map index, as ``{{ discogs_entity }}``."""
+        (planned,) = planned_files([self.file])
+        context["discogs_entity"] = str(planned.entity)  # type: ignore[typeddict-unknown-key]
+        return planned
+
 
 class DownloadOperator(_FileOperator):
-    """Fetches one file of the dump: resumed, retried, hashed while it is written.
-
-    ``{{ discogs_entity }}`` names its map index, as it does that of :class:`ChecksumOperator`.
-    """
+    """Fetches one file of the dump: resumed, retried, hashed while it is written."""
 
     ui_color = "#d9e8f5"
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        from discogs.load.options import PlannedFile
-
-        wanted = PlannedFile.from_dict(self.file)
-        context["discogs_entity"] = str(wanted.entity)  # type: ignore[typeddict-unknown-key]
-        with self.dumps.source(self.settings) as source:
-            report = self.life(context).fetch(source, self.storage, wanted)
+        planned = self.planned(context)
+        with self.source() as source:
+            report = self.month_run(context).fetch(source, planned)
         if report is None:
             self.log.info("The month is completed: nothing is fetched.")
             return None
         return report.as_dict()
 
     def measure(self, result: dict[str, Any]) -> None:
-        from discogs.load.options import PlannedFile
-
-        metrics.downloaded(str(PlannedFile.from_dict(self.file).entity), result)
+        (planned,) = planned_files([self.file])
+        metrics.downloaded(str(planned.entity), result)
         metrics.disk(disk_of(self.storage))
 
 
@@ -91,22 +89,17 @@ class ChecksumOperator(_FileOperator):
     ui_color = "#d9e8f5"
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        from discogs.load.options import PlannedFile
-
-        wanted = PlannedFile.from_dict(self.file)
-        context["discogs_entity"] = str(wanted.entity)  # type: ignore[typeddict-unknown-key]
-        with self.dumps.source(self.settings) as source:
-            checksum = self.life(context).verify(
-                source, self.storage, wanted, attempts=_VERIFY_ATTEMPTS
-            )
+        planned = self.planned(context)
+        with self.source() as source:
+            checksum = self.month_run(context).verify(source, planned)
         return checksum.as_dict() if checksum is not None else None
 
 
 class ReadyOperator(DiscogsOperator):
-    """All files are there and right, and it is this month's turn to be processed.
+    """All files are there and verified, and it is this month's turn to be processed.
 
-    While another month is, the task waits in the triggerer. Returns the numbers of the shards to
-    stage.
+    While another month is processed, the task waits in the triggerer. Returns the numbers of the
+    shards to stage.
 
     :param files: those that :class:`FetchChecksumsOperator` returns.
     """
@@ -119,17 +112,13 @@ class ReadyOperator(DiscogsOperator):
         self.files = files
 
     def work(self, context: Context) -> list[int]:
-        from discogs.database.locking import advisory_lock
-        from discogs.load.options import PlannedFile
-
-        life = self.life(context)
-        life.ready([PlannedFile.from_dict(item) for item in self.files])
-        with self.postgres.connect() as conn, advisory_lock(conn, f"turn:{self.settings.schema}"):
-            other = life.take_turn(lambda run: self.is_alive(context, run))
+        run = self.month_run(context)
+        run.ready(planned_files(self.files))
+        other = run.take_turn()
         if other is not None:
             self.log.info("%s is being processed by %s: waiting.", other.month, other.run)
             self._wait()
-        return list(range(self.options.shards))
+        return list(range(run.options.shards))
 
     def resume(self, context: Context, event: Any) -> list[int]:
         """Called when the wait is over."""

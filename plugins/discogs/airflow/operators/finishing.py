@@ -10,8 +10,6 @@ from discogs.airflow.operators.base import DiscogsOperator, disk_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from discogs.load.run import MonthRun
-
 
 _COUNTS = ("read", "unchanged", "inserted", "updated", "removed", "restored", "rejected")
 
@@ -26,12 +24,7 @@ class CompleteOperator(DiscogsOperator):
     ui_color = "#a9dcae"
 
     def work(self, context: Context) -> dict[str, Any]:
-        from discogs.tracking.report import MonthReport
-
-        life = self.life(context)
-        report = MonthReport.of(
-            life.complete(self.options.entities), life.repository.files(life.month)
-        )
+        report = self.month_run(context).complete()
         for line in report.as_text().splitlines():
             self.log.info("%s", line)
         self._emit(context, report.as_dict())
@@ -64,24 +57,9 @@ class CleanupOperator(DiscogsOperator):
     ui_color = "#eeeeee"
 
     def work(self, context: Context) -> dict[str, Any]:
-        life = self.life(context)
-        life.complete()  # this task failed before and was cleared: then the row says failed
-        report = life.cleanup(self.storage, self.settings, keep_all=self.options.keep_files)
-        return {**report.as_dict(), "staging_dropped": self._drop_staging(life)}
-
-    def _drop_staging(self, life: MonthRun) -> list[str]:
-        """Left-over staging tables; that some stay is no reason to fail a run that is done."""
-        from discogs.errors import DiscogsError
-        from discogs.load.merge import discard_staging
-
-        try:
-            dropped = discard_staging(self.postgres.connect, self.settings, life.unfinished())
-        except DiscogsError as error:
-            self.log.warning("Left-over staging tables were not dropped: %s", error)
-            return []
-        if dropped:
-            self.log.info("Dropped left-over staging tables: %s.", ", ".join(dropped))
-        return dropped
+        run = self.month_run(context)
+        report = run.clean_up(self.storage)
+        return {**report.as_dict(), "staging_dropped": run.discard_staging()}
 
     def measure(self, result: dict[str, Any]) -> None:
         metrics.disk(disk_of(self.storage))

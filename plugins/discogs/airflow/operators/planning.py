@@ -69,22 +69,15 @@ class MigrateOperator(DiscogsOperator):
 class MonthPendingOperator(DiscogsOperator, SkipMixin):
     """Ends the run here, skipping the rest, when the month is loaded and nothing is new.
 
-    What runs that are no more left at work, of whatever month, becomes ``failed`` first.
+    Months that runs left at work which are gone become ``failed`` first.
     """
 
     operator_extra_links = (DumpListingLink(),)
     ui_color = "#e8b7e4"
 
     def work(self, context: Context) -> str:
-        from discogs.tracking import reconciliation
-
-        reconciliation.reconcile(
-            self.postgres.repository(), lambda run: self.is_alive(context, run)
-        )
-        with self.dumps.source(self.settings) as source:
-            answer = self.life(context).pending(
-                self.options, source, limit=self.settings.max_attempts
-            )
+        with self.source() as source:
+            answer = self.month_run(context).pending(source)
         self.log.info("%s", answer.reason)
         if not answer.pending:
             self.skip(ti=context["ti"], tasks=self.get_flat_relatives(upstream=False))

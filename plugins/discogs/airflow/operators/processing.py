@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from discogs.airflow import metrics
-from discogs.airflow.operators.base import DiscogsOperator, wanted_file
+from discogs.airflow.operators.base import DiscogsOperator, planned_file, planned_files
 from discogs.schema.entities import Entity
 
 if TYPE_CHECKING:
@@ -53,45 +52,49 @@ class StageOperator(_EntityOperator):
         self.shard = shard
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        from discogs.load.stage import stage
-
-        plan, shard = self.options, int(self.shard)
-        context["discogs_shard"] = f"shard {shard + 1} of {plan.shards}"  # type: ignore[typeddict-unknown-key]
-        wanted = wanted_file(self.files, Entity(self.entity))
-        if not self.life(context).processing():
-            self.log.info("%s is completed: nothing is staged.", plan.month)
+        run, shard = self.month_run(context), int(self.shard)
+        context["discogs_shard"] = f"shard {shard + 1} of {run.options.shards}"  # type: ignore[typeddict-unknown-key]
+        planned = planned_file(self.files, Entity(self.entity))
+        report = run.stage(self.storage, planned, shard, self._log_progress())
+        if report is None:
+            self.log.info("%s is completed: nothing is staged.", run.month)
             return None
-        name, storage = wanted.file.name, self.storage
-        with storage.open(name) as opened:
-            report = stage(
-                self.postgres.connect,
-                opened,
-                name=name,
-                entity=wanted.entity,
-                month=plan.month,
-                shard=shard,
-                shards=plan.shards,
-                settings=self.settings,
-                total_bytes=storage.size(name),
-                on_progress=self._tell(),
-            )
         self.log.info("%s", report)
         return report.as_dict()
 
     def measure(self, result: dict[str, Any]) -> None:
         metrics.staged(self.entity, result)
 
-    def _tell(self) -> Callable[[Progress], None]:
-        """Logs progress, not more often than every few seconds."""
+    def _log_progress(self) -> Callable[[Progress], None]:
         from discogs.progress import Ticker
 
         ticker = Ticker(_PROGRESS_SECONDS)
 
-        def tell(progress: Progress) -> None:
+        def log_progress(progress: Progress) -> None:
             if ticker.due():
                 self.log.info("%s", progress)
 
-        return tell
+        return log_progress
+
+
+class CheckStagedOperator(DiscogsOperator):
+    """Checks the guards of every staged file, before anything of the month is merged.
+
+    Refuses a dump that shrank by more than ``DISCOGS_MAX_SHRINK`` or holds no record (*Allow
+    shrink* accepts it), and one of which more than ``DISCOGS_MAX_REJECTED`` were rejected.
+
+    :param files: those that :class:`.FetchChecksumsOperator` returns.
+    """
+
+    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "files")
+    ui_color = "#cdebd0"
+
+    def __init__(self, *, files: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.files = files
+
+    def work(self, context: Context) -> None:
+        self.month_run(context).check_staged(planned_files(self.files))
 
 
 class MergeOperator(_EntityOperator):
@@ -103,24 +106,11 @@ class MergeOperator(_EntityOperator):
     ui_color = "#a9dcae"
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        from discogs.load.folder import merge_again
-
-        plan, life = self.options, self.life(context)
-        wanted = wanted_file(self.files, Entity(self.entity))
-        if not life.processing():
-            self.log.info("%s is completed: nothing is merged.", plan.month)
+        run = self.month_run(context)
+        report = run.merge(self.storage, planned_file(self.files, Entity(self.entity)))
+        if report is None:
+            self.log.info("%s is completed: nothing is merged.", run.month)
             return None
-        name, storage = wanted.file.name, self.storage
-        report = merge_again(
-            self.postgres.connect,
-            lambda: storage.open(name),
-            name=name,
-            entity=wanted.entity,
-            month=plan.month,
-            settings=dataclasses.replace(self.settings, shards=plan.shards),
-            allow_shrink=plan.allow_shrink,
-        )
-        life.merged(wanted, report.as_dict())
         self.log.info("%s", report)
         return report.as_dict()
 
@@ -143,23 +133,9 @@ class ChecksOperator(DiscogsOperator):
         self.files = files
 
     def work(self, context: Context) -> list[dict[str, Any]]:
-        from discogs.errors import ChecksFailed
-        from discogs.load.checks import run_checks
-
         if self.files is None:
             raise AirflowSkipException("This run has loaded nothing.")
-        plan = self.options
-        results = run_checks(
-            self.postgres.connect, plan.month, self.settings, allow_shrink=plan.allow_shrink
-        )
+        results = self.month_run(context).check()
         for result in results:
-            verdict = "passed" if result.passed else "FAILED"
-            self.log.info("%s: %s: %s %s", verdict, result.name, result.value, result.detail)
-        failed = [
-            f"{result.name}: {result.value} {result.detail}"
-            for result in results
-            if not result.passed
-        ]
-        if failed:
-            raise ChecksFailed(plan.month, failed)
-        return [dataclasses.asdict(result) for result in results]
+            self.log.info("%s", result)
+        return [result.as_dict() for result in results]

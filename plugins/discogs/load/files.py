@@ -1,0 +1,172 @@
+"""A month's files: listed, fetched, verified and deleted, each step with what its row says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from discogs.dumps.download import DownloadReport
+from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing
+from discogs.dumps.listing import DumpFile, DumpSet
+from discogs.dumps.retention import CleanupReport, clean
+from discogs.dumps.storage import DumpStorage
+from discogs.errors import DiscogsError
+from discogs.load.errors import MonthNotReady
+from discogs.load.options import PlannedFile
+from discogs.load.source import Source
+from discogs.progress import OnProgress, Progress
+from discogs.schema.entities import Entity, Month
+from discogs.tracking import reconciliation
+from discogs.tracking.model import FileChecksum, FileState, MonthRecord
+from discogs.tracking.postgres import PostgresMonthRepository
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a download that nobody goes on with is deleted.
+_STALE_PART_SECONDS = 7 * 86400.0
+
+
+@dataclass(frozen=True)
+class MonthFiles:
+    """The files of one month, and their rows."""
+
+    repository: PostgresMonthRepository
+    month: Month
+
+    def record_plan(
+        self,
+        dump: DumpSet,
+        published: dict[str, str],
+        asked: Sequence[Entity],
+        needed: Sequence[Entity],
+    ) -> list[PlannedFile]:
+        """Record what is published, and which files a run needs.
+
+        :param asked: the entities that the run was asked for; what is known of others stays.
+        :param needed: those of them that it loads.
+        """
+        others = {
+            name: checksum.expected
+            for name, checksum in self.repository.ensure(self.month).file_checksums.items()
+            if DumpFile(name, "").entity not in asked
+        }
+        listed = {file.name: published.get(file.name) for file in dump.files}
+        self.repository.record_published(self.month, dump.dump_date, {**others, **listed})
+        planned = []
+        for entity in needed:
+            file = dump.file(entity)
+            self.repository.record_file(
+                self.month, file.name, state=FileState.PENDING, url=file.url, size=file.size
+            )
+            planned.append(PlannedFile(replace(dump, files=(file,)), published.get(file.name)))
+        return planned
+
+    def fetch(
+        self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
+    ) -> DownloadReport:
+        """Bring a file into the storage."""
+        name, file = planned.name, planned.file
+
+        def record(progress: Progress) -> None:
+            self.repository.record_file(
+                self.month, name, bytes_done=progress.bytes_done, size=progress.total
+            )
+            if on_progress is not None:
+                on_progress(progress)
+
+        self.repository.record_file(
+            self.month, name, state=FileState.DOWNLOADING, url=file.url, size=file.size
+        )
+        try:
+            report = source.fetch(planned, self._expected(planned), record)
+        except DiscogsError:
+            self._record_failed(name)
+            raise
+        if report.republished:
+            self.repository.record_checksums(self.month, {name: FileChecksum(report.sha256)})
+        self.repository.record_file(
+            self.month,
+            name,
+            state=FileState.DOWNLOADED,
+            size=report.size,
+            bytes_done=report.size,
+            sha256=report.sha256,
+        )
+        return report
+
+    def verify(self, source: Source, planned: PlannedFile) -> FileChecksum:
+        """Compare a stored file with its published SHA-256; fetch it again, once, if it differs.
+
+        The row of a file that no CHECKSUM.txt lists does not become ``verified``.
+
+        :raises ChecksumMismatch: when it differs after that, too.
+        """
+        name = planned.name
+        try:
+            actual, size = source.verify(planned, self._expected(planned))
+        except (ChecksumMismatch, DumpFileMissing) as error:
+            log.warning("%s It is fetched again.", error)
+            self.fetch(source, planned)
+            actual, size = source.verify(planned, self._expected(planned))
+        except DiscogsError:
+            self._record_failed(name)
+            raise
+        now = dt.datetime.now(dt.timezone.utc)
+        checksum = FileChecksum(self._expected(planned), actual, size, now)
+        self.repository.record_checksums(self.month, {name: checksum})
+        state = FileState.DOWNLOADED if checksum.is_unlisted else FileState.VERIFIED
+        self.repository.record_file(self.month, name, state=state, sha256=actual, size=size)
+        return checksum
+
+    def require_verified(self, record: MonthRecord, planned: Sequence[PlannedFile]) -> None:
+        """:raises MonthNotReady: naming the files that are not verified."""
+        checksums = record.file_checksums
+        unverified = [
+            file.name
+            for file in planned
+            if file.name not in checksums or not checksums[file.name].is_right
+        ]
+        if unverified:
+            raise MonthNotReady(
+                f"{self.month} is not ready: {', '.join(unverified)} not verified."
+                " Clear the task checksum of each, and what follows it."
+            )
+
+    def sha256(self, planned: PlannedFile) -> str | None:
+        """The SHA-256 that a stored file had when it was verified; None when it was not."""
+        record = self.repository.get(self.month)
+        checksum = record.file_checksums.get(planned.name) if record is not None else None
+        return checksum.actual if checksum is not None else None
+
+    def clean_up(self, storage: DumpStorage, keep: int | None) -> CleanupReport:
+        """Delete the files that retention lets go, of this month and others.
+
+        :param keep: newest completed months whose files stay; None keeps all.
+        """
+        report = clean(
+            storage,
+            completed=reconciliation.completed(self.repository),
+            in_use=[record.month for record in reconciliation.at_work(self.repository)],
+            keep=keep,
+            stale_seconds=_STALE_PART_SECONDS,
+        )
+        for record in self.repository.all():
+            for file in self.repository.files(record.month):
+                if file.file_name in report.deleted:
+                    self.repository.record_file(
+                        record.month, file.file_name, state=FileState.DELETED
+                    )
+        return report
+
+    def _expected(self, planned: PlannedFile) -> str | None:
+        """The published SHA-256 of a file, as it was last seen."""
+        record = self.repository.get(self.month)
+        checksum = record.file_checksums.get(planned.name) if record is not None else None
+        return checksum.expected if checksum is not None else planned.sha256
+
+    def _record_failed(self, name: str) -> None:
+        with suppress(DiscogsError):  # the database may be what failed
+            self.repository.record_file(self.month, name, state=FileState.FAILED)

@@ -1,0 +1,194 @@
+"""Where a month's files come from: a server of dumps, or a folder that holds them already."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from discogs.dumps import checksums
+from discogs.dumps.download import DownloadReport, download
+from discogs.dumps.listing import DumpFile, DumpSet
+from discogs.dumps.names import DumpName
+from discogs.dumps.source import DumpSource
+from discogs.dumps.storage import DumpStorage
+from discogs.dumps.verify import digest, verify
+from discogs.load.errors import FolderUnusable
+from discogs.load.options import PlannedFile
+from discogs.progress import OnProgress, Progress, Ticker
+from discogs.schema.entities import ENTITIES, Entity, Month
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two reports of how far a file is hashed.
+_PROGRESS_SECONDS = 1.0
+
+
+class Source(Protocol):
+    """What the steps of a month's run need of the place that its files come from."""
+
+    @property
+    def storage(self) -> DumpStorage:
+        """Where the files are once they are fetched."""
+        ...
+
+    def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
+        """The files that make the month's dump."""
+        ...
+
+    def checksums(self, dump: DumpSet) -> dict[str, str]:
+        """The published SHA-256 by file name; a file that no CHECKSUM.txt lists is left out."""
+        ...
+
+    def require_space(self, files: Iterable[PlannedFile]) -> None:
+        """Check that what is still to be fetched fits."""
+        ...
+
+    def fetch(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
+    ) -> DownloadReport:
+        """Bring a file into the storage, unless it is there.
+
+        :param expected: the published SHA-256; None when no CHECKSUM.txt lists the file.
+        """
+        ...
+
+    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+        """The SHA-256 and the size of a stored file, which has the published SHA-256 if there
+        is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServerSource:
+    """A server of dumps, whose files are downloaded into a storage."""
+
+    server: DumpSource
+    storage: DumpStorage
+
+    def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
+        return self.server.find(month, entities)
+
+    def checksums(self, dump: DumpSet) -> dict[str, str]:
+        return self.server.checksums(dump)
+
+    def require_space(self, files: Iterable[PlannedFile]) -> None:
+        self.storage.require_space_for((planned.name, planned.file.size) for planned in files)
+
+    def fetch(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
+    ) -> DownloadReport:
+        assert expected is not None, "a server's checksums list every file"
+        return download(
+            self.server,
+            planned.file,
+            self.storage,
+            expected,
+            current=lambda: self.server.checksum(planned.dump, planned.name),
+            on_progress=on_progress,
+        )
+
+    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+        assert expected is not None, "a server's checksums list every file"
+        return expected, verify(self.storage, planned.name, expected)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """A folder of dump files: nothing is transferred, and nothing in it is changed."""
+
+    folder: Path
+    _digests: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def storage(self) -> DumpStorage:
+        return DumpStorage(self.folder)
+
+    def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
+        """Whatever of the entities' files the folder holds; of several days, the newest of each.
+
+        :raises FolderUnusable: when there is no such folder, or none of the month's files in it.
+        """
+        if not self.folder.is_dir():
+            raise FolderUnusable(f"{self.folder} is not a folder.")
+        newest: dict[Entity, DumpName] = {}
+        markers: list[DumpName] = []
+        for path in sorted(self.folder.iterdir()):
+            name = DumpName.parse(path.name)
+            if name is None or name.month != month:
+                continue
+            if name.entity is None:
+                markers.append(name)
+            elif name.entity in entities:
+                newest[name.entity] = name
+        if not newest:
+            expected = f"discogs_{month.year}{month.month:02d}DD_releases.xml.gz"
+            raise FolderUnusable(
+                f"{self.folder} holds no dump of {month}: expected files named like {expected}."
+            )
+        return DumpSet(
+            month,
+            max(name.day for name in newest.values()),
+            tuple(self._file(newest[entity]) for entity in ENTITIES if entity in newest),
+            tuple(self._file(name) for name in markers),
+        )
+
+    def _file(self, name: DumpName) -> DumpFile:
+        path = self.folder / str(name)
+        return DumpFile(path.name, path.absolute().as_uri(), path.stat().st_size, exact=True)
+
+    def checksums(self, dump: DumpSet) -> dict[str, str]:
+        published = checksums.combine(
+            {
+                marker.name: checksums.parse(marker.name, (self.folder / marker.name).read_bytes())
+                for marker in dump.checksums
+            }
+        )
+        for file in dump.files:
+            if file.name not in published:
+                where = ", ".join(marker.name for marker in dump.checksums)
+                why = f"{where} does not list it" if where else "there is no CHECKSUM.txt beside it"
+                log.warning("%s is not verified: %s.", file.name, why)
+        return {file.name: published[file.name] for file in dump.files if file.name in published}
+
+    def require_space(self, files: Iterable[PlannedFile]) -> None:
+        """Nothing: the files are there."""
+
+    def fetch(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
+    ) -> DownloadReport:
+        """Read the file once, for its SHA-256; it is compared when the file is verified."""
+        started, ticker = time.monotonic(), Ticker(_PROGRESS_SECONDS)
+
+        def report(bytes_done: int) -> None:
+            if ticker.due() or bytes_done == planned.file.size:
+                seconds = time.monotonic() - started
+                on_progress(
+                    Progress(
+                        step="verify",
+                        name=str(planned.entity),
+                        bytes_done=bytes_done,
+                        total=planned.file.size,
+                        seconds=seconds,
+                    )
+                )
+
+        self._digests[planned.name] = digest(self.storage, planned.name, report)
+        actual, size = self._digests[planned.name]
+        seconds = round(time.monotonic() - started, 3)
+        return DownloadReport(
+            planned.name, planned.file.url, size, actual, already_there=True, seconds=seconds
+        )
+
+    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+        """:raises FolderUnusable: when the file is not the one that CHECKSUM.txt lists."""
+        actual, size = self._digests.get(planned.name) or digest(self.storage, planned.name)
+        if expected is not None and actual != expected:
+            raise FolderUnusable(
+                f"{planned.name} is not what its CHECKSUM.txt says: that lists SHA-256 {expected},"
+                f" the file has {actual}. Nothing was loaded; put the right file there."
+            )
+        return actual, size
