@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from discogs.database.connection import connector
@@ -105,25 +107,67 @@ def test_callers_at_the_same_time_apply_each_file_once(empty: Connect, folder: P
     assert values(empty, "SELECT id FROM one") == [1]
 
 
-def test_a_user_who_may_create_no_schema_works_in_those_that_are_there(
-    database: str, folder: Path
-) -> None:
+@pytest.fixture
+def restricted(database: str) -> Iterator[str]:
+    """A role that may create nothing in the database, but in the schema ``mine``."""
     with psycopg.connect(database, autocommit=True) as conn:
         # A role belongs to the whole server: its name is the database's.
         name = conn.info.dbname + "_user"
-        conn.execute(f'CREATE ROLE "{name}"'.encode())
-        conn.execute(f'CREATE SCHEMA mine AUTHORIZATION "{name}"'.encode())
-        conn.execute(f'CREATE SCHEMA mine_staging AUTHORIZATION "{name}"'.encode())
-    try:
-        connect = connector(make_conninfo(database, options=f"-crole={name}"), "mine")
-        assert len(migrate(connect, "mine", folder)) == 1
-        assert values(
-            connect, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'one'"
-        ) == [name]
-    finally:
-        with psycopg.connect(database, autocommit=True) as conn:
-            conn.execute(f'DROP OWNED BY "{name}"'.encode())
-            conn.execute(f'DROP ROLE "{name}"'.encode())
+        role = sql.Identifier(name)
+        conn.execute(sql.SQL("CREATE ROLE {}").format(role))
+        conn.execute(sql.SQL("CREATE SCHEMA mine AUTHORIZATION {}").format(role))
+    yield name
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        conn.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def test_a_role_that_lacks_rights_is_told_the_statements_that_grant_them(
+    database: str, restricted: str, folder: Path
+) -> None:
+    connect = connector(make_conninfo(database, options=f"-crole={restricted}"), "mine")
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(f"REVOKE TEMPORARY ON DATABASE {conn.info.dbname} FROM PUBLIC")
+        conn.execute("CREATE SCHEMA other")
+
+        with pytest.raises(MigrationError, match="nothing was created") as caught:
+            migrate(connect, "mine", folder)
+        assert values(connect, "SELECT to_regclass('schema_migrations')") == [None]
+        statements = str(caught.value).partition(" run: ")[2]
+        assert statements == (
+            f'CREATE SCHEMA "mine_staging" AUTHORIZATION "{restricted}";'
+            f' GRANT TEMPORARY ON DATABASE "{conn.info.dbname}" TO "{restricted}";'
+        )
+        with pytest.raises(MigrationError, match='GRANT USAGE, CREATE ON SCHEMA "other" TO'):
+            migrate(connect, "other", folder)
+
+        conn.execute(statements)
+    assert len(migrate(connect, "mine", folder)) == 1
+    assert values(connect, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'one'") == [
+        restricted
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine.artists (id serial)",
+        "CREATE VIEW mine.labels AS SELECT 1",
+        "CREATE TYPE mine.processing_status AS ENUM ()",
+        "CREATE TABLE mine.schema_migrations (version text)",
+    ],
+)
+def test_a_schema_of_another_application_is_refused_before_anything_is_created(
+    empty: Connect, statement: str
+) -> None:
+    name = statement.split()[2].removeprefix("mine.")
+    with empty() as conn:
+        conn.execute("CREATE SCHEMA mine")
+        conn.execute(statement)
+    with pytest.raises(MigrationError, match=f"mine already has {name} of.*DISCOGS_SCHEMA"):
+        migrate(empty, "mine")
+    assert values(empty, "SELECT to_regclass('discogs_data_processing')") == [None]
+    assert values(empty, "SELECT to_regnamespace('mine_staging')") == [None]
 
 
 @pytest.mark.parametrize(

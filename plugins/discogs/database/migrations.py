@@ -15,11 +15,15 @@ from discogs.database.comments import write_comments
 from discogs.database.connection import Connect, Connection
 from discogs.database.errors import MigrationError
 from discogs.database.locking import advisory_lock
+from discogs.database.schemas import create_schemas
 from discogs.database.sql_files import folder as sql_folder
 from discogs.database.views import write_views
 from discogs.settings import Settings
 
 log = logging.getLogger(__name__)
+
+#: What a migration creates; a table and a view have a row type of the same name.
+_CREATES = re.compile(r"^CREATE (?:TABLE|VIEW|TYPE) (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
 
     :param folder: the migrations; the package's own by default.
     :returns: what was applied, oldest first.
-    :raises MigrationError: when a file fails or was edited after it was applied, naming it, or
-        when the database is ahead of the package.
+    :raises MigrationError: when a file fails or was edited after it was applied, naming it; when
+        the database is ahead of the package; and before anything is created, when the role lacks
+        a right or another application has tables in the schema.
     """
     migrations = available(folder)
     with connect() as conn, advisory_lock(conn, f"migrations:{schema}"):
         conn.autocommit = True  # so that each conn.transaction() below is one, and no savepoint
-        _create_schemas(conn, schema)
+        _prepare(conn, schema, migrations)
         done = _applied(conn)
         _compare(migrations, done)
         applied = []
@@ -97,15 +102,26 @@ def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[A
     return applied
 
 
-def _create_schemas(conn: Connection, schema: str) -> None:
-    # Asked first: a user without CREATE on the database may work in schemas made by a DBA.
+def _prepare(conn: Connection, schema: str, migrations: list[Migration]) -> None:
+    """Create the schemas and the table of applied migrations.
+
+    :raises MigrationError: before anything is created, when the role lacks a right or another
+        application has tables in the schema.
+    """
     with conn.transaction():
-        for name in (schema, Settings(schema=schema).staging_schema):
-            exists = conn.execute("SELECT FROM pg_namespace WHERE nspname = %s", [name]).fetchone()
-            if exists is None:
-                conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        create_schemas(conn, [schema, Settings(schema=schema).staging_schema])
         conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
-        if conn.execute("SELECT to_regclass('schema_migrations') IS NULL").fetchone() == (True,):
+        columns = _columns(conn, schema)
+        if not columns:
+            taken = _taken(conn, schema, migrations)
+        else:
+            taken = [] if columns >= {"version", "name", "checksum"} else ["schema_migrations"]
+        if taken:
+            raise MigrationError(
+                f"The schema {schema} already has {', '.join(taken)} of another application;"
+                " nothing was created. Set DISCOGS_SCHEMA to a schema of its own."
+            )
+        if not columns:
             conn.execute(
                 "CREATE TABLE schema_migrations ("
                 " version int PRIMARY KEY,"
@@ -117,6 +133,28 @@ def _create_schemas(conn: Connection, schema: str) -> None:
                 "COMMENT ON TABLE schema_migrations IS"
                 " 'The files of include/sql/migrations that were applied, with their SHA-256'"
             )
+
+
+def _columns(conn: Connection, schema: str) -> set[str]:
+    """The columns of the table of applied migrations; empty when there is none."""
+    rows = conn.execute(
+        "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'schema_migrations' AND a.attnum > 0",
+        [schema],
+    )
+    return {name for (name,) in rows}
+
+
+def _taken(conn: Connection, schema: str, migrations: list[Migration]) -> list[str]:
+    """What the schema has under the names of tables, views and types of the migrations."""
+    wanted = [name for migration in migrations for name in _CREATES.findall(migration.text)]
+    rows = conn.execute(
+        "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
+        " WHERE n.nspname = %s AND t.typname = ANY (%s) ORDER BY 1",
+        [schema, wanted],
+    )
+    return [name for (name,) in rows]
 
 
 def _applied(conn: Connection) -> dict[int, tuple[str, str]]:
