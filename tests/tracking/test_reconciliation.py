@@ -151,35 +151,6 @@ def test_a_run_that_was_started_again_fails_anew(repository: PostgresMonthReposi
     assert (again.error_message, again.retry_count) == ("the second cause", 2)
 
 
-def test_a_failure_told_late_leaves_the_run_alone_that_was_started_again(
-    repository: PostgresMonthRepository,
-) -> None:
-    claimed = repository.claim(JUNE, RUN)
-    assert claimed is not None
-    before = claimed.updated_at - dt.timedelta(seconds=1)
-
-    assert (
-        reconciliation.record_failure(repository, JUNE, RUN, "of the first try", ended=before)
-        is None
-    )
-    assert repository.get(JUNE) == claimed
-    for status in FORWARD:
-        completed = repository.move(JUNE, status, run=RUN)
-    assert (
-        reconciliation.record_failure(repository, JUNE, RUN, "of the first try", ended=before)
-        is None
-    )
-    assert repository.get(JUNE) == completed
-    other = reconciliation.record_failure(repository, JULY, OTHER, "of a later run")
-    assert other is not None
-    before = other.updated_at - dt.timedelta(seconds=1)
-    assert (
-        reconciliation.record_failure(repository, JULY, RUN, "of an earlier run", ended=before)
-        is None
-    )
-    assert repository.get(JULY) == other
-
-
 def test_past_the_limit_another_runs_failure_is_no_further_attempt(
     repository: PostgresMonthRepository,
 ) -> None:

@@ -43,7 +43,6 @@ def record_failure(
     *,
     limit: int | None = None,
     started: dt.datetime | None = None,
-    ended: dt.datetime | None = None,
 ) -> MonthRecord | None:
     """Move a month to ``failed`` for a run, as :func:`discogs.tracking.transitions.fail` does.
 
@@ -57,7 +56,7 @@ def record_failure(
         return repository.change(
             month,
             lambda record, now: transitions.fail(
-                record, error_message, run=run, now=now, limit=limit, started=started, ended=ended
+                record, error_message, run=run, now=now, limit=limit, started=started
             ),
         )
     except MonthTaken as taken:

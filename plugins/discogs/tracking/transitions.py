@@ -151,7 +151,6 @@ def fail(
     now: dt.datetime,
     limit: int | None = None,
     started: dt.datetime | None = None,
-    ended: dt.datetime | None = None,
 ) -> MonthRecord | None:
     """The row after the failure of a run, which may be reported late and more than once.
 
@@ -159,13 +158,9 @@ def fail(
         run, which was refused for that, is no further attempt.
     :param started: when the run was started, or started again: an earlier failure of the same run
         was another attempt.
-    :param ended: when the run ended: a row that changed since, for this run started again or for
-        another run, is newer than this failure.
     :returns: None when the failure does not concern the row.
     :raises MonthTaken: naming the run that has the month.
     """
-    if ended is not None and record.updated_at > ended:
-        return None
     if record.run == run:
         again = started is not None and record.updated_at < started
         if record.status is Status.FAILED and again:
