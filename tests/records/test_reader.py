@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,12 @@ def test_the_truncated_excerpt_is_reported_as_cut_short(samples: Path) -> None:
     entity = Entity(path.name.split("_")[2].split(".")[0])
     with path.open("rb") as packed, pytest.raises(TruncatedDump):
         list(read(packed, path.name, entity, max_record_bytes=1 << 24))
+
+
+def test_a_reader_that_is_closed_leaves_no_thread() -> None:
+    records = [f'<release id="{n}"><title>{"x" * 50_000}</title></release>' for n in range(1, 200)]
+    packed = io.BytesIO(gz(dump(RELEASES, *records)))
+    with closing(read(packed, "dump.xml.gz", RELEASES, max_record_bytes=1 << 24)) as scanned:
+        assert next(scanned).ids.tolist()[:2] == [1, 2]
+        assert "prefetch" in {thread.name for thread in threading.enumerate()}
+    assert "prefetch" not in {thread.name for thread in threading.enumerate()}

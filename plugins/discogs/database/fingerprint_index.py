@@ -82,12 +82,6 @@ class FingerprintIndex:
     def __len__(self) -> int:
         return len(self._fingerprints)
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that the arrays take."""
-        arrays = [each for each in vars(self).values() if isinstance(each, np.ndarray)]
-        return sum(array.nbytes for array in arrays)
-
     def lookup(self, ids: npt.NDArray[np.int32]) -> Stored:
         """What is stored of these ids."""
         at, bit = self._bits(ids)

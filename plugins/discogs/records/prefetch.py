@@ -11,10 +11,18 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: How many items are made ahead.
+_AHEAD = 2
+#: In place of Python's 5 ms.
+_SWITCH_SECONDS = 0.0005
 
-def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
-    """The same items, made in a thread that stays so many ahead; its errors are raised here."""
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=ahead)
+
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """The same items, made ahead in a thread, which ends with the iterator.
+
+    :raises BaseException: whatever making an item raises.
+    """
+    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=_AHEAD)
     stop = threading.Event()
 
     def offer(item: tuple[T | None, BaseException | None]) -> bool:
@@ -51,14 +59,14 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
 
 
 @contextmanager
-def short_switch_interval(seconds: float = 0.0005) -> Iterator[None]:
-    """Let threads that wait for the GIL have it sooner than after Python's 5 ms, process-wide.
+def short_switch_interval() -> Iterator[None]:
+    """Let threads that wait for the GIL have it sooner, in the whole process.
 
     Decompressing a piece takes a thread about as long, and it would otherwise wait that time
     again before it can hand the piece on.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(seconds)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         yield
     finally:
