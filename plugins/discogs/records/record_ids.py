@@ -9,7 +9,7 @@ import re
 
 from lxml import etree
 
-from discogs.records.record_xml import parse_events, parse_record
+from discogs.records.record_xml import parse_record, read_value
 from discogs.records.splitter import Chunk
 from discogs.schema.model import EntityMapping
 
@@ -49,45 +49,28 @@ class RecordIds:
     def complaint(self, xml: bytes) -> str:
         """What is wrong with a record that has no usable id."""
         try:
-            text = self._text(parse_record(xml).element)
+            text = (parse_record(xml).value(self._path) or "").strip()
         except etree.XMLSyntaxError as error:
             return str(error)
         if not text:
             return "the record has no id"
         return f"the id {text[:80]!r} is not a number from 1 to {MAX_ID}"
 
-    def _parsed(self, xml: bytes) -> int:
-        try:
-            text = self._text(parse_record(xml).element)
-        except etree.XMLSyntaxError:
-            return self._before_defect(xml)
-        return int(text) if re.fullmatch(r"\+?[0-9]{1,18}", text) else 0
-
-    def _text(self, record: etree._Element) -> str:
-        path = self._path
-        text = record.get(path[1:]) if path.startswith("@") else record.findtext(path)
-        return (text or "").strip()
-
     def _of_rejected(self, xml: bytes) -> int:
         """The id of what was rejected unparsed: perhaps a record, of which this is the start."""
         if not self._opening.match(xml):
             return 0
         usual = self._usual.match(xml)
-        number = int(usual[1]) if usual else self._before_defect(xml)
+        number = int(usual[1]) if usual else self._parsed(xml)
         return number if number <= MAX_ID else 0
 
-    def _before_defect(self, xml: bytes) -> int:
-        """The id of a record that does not parse, if it stands before the defect."""
-        if self._path.startswith("@"):
-            match = self._attribute.match(xml)
-            return int(match[1]) if match else 0
-        depth = 0
-        for event, element in parse_events(xml):
-            depth += 1 if event == "start" else -1
-            if event == "end" and depth == 1 and element.tag == self._path:
-                text = (element.text or "").strip()
-                return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
-        return 0
+    def _parsed(self, xml: bytes) -> int:
+        """The id of a record that is not written as usual, or not well-formed."""
+        text = read_value(xml, self._path)
+        if text is None and self._path.startswith("@") and (found := self._attribute.match(xml)):
+            text = found[1].decode()
+        text = (text or "").strip()
+        return int(text) if re.fullmatch(r"\+?[0-9]{1,18}", text) else 0
 
 
 def _empty_rows(mapping: EntityMapping) -> bytes:

@@ -47,6 +47,11 @@ class RecordTree:
     #: For ``str.translate``: from each stand-in to the character of the dump.
     originals: dict[int, str]
 
+    def value(self, path: str) -> str | None:
+        """The value of an attribute (``@id``) or the text of a child (``id``) of the record."""
+        found = self.element.get(path[1:]) if path[0] == "@" else self.element.findtext(path)
+        return None if found is None else str(found)
+
 
 def parse_record(xml: bytes) -> RecordTree:
     """Parse one record, with nothing expanded, fetched or guessed.
@@ -57,7 +62,21 @@ def parse_record(xml: bytes) -> RecordTree:
     return RecordTree(_parse(sanitized), originals)
 
 
-def parse_events(xml: bytes) -> Iterator[tuple[str, etree._Element]]:
+def read_value(xml: bytes, path: str) -> str | None:
+    """As the tree's value; of a broken record, a child counts if it ends before the defect."""
+    try:
+        return parse_record(xml).value(path)
+    except etree.XMLSyntaxError:
+        pass
+    depth = 0
+    for event, element in _events(xml):
+        depth += 1 if event == "start" else -1
+        if event == "end" and depth == 1 and element.tag == path:
+            return element.text or ""
+    return None
+
+
+def _events(xml: bytes) -> Iterator[tuple[str, etree._Element]]:
     """The starts and ends of the elements of one record, up to where it is broken."""
     parser = etree.XMLPullParser(events=("start", "end"), **_OPTIONS)
     with suppress(etree.XMLSyntaxError):
