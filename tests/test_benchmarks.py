@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,24 @@ def test_a_size_that_is_no_number_is_wrong_usage() -> None:
     )
     assert done.returncode == 2
     assert "whole number" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here to compare with")
+def test_a_transfer_is_measured_beside_curl(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.transfer", "--megabytes=20", "--runs=1"]
+    done = subprocess.run(
+        [*command, f"--results={tmp_path}"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = report_of(tmp_path, "transfer")
+    assert report["server"]
+    for name in ("curl", "transfer", "curl_sha256", "download"):
+        step = report["steps"][name]
+        assert min(step["seconds"], step["cpu_seconds"], step["megabytes_per_second"]) > 0
+    assert report["ratios"].keys() == {"transfer", "download"}
+    assert done.stdout.count("of curl's rate") == 2
