@@ -113,7 +113,7 @@ def measure(megabytes: int, runs: int) -> dict[str, Any]:
 
 
 def _summary(taken: dict[str, list[Measured]], megabytes: int, server: str) -> dict[str, Any]:
-    steps = {
+    steps: dict[str, dict[str, Any]] = {
         name: {
             "seconds": min(each.seconds for each in measured),
             "cpu_seconds": min(each.cpu_seconds for each in measured),

@@ -35,14 +35,14 @@ QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DAG_ID = "discogs_monthly"
 LOG_SHOWN = 4000  # characters of each log that a failed test shows
 WEBHOOK_SECRET = "T0/B0/verysecret"
-# The project's own DAGs folder, and the example as a user would have it in another.
+# The project's own DAGs folder, the example as a user would have it in another, and the tests' own.
 BUNDLES = [
     {
-        "name": name,
+        "name": path.replace("/", "_"),
         "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(PROJECT / name)},
+        "kwargs": {"path": str(PROJECT / path)},
     }
-    for name in ("dags", "examples")
+    for path in ("dags", "examples", "tests/airflow/dags")
 ]
 POLICY = Path(__file__).parent / "policy" / "airflow_local_settings.py"
 

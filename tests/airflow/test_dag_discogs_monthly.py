@@ -161,6 +161,12 @@ def test_tasks_run_where_airflow_runs_any_task(dag: Any) -> None:
     assert given.get_task("migrate").retries == 7
 
 
+def test_files_are_fetched_one_at_a_time_unless_more_are_allowed(dag: Any) -> None:
+    assert dag.get_task("download").max_active_tis_per_dag == 1
+    allowed = discogs_dag(parallel_downloads=4)
+    assert allowed.get_task("download").max_active_tis_per_dag == 4
+
+
 def test_the_example_is_a_dag_to_copy() -> None:
     bag = DagBag(str(ROOT / "examples"), load_op_links=False)
 
@@ -189,5 +195,15 @@ print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - befor
     answer = json.loads(done.stdout.splitlines()[-1])
 
     assert answer["seconds"] < 1.0
-    heavy = {"pyarrow", "lxml", "xml2arrow", "numpy", "psycopg", "requests", "aiohttp", "rich"}
+    heavy = {
+        "pyarrow",
+        "lxml",
+        "xml2arrow",
+        "numpy",
+        "psycopg",
+        "requests",
+        "pycurl",
+        "aiohttp",
+        "rich",
+    }
     assert heavy.isdisjoint(answer["modules"])

@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import (
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+    TaskDeferred,
+)
 
 from discogs.airflow import failures
 from discogs.airflow.operators.base import DiscogsOperator, TaskStopped
@@ -34,13 +38,16 @@ from discogs.airflow.operators.planning import (
 from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
+from discogs.dumps.errors import DumpIncomplete, NotAGzipFile
 from discogs.load.errors import ChecksFailed, MonthMismatch
 from discogs.load.locks import COMMAND, month_lock
+from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
 from discogs.tracking.errors import MonthTaken
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
+from tests import faults
 from tests.sample.odd_records import write_months
 
 MONTH = Month(2026, 5)
@@ -80,21 +87,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def mirror(folder: Path) -> Iterator[Mirror]:
+    with Mirror(folder) as mirror:
+        yield mirror
+
+
+@pytest.fixture
 def repository(
     monkeypatch: pytest.MonkeyPatch,
-    folder: Path,
     tmp_path: Path,
     target: dict[str, object],
     connect: Connect,
-) -> Iterator[PostgresMonthRepository]:
+    mirror: Mirror,
+) -> PostgresMonthRepository:
     """The tracking rows of the database that the connection ``discogs_postgres`` leads to."""
-    with Mirror(folder) as mirror:
-        dumps = {"conn_type": "http", "host": mirror.url}
-        monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", json.dumps(dumps))
-        monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path / "storage"))
-        monkeypatch.setenv("DISCOGS_DISK_MARGIN", "0")
-        monkeypatch.setenv("DISCOGS_WORKERS", "1")
-        yield PostgresMonthRepository(connect)
+    dumps = {"conn_type": "http", "host": mirror.url}
+    monkeypatch.setenv("AIRFLOW_CONN_DISCOGS_DUMPS", json.dumps(dumps))
+    monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path / "storage"))
+    monkeypatch.setenv("DISCOGS_DISK_MARGIN", "0")
+    monkeypatch.setenv("DISCOGS_WORKERS", "1")
+    return PostgresMonthRepository(connect)
 
 
 def run(operator: DiscogsOperator, given: Any | None = None) -> Any:
@@ -190,6 +202,33 @@ def test_names_for_the_map_index_are_given(repository: PostgresMonthRepository) 
 
     assert given["discogs_entity"] == "labels"
     assert given["discogs_shard"] == "shard 2 of 2"
+
+
+@pytest.mark.parametrize("answer", [faults.status(404), faults.html()], ids=["404", "a page"])
+def test_a_file_that_is_not_there_yet_is_looked_for_again_later(
+    repository: PostgresMonthRepository, mirror: Mirror, answer: Fault
+) -> None:
+    plan = plan_of(entities=["labels"])
+    files = fetched(plan)
+    mirror.add(answer.on("labels"))
+    download = DownloadOperator(task_id="t", plan=plan, file=files[0])
+
+    with pytest.raises(TaskDeferred) as left:
+        run(download)
+
+    assert left.value.method_name == "resume"
+    record = repository.get(MONTH)
+    assert record is not None
+    assert (record.status, record.error_message) == (Status.DOWNLOADING, None)
+    report = download.resume(context(), None, **(left.value.kwargs or {}))
+    assert report is not None
+    assert report["name"].endswith("labels.xml.gz")
+
+    mirror.add(answer.on("artists"))
+    (other,) = fetched(plan_of(entities=["artists"]))
+    late = DownloadOperator(task_id="t", plan=plan_of(entities=["artists"]), file=other)
+    with pytest.raises((DumpIncomplete, NotAGzipFile)):
+        late.resume(context(), None, since=STARTED.isoformat())
 
 
 def test_an_entity_that_was_not_asked_for_is_skipped(repository: PostgresMonthRepository) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from discogs.database.connection import Connect
-from discogs.dumps.errors import ChecksumMismatch
+from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing, DumpNotPublished
 from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
 from discogs.load.errors import MonthNotReady, RetryLimitReached
@@ -20,7 +21,7 @@ from discogs.load.options import PlannedFile
 from discogs.load.run import MonthRun
 from discogs.load.source import ServerSource
 from discogs.sample.generator import write_months
-from discogs.sample.mirror import Mirror
+from discogs.sample.mirror import Manners, Mirror
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import FileState, RunIdentity, Status
@@ -307,7 +308,7 @@ def test_what_a_dead_run_left_is_taken_over(run: MonthRun) -> None:
         run.check_staged([])
 
 
-def test_a_file_that_changed_in_the_storage_is_fetched_again(
+def test_a_file_that_changed_in_the_storage_is_deleted_and_can_be_fetched_again(
     run: MonthRun, source: ServerSource
 ) -> None:
     run.claim()
@@ -316,12 +317,55 @@ def test_a_file_that_changed_in_the_storage_is_fetched_again(
     path = Path(str(source.storage.path(planned.name)))
     path.write_bytes(path.read_bytes()[:-1])
 
-    checksum = run.verify(source, planned)
+    with pytest.raises(ChecksumMismatch, match="clear its task download"):
+        run.verify(source, planned)
 
-    assert checksum is not None
-    assert checksum.is_right
-    states = {file.file_name: file.state for file in run.repository.files(MONTH)}
-    assert states[planned.name] is FileState.VERIFIED
+    def state() -> FileState:
+        return {file.file_name: file.state for file in run.repository.files(MONTH)}[planned.name]
+
+    assert state() is FileState.FAILED
+    assert not source.storage.exists(planned.name)
+    with pytest.raises(DumpFileMissing, match="all workers must share their storage"):
+        run.verify(source, planned)
+    run.fetch(source, planned)
+    assert run.verify(source, planned) is not None
+    assert state() is FileState.VERIFIED
+
+
+@pytest.mark.parametrize("looked_before", [False, True])
+def test_a_month_costs_six_requests_and_its_files_come_one_after_another(
+    run: MonthRun, served: Path, tmp_path: Path, looked_before: bool
+) -> None:
+    with Mirror(served, manners=Manners(rate=200_000)) as mirror, make_session() as session:
+        source = ServerSource(
+            DumpSource(session, mirror.url, limits=QUICK), DumpStorage(tmp_path / "stored")
+        )
+        run.pending(source)
+        run.claim()
+        dump = source.find(MONTH) if looked_before else None
+        planned = run.plan(source, dump)
+        for file in planned:
+            run.fetch(source, file)
+            run.verify(source, file)
+        run.ready(planned)
+        seen = mirror.seen
+    assert len(seen) == 6
+    assert ["prefix=" in seen[0].target, "CHECKSUM" in seen[1].target] == [True, True]
+    for one, other in itertools.pairwise(seen):
+        assert one.ended is not None
+        assert one.ended <= other.at + 0.1  # the last bytes are there before the server is done
+
+
+def test_a_look_for_a_month_that_is_not_there_costs_one_request(
+    run: MonthRun, served: Path, tmp_path: Path
+) -> None:
+    with Mirror(served) as mirror, make_session() as session:
+        source = ServerSource(
+            DumpSource(session, mirror.url, limits=QUICK), DumpStorage(tmp_path / "stored")
+        )
+        with pytest.raises(DumpNotPublished):
+            source.find(MONTH.plus(1))
+        assert len(mirror.seen) == 1
 
 
 def test_a_file_that_is_not_what_its_checksum_says_is_failed(

@@ -61,12 +61,16 @@ RETRIES = {
 }
 
 
-def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
+def discogs_dag(
+    default_args: Mapping[str, Any] | None = None, *, parallel_downloads: int = 1
+) -> DAG:
     """The DAG ``discogs_monthly``, with the settings of the environment.
 
     Call it at the top level of a file in the DAGs folder.
 
     :param default_args: of its tasks, such as a pool, a queue or ``retries``.
+    :param parallel_downloads: files that are fetched at a time, of all months together. Discogs'
+        own server is asked for one; a mirror of one's own may bear more.
     """
     settings = Settings.from_environment()
     with DAG(
@@ -93,13 +97,18 @@ def discogs_dag(default_args: Mapping[str, Any] | None = None) -> DAG:
         migrate = MigrateOperator(task_id="migrate")
         month_pending = MonthPendingOperator(task_id="month_pending", plan=plan)
         wait_for_dump = DumpAvailableSensor(task_id="wait_for_dump", plan=plan)
-        fetch_checksums = FetchChecksumsOperator(task_id="fetch_checksums", plan=plan)
+        fetch_checksums = FetchChecksumsOperator(
+            task_id="fetch_checksums", plan=plan, dump=wait_for_dump.output
+        )
         files = fetch_checksums.output
         each: dict[str, Any] = {"plan": plan, "map_index_template": "{{ discogs_entity }}"}
-        # A month's four files at a time, also when a backfill has several months at work.
-        each["max_active_tis_per_dag"] = len(ENTITIES)
-        download = DownloadOperator.partial(task_id="download", **each).expand(file=files)
-        checksum = ChecksumOperator.partial(task_id="checksum", **each).expand(file=files)
+        # Also when a backfill has several months at work; the scheduler goes by the map index.
+        download = DownloadOperator.partial(
+            task_id="download", max_active_tis_per_dag=parallel_downloads, **each
+        ).expand(file=files)
+        checksum = ChecksumOperator.partial(
+            task_id="checksum", max_active_tis_per_dag=len(ENTITIES), **each
+        ).expand(file=files)
         ready = ReadyOperator(task_id="ready", plan=plan, files=files)
         resolve_month >> migrate >> month_pending >> wait_for_dump >> fetch_checksums
         fetch_checksums >> download >> checksum >> ready

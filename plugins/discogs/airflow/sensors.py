@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+#: How long a dump is waited for: below a day, so that the next day's run is not held up.
+WAIT = dt.timedelta(hours=20)
+
+
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until a month's CHECKSUM and its files are listed, in whatever order they come.
 
@@ -33,7 +37,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
-    :param wait: how long in all; below a day, so that the next day's run is not held up.
+    :param wait: how long in all.
     """
 
     operator_extra_links = (DumpListingLink(),)
@@ -47,7 +51,7 @@ class DumpAvailableSensor(BaseSensorOperator):
         plan: Any,
         dumps_conn_id: str = "discogs_dumps",
         poll_interval: dt.timedelta | None = None,
-        wait: dt.timedelta = dt.timedelta(hours=20),
+        wait: dt.timedelta = WAIT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -149,7 +149,7 @@ class ChecksumMismatch(DumpError):
     """A file's SHA-256 is not the published one; the file was deleted."""
 
     verdict = "does not have the published SHA-256"
-    advice = " The file was deleted; download it again."
+    advice = " The file was deleted; download it again (in Airflow: clear its task download)."
 
     def __init__(self, name: str, expected: str, actual: str) -> None:
         self.expected = expected

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from discogs.dumps.download import DownloadReport
-from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.dumps.retention import CleanupReport, clean
 from discogs.dumps.storage import DumpStorage
@@ -98,18 +97,14 @@ class MonthFiles:
         return report
 
     def verify(self, source: Source, planned: PlannedFile) -> FileChecksum:
-        """Compare a stored file with its published SHA-256; fetch it again, once, if it differs.
+        """Compare a stored file with its published SHA-256.
 
         The row of a file that no CHECKSUM.txt lists does not become ``verified``.
 
-        :raises ChecksumMismatch: when it differs after that, too.
+        :raises ChecksumMismatch: when it differs, after the file was deleted.
         """
         name = planned.name
         try:
-            actual, size = source.verify(planned, self._expected(planned))
-        except (ChecksumMismatch, DumpFileMissing) as error:
-            log.warning("%s It is fetched again.", error)
-            self.fetch(source, planned)
             actual, size = source.verify(planned, self._expected(planned))
         except DiscogsError:
             self._record_failed(name)

@@ -21,6 +21,7 @@ from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.download import DownloadReport
 from discogs.dumps.errors import SourceError
+from discogs.dumps.listing import DumpSet
 from discogs.dumps.retention import CleanupReport
 from discogs.dumps.storage import DumpStorage
 from discogs.errors import DiscogsError
@@ -139,16 +140,17 @@ class MonthRun:
 
     # -- the files -----------------------------------------------------------------------
 
-    def plan(self, source: Source) -> list[PlannedFile]:
+    def plan(self, source: Source, dump: DumpSet | None = None) -> list[PlannedFile]:
         """Find the month's files, and record which of them this run needs.
 
         An entity that was merged from the same bytes before is left out, unless forced. Where
         that leaves nothing, the month failed after its merges: then all are loaded again.
 
+        :param dump: the files as they were found a moment ago; None looks now.
         :raises DiskFull: when they do not fit.
         """
         entities = self.options.entities
-        dump = source.find(self.month, entities)
+        dump = dump if dump is not None else source.find(self.month, entities)
         published = source.checksums(dump)
         needed = self.repository.ensure(self.month).not_loaded(entities, published.values())
         if self.options.force or not needed:
@@ -169,7 +171,7 @@ class MonthRun:
         return self.files.fetch(source, planned, on_progress)
 
     def verify(self, source: Source, planned: PlannedFile) -> FileChecksum | None:
-        """Compare a stored file with its published SHA-256; fetch it again if it differs.
+        """Compare a stored file with its published SHA-256.
 
         :returns: None when the month is completed already.
         """

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from discogs.dumps.names import Layout, checked_base
+from discogs.errors import InvalidSetting
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     from discogs.dumps.source import DumpSource, Limits
     from discogs.schema.entities import Month
-
-DEFAULT_LAYOUT = "data.discogs.com"
 
 
 class DiscogsDumpsHook(BaseHook):
@@ -65,27 +65,23 @@ class DiscogsDumpsHook(BaseHook):
 
         :raises AddressInvalid: when the connection names no HTTP address.
         """
-        from discogs.dumps.names import checked_base
-
         connection = self.connection
         host = connection.host or ""
         url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
         return checked_base(f"{url}:{connection.port}" if connection.port else url)
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> Layout:
         """:raises InvalidSetting: when it is none of the two."""
-        from discogs.dumps.names import Layout
-        from discogs.errors import InvalidSetting
-
-        layout: str = self.connection.extra_dejson.get("layout", DEFAULT_LAYOUT)
-        if layout not in list(Layout):
+        named: str = self.connection.extra_dejson.get("layout", Layout.DISCOGS)
+        try:
+            return Layout(named)
+        except ValueError:
             raise InvalidSetting(
                 f"The layout of connection {self.http_conn_id}",
-                layout,
+                named,
                 " or ".join(map(str, Layout)),
-            )
-        return layout
+            ) from None
 
     def get_conn(self, settings: Settings | None = None) -> Session:
         """A session with the connection's login, headers, proxies and certificates."""
@@ -124,9 +120,7 @@ class DiscogsDumpsHook(BaseHook):
 
         :raises AddressInvalid: when the connection names no HTTP address.
         """
-        from discogs.dumps.names import Layout
-
-        return Layout(self.layout).listing_url(self.base_url, month)
+        return self.layout.listing_url(self.base_url, month)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the server lists dumps; what Airflow's *Test* button calls."""

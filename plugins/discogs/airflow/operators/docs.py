@@ -21,8 +21,8 @@ _DOCS = {
     " files it needs and their SHA-256.",
     "download": "Fetches one file: resumed where the server can, retried, hashed while it is"
     " written. A file that is there and whole is not fetched again.",
-    "checksum": "Compares a file with its published SHA-256. One that differs is fetched again,"
-    " `DISCOGS_VERIFY_ATTEMPTS` times in all.",
+    "checksum": "Compares a file with its published SHA-256. One that differs is deleted: clear its"
+    " task `download`.",
     "ready": "All files are there and right: the month is `ready_for_processing`. Waits, in the"
     " triggerer, while another month is being processed.",
     "stage": "Reads the file, leaves unchanged records aside by their fingerprint, parses the rest"

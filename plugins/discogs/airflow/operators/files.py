@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from discogs.airflow import metrics
 from discogs.airflow.operators.base import DiscogsOperator, disk_of, planned_files
 from discogs.airflow.operators.links import DumpListingLink
+from discogs.airflow.sensors import WAIT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,17 +18,31 @@ if TYPE_CHECKING:
 
 # Between two looks whether another month is still being processed: not often, and not so soon that
 # Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
-_VERIFY_ATTEMPTS = 3
 _TURN_SECONDS = (10.0, 60.0)
 
 
 class FetchChecksumsOperator(DiscogsOperator):
-    """Claims the month for this run, reads its CHECKSUM, and returns the files to load."""
+    """Claims the month for this run, reads its CHECKSUM, and returns the files to load.
+
+    They are in the order in which they are fetched. The log says what the load will take.
+
+    :param dump: what the sensor has found; only the first attempt relies on it, so that a task that
+        is cleared looks again.
+    """
 
     operator_extra_links = (DumpListingLink(),)
+    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "dump")
+    template_fields_renderers = {**DiscogsOperator.template_fields_renderers, "dump": "json"}  # noqa: RUF012
     ui_color = "#d9e8f5"
 
+    def __init__(self, *, dump: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dump = dump
+
     def work(self, context: Context) -> list[dict[str, Any]]:
+        from discogs.dumps.fetch import FETCH_ORDER
+        from discogs.dumps.listing import DumpSet
+        from discogs.load.estimate import estimate
         from discogs.load.locks import holding_month
 
         run = self.month_run(context)
@@ -35,10 +50,17 @@ class FetchChecksumsOperator(DiscogsOperator):
         with holding_month(run.connect, run.settings.schema, run.month, wait=0):
             run.claim()
         with self.source() as source:
-            files = run.plan(source)
+            if self.dump and context["ti"].try_number == 1:
+                dump = DumpSet.from_dict(self.dump)
+            else:
+                dump = source.find(run.month, run.options.entities)
+            for line in estimate(dump, source.storage, run.connect).lines():
+                self.log.info("%s", line)
+            files = run.plan(source, dump)
         for planned in files:
             self.log.info("%s: SHA-256 %s", planned.file.url, planned.sha256)
-        return [planned.as_dict() for planned in files]
+        in_order = sorted(files, key=lambda planned: FETCH_ORDER.index(planned.entity))
+        return [planned.as_dict() for planned in in_order]
 
 
 class _FileOperator(DiscogsOperator):
@@ -64,18 +86,48 @@ class _FileOperator(DiscogsOperator):
 
 
 class DownloadOperator(_FileOperator):
-    """Fetches one file of the dump: resumed, retried, hashed while it is written."""
+    """Fetches one file of the dump: resumed, retried, hashed while it is written.
+
+    A file that CHECKSUM names and the server does not have yet is looked for again later, by the
+    triggerer's clock, for as long as a dump is waited for.
+    """
 
     ui_color = "#d9e8f5"
+    _since: dt.datetime | None = None
 
     def work(self, context: Context) -> dict[str, Any] | None:
+        from discogs.dumps.errors import DumpNotPublished, NotAGzipFile
+
         planned = self.planned(context)
-        with self.source() as source:
-            report = self.month_run(context).fetch(source, planned)
+        try:
+            with self.source() as source:
+                report = self.month_run(context).fetch(source, planned)
+        except (DumpNotPublished, NotAGzipFile) as error:
+            self._look_again(error)
         if report is None:
             self.log.info("The month is completed: nothing is fetched.")
             return None
         return report.as_dict()
+
+    def resume(self, context: Context, event: Any, since: str) -> dict[str, Any] | None:
+        """Called when the wait is over."""
+        self._since = dt.datetime.fromisoformat(since)
+        report: dict[str, Any] | None = self.execute(context)
+        return report
+
+    def _look_again(self, error: Exception) -> NoReturn:
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        now = dt.datetime.now(dt.timezone.utc)
+        since = self._since or now
+        if now - since >= WAIT:
+            raise error
+        self.log.warning("%s The next look is in the triggerer.", error)
+        self.defer(
+            trigger=TimeDeltaTrigger(dt.timedelta(seconds=self.settings.poll_seconds)),
+            method_name="resume",
+            kwargs={"since": since.isoformat()},
+        )
 
     def measure(self, result: dict[str, Any]) -> None:
         (planned,) = planned_files([self.file])
@@ -84,7 +136,7 @@ class DownloadOperator(_FileOperator):
 
 
 class ChecksumOperator(_FileOperator):
-    """Compares one stored file with its published SHA-256; one that differs is fetched again."""
+    """Compares one stored file with its published SHA-256; one that differs is deleted."""
 
     ui_color = "#d9e8f5"
 
