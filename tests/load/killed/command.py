@@ -3,16 +3,23 @@ one: run as a script, with a first argument for how long a first load waits for 
 
 from __future__ import annotations
 
-import functools
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from discogs.cli.main import main
 from discogs.load import run
 from discogs.load.stage import Sizes
 
+
+def overriding(function: Callable[..., Any], **given: Any) -> Callable[..., Any]:
+    """The function with some arguments as given, whatever its callers pass."""
+    return lambda *arguments, **named: function(*arguments, **{**named, **given})
+
+
 if __name__ == "__main__":
     swap_seconds, *arguments = sys.argv[1:]
     sizes = Sizes(block=64 * 1024, flush=256 * 1024)
-    run.stage = functools.partial(run.stage, sizes=sizes)  # type: ignore[attr-defined]
-    run.merge = functools.partial(run.merge, swap_seconds=float(swap_seconds))  # type: ignore[attr-defined]
+    run.stage = overriding(run.stage, sizes=sizes)  # type: ignore[attr-defined]
+    run.merge = overriding(run.merge, swap_seconds=float(swap_seconds))  # type: ignore[attr-defined]
     sys.exit(main(arguments))
