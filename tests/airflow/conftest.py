@@ -146,7 +146,7 @@ class RunningAirflow:
         """The file by which the tests' cluster policy makes a task fail, or run out of time."""
         return self.stack.home.folder / "faults" / name
 
-    def until(self, what: str, holds: Callable[[], object], timeout: float = 60) -> None:
+    def until(self, what: str, holds: Callable[[], object], timeout: float = 180) -> None:
         """Wait for something, and fail when it does not come."""
         deadline = time.monotonic() + timeout
         while not holds():

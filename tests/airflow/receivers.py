@@ -1,4 +1,4 @@
-"""Whom Airflow tells: a webhook, a StatsD server and a mail server, each a real socket."""
+"""Receivers of alerts and metrics: a webhook, a StatsD and a mail server, each a real socket."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class StatsD:
         self._socket.close()
 
     def values(self, name: str) -> list[float]:
-        """What was told of a metric, in order."""
+        """What was sent of a metric, in order."""
         start = f"{name}:"
         found = [line[len(start) :] for line in list(self.lines) if line.startswith(start)]
         return [float(value.partition("|")[0]) for value in found]

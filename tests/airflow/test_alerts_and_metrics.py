@@ -79,7 +79,7 @@ def example_run(airflow: RunningAirflow, month: Month) -> str:
     return run_id
 
 
-def test_a_loaded_month_is_told_to_people_to_other_dags_and_to_the_metrics(
+def test_a_loaded_month_makes_an_alert_asset_events_and_metrics(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow, client = airflow_stack, airflow_stack.client
@@ -100,10 +100,10 @@ def test_a_loaded_month_is_told_to_people_to_other_dags_and_to_the_metrics(
         assert f" {stats[entity]['read']:,} " in line
 
     # Other DAGs: an event an entity, with the month and its counts; the example starts on them.
-    told = events(airflow, run_id)
-    assert set(told) == {f"discogs_{entity}" for entity in ENTITIES}
+    emitted = events(airflow, run_id)
+    assert set(emitted) == {f"discogs_{entity}" for entity in ENTITIES}
     for entity in ENTITIES:
-        event = told[f"discogs_{entity}"]
+        event = emitted[f"discogs_{entity}"]
         assert event["uri"] == f"postgres://discogs_postgres:5432/discogs/discogs/{entity}"
         assert event["partition_key"] == event["extra"]["year_month"] == str(following)
         assert event["extra"]["updated"] == stats[entity]["updated"]
@@ -147,7 +147,7 @@ def test_a_loaded_month_is_told_to_people_to_other_dags_and_to_the_metrics(
         assert links == {"Dump listing": year}, task_id
 
 
-def test_a_run_tells_of_what_it_has_loaded_alone(airflow_stack: RunningAirflow) -> None:
+def test_a_run_emits_events_of_what_it_has_loaded_alone(airflow_stack: RunningAirflow) -> None:
     airflow = airflow_stack
     (first,) = [run["dag_run_id"] for run in airflow.client.runs(DAG_ID) if part(run)]
 
@@ -160,7 +160,7 @@ def test_a_run_tells_of_what_it_has_loaded_alone(airflow_stack: RunningAirflow) 
     assert len(loaded) == 1
 
 
-def test_failures_are_told_and_a_receiver_that_is_down_changes_nothing(
+def test_failures_make_alerts_and_a_receiver_that_is_down_changes_nothing(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow, client, month = airflow_stack, airflow_stack.client, MONTH.plus(2)
@@ -199,7 +199,7 @@ def test_failures_are_told_and_a_receiver_that_is_down_changes_nothing(
     assert [path for path in logs if "verysecret" in path.read_text(errors="replace")] == []
 
 
-def test_a_late_dump_is_told_when_a_run_has_ended_without_it(
+def test_a_late_dump_makes_an_alert_when_a_run_has_ended_without_it(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow, client = airflow_stack, airflow_stack.client

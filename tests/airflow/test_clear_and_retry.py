@@ -119,13 +119,13 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ),
     ("ready", becoming("ready_for_processing"), "made to fail"),
     (
-        "artists.stage [shard 2 of 2]",
+        "stage.artists [shard 2 of 2]",
         lambda a: trigger(a, "staged_shards", "INSERT", "NEW.entity = 'artists' AND NEW.shard = 1"),
         "made to fail",
     ),
     *(
         (
-            f"{entity}.merge",
+            f"merge.{entity}",
             lambda a, entity=entity: trigger(  # type: ignore[misc]
                 a, "entity_loads", "INSERT", f"NEW.entity = '{entity}'"
             ),
@@ -183,9 +183,9 @@ def test_every_task_can_fail_and_be_cleared(airflow_stack: RunningAirflow) -> No
         assert record.error_message.startswith(f"{task}: ")
         assert said in record.error_message
         assert (task, record.retry_count) == (task, count)
-        if task.endswith("stage [shard 2 of 2]"):
+        if task.startswith("stage."):
             # Nothing is merged while a file is not staged.
-            merges = {name: each for name, each in states.items() if name.endswith(".merge")}
+            merges = {name: each for name, each in states.items() if name.startswith("merge.")}
             assert set(merges.values()) == {"upstream_failed"}
         seen.append(task.partition(" ")[0])
     assert run_id is not None
@@ -197,7 +197,7 @@ def test_every_task_can_fail_and_be_cleared(airflow_stack: RunningAirflow) -> No
     assert difference(airflow_stack.stack.dsn, undisturbed(airflow_stack, FIRST, SECOND)) == []
     tasks = {name.partition(" ")[0] for name in airflow_stack.states(run_id)}
     # The other stages differ from the artists' in nothing but their name.
-    same = {f"{entity}.stage" for entity in ("labels", "masters", "releases")}
+    same = {f"stage.{entity}" for entity in ("labels", "masters", "releases")}
     assert tasks - set(seen) - same == set()
 
 
@@ -217,7 +217,7 @@ def test_clearing_what_is_done_fetches_nothing_and_changes_nothing(
     assert airflow_stack.mirror.count(r"download=.*xml") == fetched
     assert airflow_stack.month(str(SECOND)) == row
 
-    stages = [f"{entity}.stage" for entity in ("labels", "artists", "masters", "releases")]
+    stages = [f"stage.{entity}" for entity in ("labels", "artists", "masters", "releases")]
     airflow_stack.client.clear(DAG_ID, older, stages, only_failed=False)
     assert airflow_stack.wait(older) == "success", airflow_stack.states(older)
 

@@ -68,7 +68,7 @@ def test_a_month_is_loaded_as_its_files_hold_it(airflow_stack: RunningAirflow) -
     assert state == "success", states
     assert set(states.values()) == {"success"}
     assert {"download [releases]", "checksum [labels]"} <= states.keys()
-    assert "artists.stage [shard 1 of 1]" in states
+    assert "stage.artists [shard 1 of 1]" in states
 
     record = airflow_stack.month(str(MONTH))
     assert record.status is Status.COMPLETED
@@ -159,9 +159,9 @@ def test_a_run_takes_over_what_a_vanished_one_left_and_loads_what_it_is_asked_fo
 
     states = airflow_stack.states(run_id)
     assert state == "success", states
-    assert {states[f"masters.stage [shard {number} of 2]"] for number in (1, 2)} == {"success"}
-    assert (states["labels.merge"], states["masters.merge"]) == ("success", "success")
-    assert (states["artists.merge"], states["releases.merge"]) == ("skipped", "skipped")
+    assert {states[f"stage.masters [shard {number} of 2]"] for number in (1, 2)} == {"success"}
+    assert (states["merge.labels"], states["merge.masters"]) == ("success", "success")
+    assert (states["merge.artists"], states["merge.releases"]) == ("skipped", "skipped")
     record = airflow_stack.month(str(month))
     assert (record.status, record.run_id) == (Status.COMPLETED, run_id)
     assert set(record.processing_stats) == {"labels", "masters"}

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.airflow
 
 MONTH = Month(2022, 5)
 DAG_ID = "discogs_monthly"
-STOP_SECONDS = 15.0  # in which a task that is told to stop has ended; the machine may be busy
+STOP_SECONDS = 15.0  # in which a task that gets SIGTERM has ended; the machine may be busy
 
 
 def task_process(airflow: RunningAirflow, run_id: str, task_id: str) -> psutil.Process:
@@ -109,14 +109,14 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     (releases,) = airflow.dumps.glob("*_releases.xml.gz")
     part = airflow.stack.home.folder / "downloads-up" / f"{releases.name}.part"
 
-    # A download is told to stop: what it has fetched stays.
+    # A download is stopped: what it has fetched stays.
     airflow.mirror.add(faults.stall(5_000, 300).on("download=.*releases"))
     run_id = client.trigger(DAG_ID, partition_key=str(MONTH))
     airflow.until("bytes have come", lambda: part.exists() and part.stat().st_size > 0)
     airflow.until("the others are done", lambda: downloading(airflow, run_id) == 1)
     assert airflow.month(str(MONTH)).status is Status.DOWNLOADING
     stop(airflow, run_id, "download", signal.SIGTERM)
-    row_failed(airflow, run_id, "was told to stop")
+    row_failed(airflow, run_id, "was stopped by SIGTERM")
     assert airflow.wait(run_id) == "failed"
     assert part.stat().st_size > 0
 
@@ -127,7 +127,7 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     process = task_process(airflow, run_id, "download")
     client.set_run_state(DAG_ID, run_id, "failed")
     row_failed(airflow, run_id, "manually set to `failed`")
-    psutil.wait_procs([process], timeout=60)
+    psutil.wait_procs([process], timeout=120)
     assert not process.is_running()
     row_failed(airflow, run_id, "manually set to `failed`")
 
@@ -136,49 +136,49 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     assert airflow.wait(run_id) == "success"
     row_failed(airflow, run_id, "ended as a success, but labels, artists, masters, releases")
 
-    # Staging is told to stop, while another entity's goes on.
+    # Staging is stopped, while another entity's goes on.
     with held(airflow, "staged_shards"):
         again(airflow, run_id, only_failed=False)
         airflow.until("labels are staged", lambda: holding(airflow))
         assert airflow.month(str(MONTH)).status is Status.PROCESSING
-        stop(airflow, run_id, "labels.stage", signal.SIGTERM)
-        row_failed(airflow, run_id, "was told to stop")
+        stop(airflow, run_id, "stage.labels", signal.SIGTERM)
+        row_failed(airflow, run_id, "was stopped by SIGTERM")
     assert airflow.wait(run_id) == "failed"
     assert statements(airflow) == []
     assert airflow.count("labels") == 0
 
-    # A merge is told to stop, killed, and out of time: each is rolled back.
+    # A merge is stopped, killed, and out of time: each is rolled back.
     for how, said in (
-        (signal.SIGTERM, "was told to stop"),
-        (signal.SIGKILL, "labels.merge failed without an error message"),
-        (None, "labels.merge: Timeout"),
+        (signal.SIGTERM, "was stopped by SIGTERM"),
+        (signal.SIGKILL, "merge.labels failed without an error message"),
+        (None, "merge.labels: Timeout"),
     ):
         if how is None:
-            airflow.fault("labels.merge.timeout").write_text("5")
+            airflow.fault("merge.labels.timeout").write_text("5")
         with held(airflow, "entity_loads"):
             again(airflow, run_id)
             airflow.until("labels are merged", lambda: holding(airflow))
             if how is not None:
-                stop(airflow, run_id, "labels.merge", how)
+                stop(airflow, run_id, "merge.labels", how)
             row_failed(airflow, run_id, said)
             assert airflow.count("labels") == 0
         assert airflow.wait(run_id) == "failed"
         airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
         assert airflow.count("labels") == 0
-    airflow.fault("labels.merge.timeout").unlink()
+    airflow.fault("merge.labels.timeout").unlink()
 
     # The run is marked as a success while a merge is at work: the month is not loaded.
     with held(airflow, "entity_loads"):
         again(airflow, run_id)
         airflow.until("labels are merged", lambda: holding(airflow))
-        process = task_process(airflow, run_id, "labels.merge")
+        process = task_process(airflow, run_id, "merge.labels")
         client.set_run_state(DAG_ID, run_id, "success")
         row_failed(airflow, run_id, "ended as a success, but labels, artists, masters, releases")
-        psutil.wait_procs([process], timeout=60)
+        psutil.wait_procs([process], timeout=120)
         assert not process.is_running()
     airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
 
-    client.clear(DAG_ID, run_id, ["labels.merge"], only_failed=False)
+    client.clear(DAG_ID, run_id, ["merge.labels"], only_failed=False)
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
     record = airflow.month(str(MONTH))
     assert (record.status, record.error_message) == (Status.COMPLETED, None)

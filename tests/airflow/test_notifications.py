@@ -1,4 +1,4 @@
-"""What is told, to whom, and what never is; on real receivers and a real database."""
+"""Alerts, and what never gets into one; on real receivers and a real database."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def fail(repository: PostgresMonthRepository, error: str, times: int = 1) -> Non
         repository.move(MONTH, Status.FAILED, run=run, error_message=error)
 
 
-def test_a_failure_is_told_with_its_error_and_nothing_secret(
+def test_a_failure_alert_has_the_error_and_nothing_secret(
     repository: PostgresMonthRepository, webhook: Webhook
 ) -> None:
     fail(
@@ -91,26 +91,26 @@ def test_a_failure_is_told_with_its_error_and_nothing_secret(
         assert secret not in sent.text
 
 
-def test_the_last_failure_is_told_once(
+def test_the_last_failure_makes_one_alert(
     repository: PostgresMonthRepository, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCOGS_ALERTS", "failure,retry_limit")
     monkeypatch.setenv("DISCOGS_MAX_ATTEMPTS", "2")
-    tellers = notifications.on_failure(Settings.from_environment())
+    notifiers = notifications.on_failure(Settings.from_environment())
 
     fail(repository, "the disk is full")
-    for tell in tellers:
-        tell(context())
+    for notify in notifiers:
+        notify(context())
     fail(repository, "the disk is full", times=2)
-    for tell in tellers:
-        tell(context())
+    for notify in notifiers:
+        notify(context())
 
     assert ["attempt 1 of 2" in text for text in webhook.texts] == [True, False]
     assert "has failed" in webhook.texts[1]
     assert "no longer tries: the disk is full" in webhook.texts[1]
 
 
-def test_success_is_told_by_the_run_that_loaded_the_month_alone(
+def test_success_is_sent_for_the_run_that_loaded_the_month_alone(
     repository: PostgresMonthRepository, webhook: Webhook
 ) -> None:
     SuccessNotifier()(context())
@@ -132,7 +132,7 @@ def test_success_is_told_by_the_run_that_loaded_the_month_alone(
     assert text.startswith("2026-05 of manual__2026-05\n2026-05: completed")
 
 
-def test_a_dump_that_is_late_is_told_by_the_run_that_has_not_found_it(
+def test_a_late_dump_is_sent_for_the_run_that_has_not_found_it(
     repository: PostgresMonthRepository, webhook: Webhook
 ) -> None:
     today = dt.datetime.now(dt.timezone.utc).date()
@@ -196,7 +196,7 @@ def test_a_receiver_that_is_down_or_unknown_fails_nothing(
     webhook.open()
 
 
-def test_a_run_of_which_airflow_tells_nothing_but_its_id_is_told_of(webhook: Webhook) -> None:
+def test_a_run_of_which_only_the_id_is_known_gets_its_alert(webhook: Webhook) -> None:
     for notifier in (FailureNotifier(), RetryLimitNotifier(), SuccessNotifier(), LateNotifier()):
         notifier({"run_id": "a run", "reason": "timed_out"})
 
@@ -265,7 +265,7 @@ def test_a_login_and_headers_are_sent_as_the_connection_has_them(
     assert sent.headers["X-Team"] == "music"
 
 
-def test_nothing_is_told_unless_it_is_asked_for() -> None:
+def test_no_alert_is_sent_unless_it_is_asked_for() -> None:
     off, on = Settings(), Settings.from_environment({"DISCOGS_ALERTS": "all"})
 
     assert (notifications.on_failure(off), notifications.on_success(off)) == ([], [])
@@ -275,7 +275,7 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
         Settings.from_environment({"DISCOGS_ALERTS": "failures"})
 
 
-def test_what_looks_like_a_secret_is_not_told() -> None:
+def test_what_looks_like_a_secret_is_masked() -> None:
     said = without_secrets("postgresql://me:pw@h/db token=abc api_key: xyz Password=1 and more")
 
     assert said == "postgresql://***@h/db token=*** api_key: *** Password=*** and more"

@@ -146,7 +146,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
     assert run_id is not None
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
     states = airflow.states(run_id)
-    assert (states["labels.merge"], states["artists.merge"]) == ("success", "skipped")
+    assert (states["merge.labels"], states["merge.artists"]) == ("success", "skipped")
     assert airflow.month(str(month)).status is Status.COMPLETED
 
     # Published anew: what changed is fetched, and nothing else.
@@ -169,7 +169,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
     record = airflow.month(str(month))
     assert record.processing_stats["labels"]["updated"] == 1
     assert record.processing_stats["labels"]["sha256"] == new
-    assert airflow.states(run_id)["releases.merge"] == "skipped"
+    assert airflow.states(run_id)["merge.releases"] == "skipped"
 
 
 def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(

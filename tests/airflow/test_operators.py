@@ -35,11 +35,17 @@ from discogs.airflow.operators.planning import (
     MonthPendingOperator,
     ResolveMonthOperator,
 )
-from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.airflow.operators.processing import (
+    ChecksOperator,
+    CheckStagedOperator,
+    MergeOperator,
+    StageOperator,
+)
+from discogs.airflow.runs import Run
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.errors import DumpIncomplete, NotAGzipFile
-from discogs.load.errors import ChecksFailed, MonthMismatch
+from discogs.load.errors import ChecksFailed, MonthMismatch, MonthNotReady
 from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
@@ -65,8 +71,17 @@ class TaskInstance(SimpleNamespace):
 
     def xcom_push(self, key: str, value: Any) -> None: ...
 
+    def xcom_pull(self, task_ids: str) -> Any:
+        assert task_ids == "fetch_checksums"
+        return self.files
 
-def context(run_id: str = "a run", **params: Any) -> Any:
+
+def context(run_id: str = "a run", *, files: Any = None, **params: Any) -> Any:
+    """What Airflow gives to a task.
+
+    :param files: what the run's task ``fetch_checksums`` has returned.
+    :param params: what the run was triggered with.
+    """
     run = SimpleNamespace(
         dag_id="discogs_monthly",
         run_id=run_id,
@@ -75,7 +90,7 @@ def context(run_id: str = "a run", **params: Any) -> Any:
         start_date=STARTED,
         conf=params,
     )
-    ti = TaskInstance(task_id="a_task", map_index=-1, rendered_map_index=None)
+    ti = TaskInstance(task_id="a_task", map_index=-1, rendered_map_index=None, files=files)
     return {"dag_run": run, "params": params, "ti": ti}
 
 
@@ -113,37 +128,36 @@ def run(operator: DiscogsOperator, given: Any | None = None) -> Any:
     return operator.execute(given if given is not None else context())
 
 
-def plan_of(**params: Any) -> dict[str, Any]:
-    plan: dict[str, Any] = run(ResolveMonthOperator(task_id="t"), context(**params))
-    return plan
-
-
-def fetched(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    files: list[dict[str, Any]] = run(FetchChecksumsOperator(task_id="t", plan=plan))
+def fetched(**params: Any) -> list[dict[str, Any]]:
+    files: list[dict[str, Any]] = run(FetchChecksumsOperator(task_id="t"), context(**params))
     return files
 
 
-def load(plan: dict[str, Any]) -> dict[str, Any]:
+def load(**params: Any) -> dict[str, Any]:
     """All steps from the claim to the report."""
-    files = fetched(plan)
+    files = fetched(**params)
+    given = context(files=files, **params)
     for file in files:
-        run(DownloadOperator(task_id="t", plan=plan, file=file))
-        run(ChecksumOperator(task_id="t", plan=plan, file=file))
-    shards = run(ReadyOperator(task_id="t", plan=plan, files=files))
-    for entity in plan["entities"]:
-        given = {"task_id": "t", "plan": plan, "files": files, "entity": entity}
+        downloaded = run(DownloadOperator(task_id="t", file=file), given)
+        run(ChecksumOperator(task_id="t", file=downloaded), given)
+    shards = run(ReadyOperator(task_id="t"), given)
+    for entity in params.get("entities", ENTITIES):
         for shard in shards:
-            run(StageOperator(shard=shard, **given))
-        run(MergeOperator(**given))
-    run(ChecksOperator(task_id="t", plan=plan, files=[]))
-    report: dict[str, Any] = run(CompleteOperator(task_id="t", plan=plan))
+            run(StageOperator(task_id="t", entity=entity, **shard), given)
+    run(CheckStagedOperator(task_id="t"), given)
+    for entity in params.get("entities", ENTITIES):
+        run(MergeOperator(task_id="t", entity=entity), given)
+    run(ChecksOperator(task_id="t"), given)
+    report: dict[str, Any] = run(CompleteOperator(task_id="t"), given)
     return report
 
 
-def test_the_plan_is_what_the_form_says(repository: PostgresMonthRepository) -> None:
-    plan = plan_of(entities=["releases", "labels"], shards=3, force=True)
+def test_a_run_is_about_what_the_form_says(repository: PostgresMonthRepository) -> None:
+    def resolved(**params: Any) -> dict[str, Any]:
+        options: dict[str, Any] = run(ResolveMonthOperator(task_id="t"), context(**params))
+        return options
 
-    assert plan == {
+    assert resolved(entities=["releases", "labels"], shards=3, force=True) == {
         "year_month": "2026-05",
         "entities": ["labels", "releases"],
         "shards": 3,
@@ -151,9 +165,9 @@ def test_the_plan_is_what_the_form_says(repository: PostgresMonthRepository) -> 
         "allow_shrink": False,
         "force": True,
     }
-    assert plan_of()["entities"] == ENTITIES
+    assert resolved()["entities"] == ENTITIES
     with pytest.raises(MonthMismatch):
-        plan_of(year_month="2026-04")
+        resolved(year_month="2026-04")
 
 
 def test_migrating_twice_applies_nothing_the_second_time(
@@ -165,13 +179,12 @@ def test_migrating_twice_applies_nothing_the_second_time(
 def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
     repository: PostgresMonthRepository,
 ) -> None:
-    plan = plan_of(shards=2)
     with DAG("a_dag", schedule=None):
-        pending = MonthPendingOperator(task_id="pending", plan=plan)
+        pending = MonthPendingOperator(task_id="pending")
         pending >> MigrateOperator(task_id="next") >> MigrateOperator(task_id="last")
     assert "not_started" in run(pending)
 
-    report = load(plan)
+    report = load(shards=2)
 
     record = repository.get(MONTH)
     assert record is not None
@@ -184,72 +197,64 @@ def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
     )
     assert report["status"] == "completed"
     json.dumps(report)
-    json.dumps(plan)
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         run(pending, context("the next run"))
     assert set(skipped.value.tasks) == {"next", "last"}
-
-
-def test_names_for_the_map_index_are_given(repository: PostgresMonthRepository) -> None:
-    plan = plan_of(entities=["labels"], shards=2)
-    files = fetched(plan)
-    given = context()
-
-    run(DownloadOperator(task_id="t", plan=plan, file=files[0]), given)
-    run(ChecksumOperator(task_id="t", plan=plan, file=files[0]))
-    run(ReadyOperator(task_id="t", plan=plan, files=files))
-    run(StageOperator(task_id="t", plan=plan, files=files, entity="labels", shard=1), given)
-
-    assert given["discogs_entity"] == "labels"
-    assert given["discogs_shard"] == "shard 2 of 2"
 
 
 @pytest.mark.parametrize("answer", [faults.status(404), faults.html()], ids=["404", "a page"])
 def test_a_file_that_is_not_there_yet_is_looked_for_again_later(
     repository: PostgresMonthRepository, mirror: Mirror, answer: Fault
 ) -> None:
-    plan = plan_of(entities=["labels"])
-    files = fetched(plan)
+    (file,) = fetched(entities=["labels"])
     mirror.add(answer.on("labels"))
-    download = DownloadOperator(task_id="t", plan=plan, file=files[0])
+    download = DownloadOperator(task_id="t", file=file)
 
     with pytest.raises(TaskDeferred) as left:
-        run(download)
+        run(download, context(entities=["labels"]))
 
     assert left.value.method_name == "resume"
     record = repository.get(MONTH)
     assert record is not None
     assert (record.status, record.error_message) == (Status.DOWNLOADING, None)
     report = download.resume(context(), None, **(left.value.kwargs or {}))
-    assert report is not None
-    assert report["name"].endswith("labels.xml.gz")
+    assert report["download"]["name"].endswith("labels.xml.gz")
 
     mirror.add(answer.on("artists"))
-    (other,) = fetched(plan_of(entities=["artists"]))
-    late = DownloadOperator(task_id="t", plan=plan_of(entities=["artists"]), file=other)
+    (other,) = fetched(entities=["artists"])
     with pytest.raises((DumpIncomplete, NotAGzipFile)):
-        late.resume(context(), None, since=STARTED.isoformat())
+        DownloadOperator(task_id="t", file=other).resume(context(), None, since=STARTED.isoformat())
 
 
 def test_an_entity_that_was_not_asked_for_is_skipped(repository: PostgresMonthRepository) -> None:
-    plan = plan_of(entities=["labels"])
-    files = fetched(plan)
+    asked: dict[str, Any] = {"entities": ["labels"]}
+    given = context(files=fetched(**asked), **asked)
 
     for operator in (StageOperator, MergeOperator):
         with pytest.raises(AirflowSkipException, match="artists"):
-            run(operator(task_id="t", plan=plan, files=files, entity="artists"))
+            run(operator(task_id="t", entity="artists"), given)
+
+
+def test_a_task_whose_list_of_files_is_gone_says_what_to_clear(
+    repository: PostgresMonthRepository,
+) -> None:
+    fetched()
+
+    for operator in (ReadyOperator(task_id="t"), StageOperator(task_id="t", entity="labels")):
+        with pytest.raises(MonthNotReady, match="clear that task, and what follows it"):
+            run(operator, context(files=None))
 
 
 def test_steps_of_a_completed_month_change_nothing(repository: PostgresMonthRepository) -> None:
-    plan = plan_of(entities=["labels"])
-    files = fetched(plan)
-    load(plan)
+    asked: dict[str, Any] = {"entities": ["labels"]}
+    files = fetched(**asked)
+    load(**asked)
     before = repository.get(MONTH)
 
-    given = {"task_id": "t", "plan": plan, "files": files, "entity": "labels"}
-    assert run(DownloadOperator(task_id="t", plan=plan, file=files[0])) is None
-    assert run(StageOperator(**given)) is None
-    assert run(MergeOperator(**given)) is None
+    given = context(files=files, **asked)
+    assert run(DownloadOperator(task_id="t", file=files[0]), given)["download"] is None
+    assert run(StageOperator(task_id="t", entity="labels"), given) is None
+    assert run(MergeOperator(task_id="t", entity="labels"), given) is None
 
     assert repository.get(MONTH) == before
 
@@ -258,13 +263,12 @@ def test_a_month_of_a_run_that_is_alive_is_not_taken(
     repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.claim(MONTH, RunIdentity("discogs_monthly", "the first"))
-    plan = plan_of()
 
     monkeypatch.setattr(TaskInstance, "run_states", {"the first": "running"})
     with pytest.raises(MonthTaken, match="the first"):
-        fetched(plan)
+        fetched()
     monkeypatch.setattr(TaskInstance, "run_states", {"the first": "failed"})
-    assert len(fetched(plan)) == 4
+    assert len(fetched()) == 4
 
 
 def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
@@ -272,9 +276,8 @@ def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
 ) -> None:
     loading = MONTH.plus(1)
     repository.claim(loading, RunIdentity(COMMAND, "load of a test"))
-    plan = plan_of()
     with DAG("a_dag", schedule=None):
-        pending = MonthPendingOperator(task_id="pending", plan=plan)
+        pending = MonthPendingOperator(task_id="pending")
 
     with connect() as conn, advisory_lock(conn, month_lock("discogs", loading), wait=5):
         conn.commit()
@@ -293,35 +296,35 @@ def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
 def test_a_failed_check_fails_the_task(
     repository: PostgresMonthRepository, connect: Connect
 ) -> None:
-    plan = plan_of(entities=["labels"])
-    load(plan)
+    files = fetched(entities=["labels"])
+    load(entities=["labels"])
     with connect() as conn:
         conn.execute("UPDATE entity_loads SET records = records + 7")
 
     with pytest.raises(ChecksFailed, match=str(MONTH)):
-        run(ChecksOperator(task_id="t", plan=plan, files=[]))
+        run(ChecksOperator(task_id="t"), context(files=files))
 
 
-def test_cleanup_keeps_files_when_it_is_told_to(
+def test_cleanup_keeps_files_when_that_is_asked_for(
     repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DISCOGS_KEEP_MONTHS", "0")
-    load(plan_of(entities=["labels"]))
+    load(entities=["labels"])
 
-    run(CleanupOperator(task_id="t", plan=plan_of(keep_files=True)))
+    run(CleanupOperator(task_id="t"), context(keep_files=True))
     assert len(list((tmp_path / "storage").glob("*.gz"))) == 1
-    report = run(CleanupOperator(task_id="t", plan=plan_of()))
+    report = run(CleanupOperator(task_id="t"))
     assert len(report["deleted"]) == 1
     assert list((tmp_path / "storage").glob("*.gz")) == []
 
 
 def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthRepository) -> None:
-    fetched(plan_of())
+    fetched()
     ti = TaskInstance(task_id="download", map_index=2, rendered_map_index="releases")
 
     failures.task_failed({**context(), "ti": ti, "exception": ValueError("out of luck")})
     failures.task_failed({**context(), "exception": ValueError("later")})
-    failures.record(failures.Run.of(context()["dag_run"]), "The run failed: task_failure")
+    failures.record(Run.of(context()["dag_run"]), "The run failed: task_failure")
 
     record = repository.get(MONTH)
     assert record is not None
@@ -330,8 +333,8 @@ def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthReposit
 
 
 def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
-    assert failures.explanation("task_failure", ["ready", "labels.merge"]) == (
-        "labels.merge, ready failed without an error message (killed or timed out); see the task"
+    assert failures.explanation("task_failure", ["ready", "merge.labels"]) == (
+        "merge.labels, ready failed without an error message (killed or timed out); see the task"
         " log."
     )
     assert failures.explanation("timed_out", ["ready"]) == "The run failed: timed_out"
@@ -347,7 +350,7 @@ def test_a_run_that_names_no_month_fails_none(
     assert "The failure is not in the tracking table" in caplog.messages[0]
 
 
-def test_a_failure_before_there_are_tables_is_told_in_one_line(
+def test_a_failure_before_there_are_tables_is_logged_in_one_line(
     repository: PostgresMonthRepository, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connect() as conn:
@@ -367,7 +370,7 @@ class Sleeper(DiscogsOperator):
             conn.execute("SELECT pg_sleep(60)")
 
 
-def test_a_task_that_is_told_to_stop_cancels_its_statement_and_ends(
+def test_a_task_that_is_stopped_cancels_its_statement_and_ends(
     repository: PostgresMonthRepository, connect: Connect
 ) -> None:
     operator = Sleeper(task_id="t")

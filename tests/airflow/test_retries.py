@@ -21,7 +21,7 @@ from discogs.dumps.errors import ChecksumMismatch, RateLimited
         (psycopg.OperationalError("connection lost"), RetryAction.RETRY),
         (psycopg.errors.UndefinedTable("no such table"), RetryAction.FAIL),
         (ChecksumMismatch("a", "b", "c"), RetryAction.FAIL),
-        (TaskStopped("told to stop"), RetryAction.DEFAULT),
+        (TaskStopped("stopped"), RetryAction.DEFAULT),
         (KeyError("a mistake of ours"), RetryAction.DEFAULT),
     ],
 )

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,6 @@ from discogs.dumps.errors import (
     SourceError,
     TransferFailed,
 )
-from discogs.load.options import RunOptions
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
@@ -49,15 +49,25 @@ def publish(folder: Path, month: Month = NOW) -> None:
     write_months(folder, month, releases=20)
 
 
-def sensor(month: Month = NOW, **options: Any) -> DumpAvailableSensor:
-    return DumpAvailableSensor(
-        task_id="wait_for_dump", plan=RunOptions(month=month).as_dict(), **options
+def sensor(**options: Any) -> DumpAvailableSensor:
+    return DumpAvailableSensor(task_id="wait_for_dump", **options)
+
+
+def run(task: DumpAvailableSensor, month: Month = NOW) -> Any:
+    dag_run = SimpleNamespace(
+        dag_id="discogs_monthly",
+        run_id="a run",
+        partition_key=str(month),
+        run_after=None,
+        start_date=None,
+        conf={},
     )
+    return task.execute({"dag_run": dag_run, "params": {}})  # type: ignore[typeddict-item]
 
 
-def deferred(task: DumpAvailableSensor) -> TaskDeferred:
+def deferred(task: DumpAvailableSensor, month: Month = NOW) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as caught:
-        task.execute({})  # type: ignore[typeddict-item]
+        run(task, month)
     return caught.value
 
 
@@ -85,7 +95,7 @@ def trigger(**options: Any) -> DumpAvailableTrigger:
 def test_a_dump_that_is_there_is_not_waited_for(folder: Path, mirror: Mirror) -> None:
     publish(folder)
 
-    found = sensor().execute({})  # type: ignore[typeddict-item]
+    found = run(sensor())
 
     assert found["month"] == str(NOW)
     assert len(mirror.seen) == 1
@@ -133,20 +143,20 @@ def test_a_server_that_asks_for_a_pause_gets_it(mirror: Mirror) -> None:
 def test_a_month_that_is_over_is_skipped_with_the_reason(mirror: Mirror, month: Month) -> None:
     said = f"{month} is not published.*{month} is over.*until the end of {month.plus(1)}"
     with pytest.raises(AirflowSkipException, match=said):
-        sensor(month).execute({})  # type: ignore[typeddict-item]
+        run(sensor(), month)
 
 
 def test_a_fault_that_may_pass_is_waited_out_also_for_an_old_month(mirror: Mirror) -> None:
     mirror.add(faults.status(503, retry_after="600"))
 
-    deferred(sensor(OLD))
+    deferred(sensor(), OLD)
 
 
 def test_a_refusal_fails_the_task(mirror: Mirror) -> None:
     mirror.add(faults.status(400).repeated(None))
 
     with pytest.raises(RequestRefused):
-        sensor().execute({})  # type: ignore[typeddict-item]
+        run(sensor())
 
 
 @pytest.mark.parametrize("month", [OLD, NOW])
@@ -157,14 +167,14 @@ def test_a_server_that_refuses_everything_is_no_dump_that_is_not_published(
     mirror.add(faults.status(status).repeated(None))
 
     with pytest.raises(RequestRefused, match=f"answered {status}.*login"):
-        sensor(month).execute({})  # type: ignore[typeddict-item]
+        run(sensor(), month)
 
 
 def test_an_address_with_neither_listing_nor_file_is_named(mirror: Mirror) -> None:
     mirror.add(faults.status(404).repeated(None))
 
     with pytest.raises(AddressInvalid, match="neither a listing nor"):
-        sensor().execute({})  # type: ignore[typeddict-item]
+        run(sensor())
 
 
 def test_a_trigger_that_broke_fails_the_task_and_skips_nothing() -> None:
@@ -225,7 +235,7 @@ def test_the_trigger_does_not_wait_for_a_server_that_stays_down(mirror: Mirror) 
     assert len(mirror.seen) >= 2
 
 
-def test_the_trigger_tells_a_refusal(mirror: Mirror) -> None:
+def test_the_trigger_reports_a_refusal(mirror: Mirror) -> None:
     mirror.add(faults.status(400).repeated(None))
 
     payload = fired(trigger())

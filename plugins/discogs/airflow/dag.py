@@ -2,21 +2,19 @@
 ### Discogs' monthly dump, loaded into PostgreSQL
 
 Looks every day for the dump of the month, and an hour before for that of the month before, which
-may be late or uploaded anew. A run belongs to one month, its *partition key* (`2026-07`); once that
-month is loaded, a run ends at `month_pending`, unless Discogs has uploaded the dump anew.
+may be late or uploaded again. A run belongs to one month, its *partition key* (`2026-07`). Once
+that month is loaded, a run ends at `month_pending`, unless Discogs has uploaded the dump again.
 
-| task | what it does |
-|---|---|
-| `resolve_month`, `migrate`, `month_pending` | which month, are the tables up to date, is there anything to do |
-| `wait_for_dump` | waits, in the triggerer, for the month's CHECKSUM, which is published last |
-| `fetch_checksums`, `download`, `checksum`, `ready` | fetches the files and checks their SHA-256 |
-| `labels` … `releases`: `stage`, `merge` | parses what changed into staging tables, then merges it in one transaction an entity |
-| `checks`, `complete`, `cleanup` | asks whether all came out right, reports, deletes old files |
+*prepare* finds out whether there is anything to do, and waits for the dump at `wait_for_dump`;
+*files* downloads and verifies; *stage* parses what changed; *merge* brings it into the tables, an
+entity in one transaction; *finish* checks, reports at `complete`, and deletes old files. The page
+of each task says what it does.
 
-Where each month stands, and why it failed, is in `discogs_data_processing`. To load a past month, trigger the DAG with
-its partition key, or `airflow backfill create --dag-id discogs_monthly --from-date … --to-date …`.
+Where each month stands, and why it failed, is in `discogs_data_processing`. To load a past month,
+trigger the DAG with its partition key, or
+`airflow backfill create --dag-id discogs_monthly --from-date … --to-date …`.
 A failed task can be cleared at any time: every step finds what is done already.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -24,12 +22,12 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import DAG, TaskGroup
+from airflow.sdk import DAG, TaskGroup, chain
 
 from discogs.airflow import notifications
 from discogs.airflow.assets import all_assets
-from discogs.airflow.failures import DAG_ID, task_failed
-from discogs.airflow.operators.docs import document
+from discogs.airflow.failures import task_failed
+from discogs.airflow.operators.base import FILES_FROM
 from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
@@ -43,8 +41,14 @@ from discogs.airflow.operators.planning import (
     MonthPendingOperator,
     ResolveMonthOperator,
 )
-from discogs.airflow.operators.processing import ChecksOperator, MergeOperator, StageOperator
+from discogs.airflow.operators.processing import (
+    ChecksOperator,
+    CheckStagedOperator,
+    MergeOperator,
+    StageOperator,
+)
 from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.runs import DAG_ID
 from discogs.airflow.sensors import DumpAvailableSensor
 from discogs.airflow.timetables import MonthlyDumpTimetable
 from discogs.schema.entities import Entity
@@ -92,56 +96,60 @@ def discogs_dag(
         on_failure_callback=notifications.on_failure(settings),
         on_success_callback=notifications.on_success(settings),
     ) as dag:
-        resolve_month = ResolveMonthOperator(task_id="resolve_month")
-        plan = resolve_month.output
-        migrate = MigrateOperator(task_id="migrate")
-        month_pending = MonthPendingOperator(task_id="month_pending", plan=plan)
-        wait_for_dump = DumpAvailableSensor(task_id="wait_for_dump", plan=plan)
-        fetch_checksums = FetchChecksumsOperator(
-            task_id="fetch_checksums", plan=plan, dump=wait_for_dump.output
-        )
-        files = fetch_checksums.output
-        each: dict[str, Any] = {"plan": plan, "map_index_template": "{{ discogs_entity }}"}
-        # Also when a backfill has several months at work; the scheduler goes by the map index.
-        download = DownloadOperator.partial(
-            task_id="download", max_active_tis_per_dag=parallel_downloads, **each
-        ).expand(file=files)
-        checksum = ChecksumOperator.partial(
-            task_id="checksum", max_active_tis_per_dag=len(ENTITIES), **each
-        ).expand(file=files)
-        ready = ReadyOperator(task_id="ready", plan=plan, files=files)
-        resolve_month >> migrate >> month_pending >> wait_for_dump >> fetch_checksums
-        fetch_checksums >> download >> checksum >> ready
+        with TaskGroup("prepare", prefix_group_id=False) as prepare:
+            wait_for_dump = DumpAvailableSensor(task_id="wait_for_dump")
+            fetch_checksums = FetchChecksumsOperator(task_id=FILES_FROM, dump=wait_for_dump.output)
+            chain(
+                ResolveMonthOperator(task_id="resolve_month"),
+                MigrateOperator(task_id="migrate"),
+                MonthPendingOperator(task_id="month_pending"),
+                wait_for_dump,
+                fetch_checksums,
+            )
 
-        stages: list[Any] = []
-        merges: list[MergeOperator] = []
-        for entity in ENTITIES:
-            with TaskGroup(entity):
-                work: dict[str, Any] = {"plan": plan, "files": files, "entity": entity}
-                stage = StageOperator.partial(
-                    task_id="stage", map_index_template="{{ discogs_shard }}", **work
-                ).expand(shard=ready.output)
-                # The next entity is merged also when this run leaves one out.
-                merge = MergeOperator(
-                    task_id="merge",
-                    trigger_rule="none_failed_min_one_success",
-                    max_active_tis_per_dag=1,  # a backfill has several months at work
-                    **work,
-                )
-                stage >> merge
-            if merges:
-                merges[-1] >> merge  # foreign keys point from each to those before it
-            stages.append(stage)
-            merges.append(merge)
+        with TaskGroup("files", prefix_group_id=False) as files:
+            each: dict[str, Any] = {"map_index_template": "{{ task.file.entity }}"}
+            # Also when a backfill has several months at work; the scheduler goes by the map index.
+            download = DownloadOperator.partial(
+                task_id="download", max_active_tis_per_dag=parallel_downloads, **each
+            ).expand(file=fetch_checksums.output)
+            checksum = ChecksumOperator.partial(
+                task_id="checksum", max_active_tis_per_dag=len(ENTITIES), **each
+            ).expand(file=download.output)
+            ready = ReadyOperator(task_id="ready")
+            checksum >> ready
 
-        stages >> merges[0]  # nothing is merged before every file is staged whole
+        with TaskGroup("stage") as stage:
+            for entity in ENTITIES:
+                StageOperator.partial(
+                    task_id=entity,
+                    entity=entity,
+                    map_index_template="shard {{ task.shard + 1 }} of {{ task.shards }}",
+                ).expand_kwargs(ready.output)
 
-        checks = ChecksOperator(
-            task_id="checks", plan=plan, files=files, trigger_rule="none_failed_min_one_success"
-        )
-        complete = CompleteOperator(task_id="complete", plan=plan, outlets=all_assets(settings))
-        cleanup = CleanupOperator(task_id="cleanup", plan=plan)
-        merges >> checks >> complete >> cleanup
+        with TaskGroup("merge") as merge:
+            # In the order of the foreign keys. An entity that this run leaves out is skipped, and
+            # the next one merged all the same.
+            chain(
+                CheckStagedOperator(task_id="check_staged", trigger_rule="none_failed"),
+                *(
+                    MergeOperator(
+                        task_id=entity,
+                        entity=entity,
+                        trigger_rule="none_failed",
+                        max_active_tis_per_dag=1,  # a backfill has several months at work
+                    )
+                    for entity in ENTITIES
+                ),
+            )
 
-        document(dag)
+        with TaskGroup("finish", prefix_group_id=False) as finish:
+            chain(
+                ChecksOperator(task_id="checks", trigger_rule="none_failed"),
+                CompleteOperator(task_id="complete", outlets=all_assets(settings)),
+                CleanupOperator(task_id="cleanup"),
+            )
+
+        # Nothing is merged before every file is staged whole.
+        prepare >> files >> stage >> merge >> finish
     return dag

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from discogs.airflow.failures import DAG_ID, Run, explanation, record, task_name
+from discogs.airflow import metrics
+from discogs.airflow.failures import explanation, record
+from discogs.airflow.runs import DAG_ID, Run, task_name
+from discogs.errors import DiscogsError
+from discogs.schema.entities import Entity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +31,6 @@ log = logging.getLogger(__name__)
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """The month becomes ``failed``, unless a task of the run has recorded its error already."""
     if dag_run.dag_id == DAG_ID:
-        from discogs.airflow import metrics
-
         metrics.failed()
         run, message = Run.of(dag_run), explanation(msg, _failed_tasks(dag_run))
         _in_background(run, lambda: record(run, message))
@@ -56,7 +58,6 @@ def _failed_tasks(dag_run: DagRun) -> list[str]:
 
 def _settle(run: Run) -> None:
     from discogs.airflow.hooks.postgres import DiscogsPostgresHook
-    from discogs.schema.entities import Entity
     from discogs.tracking import reconciliation
 
     entities = [Entity(name) for name in run.conf.get("entities") or Entity]
@@ -64,8 +65,6 @@ def _settle(run: Run) -> None:
 
 
 def _in_background(run: Run, work: Callable[[], None]) -> None:
-    from discogs.errors import DiscogsError
-
     def guarded() -> None:
         # Whatever goes wrong: the next run finds the row of a run that is gone.
         try:

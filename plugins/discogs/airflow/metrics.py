@@ -1,4 +1,4 @@
-"""What a load tells Airflow's metrics; the README lists the names.
+"""Metrics emitted by a load, through Airflow's own; the README lists the names.
 
 Plain StatsD drops tags, so the entity is part of a name: ``discogs.stage.releases.read``.
 """
@@ -16,7 +16,7 @@ _MERGED = ("inserted", "updated", "removed", "restored")
 
 
 def downloaded(entity: str, report: Mapping[str, Any]) -> None:
-    """A file was fetched; nothing is told of one that was there."""
+    """A file was downloaded; one that was there already emits nothing."""
     if report["already_there"]:
         return
     name = f"discogs.download.{entity}"

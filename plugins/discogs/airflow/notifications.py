@@ -22,9 +22,10 @@ from airflow.sdk.bases.notifier import BaseNotifier
 from airflow.sdk.configuration import conf
 from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]
 
-from discogs.airflow.failures import Run, explanation, task_name
+from discogs.airflow.runs import Run, task_name
 from discogs.errors import DiscogsError
 from discogs.settings import Settings
+from discogs.tracking.report import MonthReport
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -102,10 +103,11 @@ class DiscogsNotifier(BaseNotifier):
         run = Run.of(dag_run) if dag_run is not None else None
         month, record = self._row(run) if run is not None else (None, None)
         run_id = run.run_id if run is not None else context["run_id"]
-        failed = [task_name(context["ti"])] if "ti" in context else []
-        error = explanation(context.get("reason", "unknown"), failed)
-        if _is_of(record, run_id) and record is not None and record.error_message:
+        error = f"The run failed: {context.get('reason', 'no reason is known')}"
+        if record is not None and record.error_message:
             error = record.error_message
+        elif context.get("ti") is not None:
+            error = f"{task_name(context['ti'])} failed; see the task log"
         page = conf.get("api", "base_url", fallback="").rstrip("/")
         known = {
             "month": month or run_id,
@@ -122,9 +124,10 @@ class DiscogsNotifier(BaseNotifier):
             for conn_id in (self.postgres_conn_id, "discogs_dumps"):
                 with suppress(Exception):
                     BaseHook.get_connection(conn_id)  # masks the password it has
-            told: Any = {**context, "discogs": known}
-            subject = without_secrets(self.render_template(self.subject, told))
-            self._send(subject, without_secrets(self.render_template(self.text, told))[:_LONGEST])
+            values: Any = {**context, "discogs": known}
+            subject = without_secrets(self.render_template(self.subject, values))
+            text = without_secrets(self.render_template(self.text, values))
+            self._send(subject, text[:_LONGEST])
 
     def _row(self, run: Run) -> tuple[Month | None, MonthRecord | None]:
         """The run's month, and its row when the run's end is in it.
@@ -287,8 +290,6 @@ def without_secrets(text: str) -> str:
 
 
 def _report(record: MonthRecord | None) -> str:
-    from discogs.tracking.report import MonthReport
-
     return MonthReport.of(record).as_text() if record is not None else ""
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferralError
 
+from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.operators.base import documentation
 from discogs.airflow.operators.links import DumpListingLink
+from discogs.airflow.runs import run_options
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
 from discogs.dumps.errors import DumpNotPublished, SourceError
 from discogs.errors import DiscogsError
@@ -34,38 +37,32 @@ class DumpAvailableSensor(BaseSensorOperator):
     waited for. Whatever else ends the wait fails the task: a refusal, a server that is down for
     hours, a trigger that broke.
 
-    :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
     :param wait: how long in all.
     """
 
     operator_extra_links = (DumpListingLink(),)
-    template_fields: Sequence[str] = ("plan", "dumps_conn_id")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json"}
-    ui_color = "#e6f1f2"
+    template_fields: Sequence[str] = ("dumps_conn_id",)
 
     def __init__(
         self,
         *,
-        plan: Any,
         dumps_conn_id: str = "discogs_dumps",
         poll_interval: dt.timedelta | None = None,
         wait: dt.timedelta = WAIT,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.plan = plan
+        super().__init__(**{"doc_md": documentation(type(self)), **kwargs})
         self.dumps_conn_id = dumps_conn_id
         self.poll_interval = poll_interval
         self.wait = wait
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
         from discogs.dumps.transport import ONE_LOOK
-        from discogs.load.options import RunOptions
 
-        plan, settings = RunOptions.from_dict(self.plan), Settings.from_environment()
+        settings = Settings.from_environment()
+        plan = run_options(context, settings)
         try:
             hook = DiscogsDumpsHook(self.dumps_conn_id)
             with hook.source(settings, limits=ONE_LOOK) as source:

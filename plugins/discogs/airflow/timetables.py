@@ -24,8 +24,8 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
 
     Discogs publishes on the 1st, or days later, so every day's run looks for the dump of its
     month; once that month is completed the run ends at its third task. A dump may also come when
-    its month is over, or be published anew then: so of a day's ticks the last one is for the
-    month that it lies in, and any before it for the month before. A partition is a month: its key
+    its month is over, or be published again then: so of a day's ticks the last one is for the
+    month that it falls in, and any before it for the month before. A partition is a month: its key
     is ``YYYY-MM``, its date the month's first instant in ``timezone``.
 
     :param cron: when to look; with one tick a day, a month that is over is not looked for.
@@ -44,7 +44,7 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
     ) -> None:
         # run_offset and key_format are what deserialize() passes; a month allows one of each.
         if run_offset:
-            raise ValueError(f"run_offset is {run_offset}: a run looks for the month it lies in.")
+            raise ValueError(f"run_offset is {run_offset}: a run looks for the month it falls in.")
         if key_format != KEY_FORMAT:
             raise ValueError(f"key_format is {key_format!r}: months are written {KEY_FORMAT!r}.")
         super().__init__(
@@ -54,11 +54,11 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
 
     @property
     def summary(self) -> str:
-        """What the page shows in place of the bare cron expression."""
+        """What the Airflow UI shows in place of the bare cron expression."""
         return f"{self._expression} (one month a run)"
 
     def _first_instant(self, moment: dt.datetime) -> DateTime:
-        """The first instant, in UTC, of the month that a moment lies in."""
+        """The first instant, in UTC, of the month of a moment."""
         local = self.localize_partition_datetime(dt.datetime(moment.year, moment.month, 1))
         return local.in_timezone("UTC")
 
@@ -73,7 +73,7 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
     def iter_partition_dagrun_infos(
         self, *, earliest: dt.datetime, latest: dt.datetime
     ) -> Iterator[DagRunInfo]:
-        """One run for each month whose first instant lies from ``earliest`` to ``latest``.
+        """One run for each month whose first instant is from ``earliest`` to ``latest``.
 
         Both bounds count, and are read as wall-clock times of the timetable's timezone, as the
         parent class does.

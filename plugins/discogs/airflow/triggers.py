@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.dumps.errors import (
     AddressInvalid,
     BrowserCheck,
@@ -70,8 +71,6 @@ class DumpAvailableTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-
         connection = await DiscogsDumpsHook.aget_connection(self.dumps_conn_id)
         wait = self.poll_seconds if self.first_wait is None else self.first_wait
         answered = time.monotonic()
@@ -95,7 +94,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 yield _event(status="found", dump=found)
                 return
 
-    def _look(self, hook: Any) -> dict[str, Any]:
+    def _look(self, hook: DiscogsDumpsHook) -> dict[str, Any]:
         from discogs.dumps.transport import ONE_LOOK
 
         with hook.source(limits=ONE_LOOK) as source:

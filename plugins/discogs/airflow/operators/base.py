@@ -1,64 +1,82 @@
-"""What the operators have in common: the plan, the connections, and how they are stopped."""
+"""What the operators have in common: what their run is about, the connections, how they stop."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import datetime as dt
+import inspect
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
 
+from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.runs import Run, run_options
+from discogs.dumps.storage import DumpStorage
+from discogs.load.errors import MonthNotReady
+from discogs.load.options import PlannedFile
 from discogs.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from discogs.airflow.hooks.dumps import DiscogsDumpsHook
     from discogs.airflow.hooks.postgres import DiscogsPostgresHook
-    from discogs.dumps.storage import DumpStorage
-    from discogs.load.options import PlannedFile, RunOptions
+    from discogs.load.options import RunOptions
     from discogs.load.run import MonthRun
     from discogs.load.source import ServerSource
     from discogs.schema.entities import Entity
     from discogs.tracking.model import RunIdentity
 
 
+#: The task that returns the files to fetch. Others read its XCom by this name, for an XComArg
+#: would draw an edge from it to each of them.
+FILES_FROM = "fetch_checksums"
+
+
 class TaskStopped(BaseException):
-    """The task was told to stop. Not an ``Exception``, so that nothing takes it for a fault of
-    the record or block that it interrupts."""
+    """The task was stopped by SIGTERM. Not an ``Exception``, so that nothing takes it for a fault
+    of the record or block that it interrupts."""
+
+
+def documentation(kind: type) -> str:
+    """The text of a task's page: its operator's docstring up to the parameters, as Markdown."""
+    text, _, _ = inspect.cleandoc(kind.__doc__ or "").partition("\n:param")
+    return text.strip().replace("``", "`")
 
 
 class DiscogsOperator(BaseOperator):
-    """A step of a month's run.
+    """A step of a month's run. The docstring of each is the text of its tasks' pages.
 
-    :param plan: the run's options, as :class:`~discogs.load.options.RunOptions` writes them.
     :param postgres_conn_id: connection of the target database.
     :param dumps_conn_id: HTTP connection of the server of dumps.
     """
 
-    template_fields: Sequence[str] = ("plan", "postgres_conn_id", "dumps_conn_id")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json", "files": "json"}
+    template_fields: Sequence[str] = ("postgres_conn_id", "dumps_conn_id")
 
-    _hook: DiscogsPostgresHook | None = None
-    _working = False
+    options: RunOptions
+    """What the run is asked to do; there while the task is executed."""
 
     def __init__(
         self,
         *,
-        plan: Any = None,
         postgres_conn_id: str = "discogs_postgres",
         dumps_conn_id: str = "discogs_dumps",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.plan = plan
+        super().__init__(**{"doc_md": documentation(type(self)), **kwargs})
         self.postgres_conn_id = postgres_conn_id
         self.dumps_conn_id = dumps_conn_id
+        self._working = False
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:  # a mapped task's constructor has not run yet
+        return super().partial(**{"doc_md": documentation(cls), **kwargs})
 
     def execute(self, context: Context) -> Any:
+        self.options = run_options(context, self.settings)
         self._working = True
         try:
             result = self.work(context)
@@ -81,47 +99,34 @@ class DiscogsOperator(BaseOperator):
         Airflow calls this in the main thread when the task gets SIGTERM, and expects the task to
         end by itself; after a timeout it is called when the code has been left already.
         """
-        if self._hook is not None:
-            self._hook.cancel()
+        hook: DiscogsPostgresHook | None = self.__dict__.get("postgres")
+        if hook is not None:
+            hook.cancel()
         if self._working:
-            raise TaskStopped(f"{self.task_id} was told to stop.")
+            raise TaskStopped(f"{self.task_id} was stopped by SIGTERM.")
 
     # What a step may need, opened when it does.
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         return Settings.from_environment()
 
-    @property
+    @cached_property
     def postgres(self) -> DiscogsPostgresHook:
-        if self._hook is None:
-            from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
 
-            self._hook = DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings)
-        return self._hook
+        return DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings)
 
     @property
     def dumps(self) -> DiscogsDumpsHook:
-        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-
         return DiscogsDumpsHook(self.dumps_conn_id)
 
     @property
     def storage(self) -> DumpStorage:
-        from discogs.dumps.storage import DumpStorage
-
         settings = self.settings
         if "://" not in settings.storage:
             return DumpStorage(settings.storage, margin=settings.disk_margin)
-        from airflow.sdk import ObjectStoragePath
-
         return DumpStorage(ObjectStoragePath(settings.storage), margin=settings.disk_margin)
-
-    @property
-    def options(self) -> RunOptions:
-        from discogs.load.options import RunOptions
-
-        return RunOptions.from_dict(self.plan)
 
     @contextlib.contextmanager
     def source(self) -> Iterator[ServerSource]:
@@ -135,15 +140,41 @@ class DiscogsOperator(BaseOperator):
         """The steps of this run."""
         from discogs.load.run import MonthRun
 
-        started = context["dag_run"].start_date
+        run = Run.of(context["dag_run"])
         return MonthRun(
             connect=self.postgres.connect,
             settings=self.settings,
             options=self.options,
-            identity=run_identity(context),
-            since=started if started is not None else dt.datetime.now(dt.timezone.utc),
-            is_alive=lambda run: self._is_alive(context, run),
+            identity=run.identity,
+            since=run.started if run.started is not None else dt.datetime.now(dt.timezone.utc),
+            is_alive=lambda other: self._is_alive(context, other),
         )
+
+    def files(self, context: Context, *, required: bool = True) -> list[PlannedFile]:
+        """The files that this run fetches.
+
+        :param required: False for a task that is started also when the rest of the run is skipped.
+        :raises MonthNotReady: when their list is required and gone.
+        """
+        found: Any = context["ti"].xcom_pull(task_ids=FILES_FROM)
+        if found is None and required:
+            raise MonthNotReady(
+                f"The files that {FILES_FROM} has listed are no longer known: clear that task, and"
+                " what follows it."
+            )
+        return [PlannedFile.from_dict(item) for item in found or ()]
+
+    def file_of(self, context: Context, entity: Entity, *, required: bool = True) -> PlannedFile:
+        """The file of an entity.
+
+        :param required: as in :meth:`files`.
+        :raises AirflowSkipException: when the entity is not asked for, or was loaded from the same
+            bytes before.
+        """
+        for planned in self.files(context, required=required):
+            if planned.entity is entity:
+                return planned
+        raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
 
     def _is_alive(self, context: Context, run: RunIdentity) -> bool:
         """Whether a run that a row names may still be at work.
@@ -158,33 +189,6 @@ class DiscogsOperator(BaseOperator):
         ti: Any = context["ti"]
         count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
         return count > 0
-
-
-def run_identity(context: Any) -> RunIdentity:
-    """The run that a task belongs to."""
-    from discogs.tracking.model import RunIdentity
-
-    dag_run = context["dag_run"]
-    return RunIdentity(dag_run.dag_id, dag_run.run_id)
-
-
-def planned_file(files: Sequence[dict[str, Any]] | None, entity: Entity) -> PlannedFile:
-    """The file of an entity among those that a run loads.
-
-    :raises AirflowSkipException: when there is none: the entity is not asked for, or was loaded
-        from the same bytes before, or nothing is loaded at all.
-    """
-    for planned in planned_files(files):
-        if planned.entity is entity:
-            return planned
-    raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
-
-
-def planned_files(files: Sequence[dict[str, Any]] | None) -> list[PlannedFile]:
-    """The files that a run loads, from the XCom of :class:`.FetchChecksumsOperator`."""
-    from discogs.load.options import PlannedFile
-
-    return [PlannedFile.from_dict(item) for item in files or ()]
 
 
 def disk_of(storage: DumpStorage) -> dict[str, Any] | None:

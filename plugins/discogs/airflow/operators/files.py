@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
 from discogs.airflow import metrics
-from discogs.airflow.operators.base import DiscogsOperator, disk_of, planned_files
+from discogs.airflow.operators.base import DiscogsOperator, disk_of
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.airflow.sensors import WAIT
+from discogs.load.options import PlannedFile
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from discogs.load.options import PlannedFile
 
 # Between two looks whether another month is still being processed: not often, and not so soon that
 # Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
@@ -22,9 +24,11 @@ _TURN_SECONDS = (10.0, 60.0)
 
 
 class FetchChecksumsOperator(DiscogsOperator):
-    """Claims the month for this run, reads its CHECKSUM, and returns the files to load.
+    """Claims the month for this run, so that no other works on it, and reads from its CHECKSUM
+    which files this run needs, and their SHA-256. The log says what the load will take.
 
-    They are in the order in which they are fetched. The log says what the load will take.
+    Fails at once when another run has the month. Returns the files in the order in which they are
+    fetched.
 
     :param dump: what the sensor has found; only the first attempt relies on it, so that a task that
         is cleared looks again.
@@ -32,8 +36,7 @@ class FetchChecksumsOperator(DiscogsOperator):
 
     operator_extra_links = (DumpListingLink(),)
     template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "dump")
-    template_fields_renderers = {**DiscogsOperator.template_fields_renderers, "dump": "json"}  # noqa: RUF012
-    ui_color = "#d9e8f5"
+    template_fields_renderers: ClassVar[dict[str, str]] = {"dump": "json"}
 
     def __init__(self, *, dump: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -72,52 +75,46 @@ class _FileOperator(DiscogsOperator):
     operator_extra_links = (DumpListingLink(),)
 
     template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "file")
-    template_fields_renderers = {**DiscogsOperator.template_fields_renderers, "file": "json"}  # noqa: RUF012
+    template_fields_renderers: ClassVar[dict[str, str]] = {"file": "json"}
 
     def __init__(self, *, file: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.file = file
 
-    def planned(self, context: Context) -> PlannedFile:
-        """The file; its entity names the map index, as ``{{ discogs_entity }}``."""
-        (planned,) = planned_files([self.file])
-        context["discogs_entity"] = str(planned.entity)  # type: ignore[typeddict-unknown-key]
-        return planned
+    @property
+    def planned(self) -> PlannedFile:
+        return PlannedFile.from_dict(self.file)
 
 
 class DownloadOperator(_FileOperator):
-    """Fetches one file of the dump: resumed, retried, hashed while it is written.
+    """Downloads one file, hashed while it is written. An interrupted download is resumed where the
+    server can, and a file that is there and whole is not downloaded again.
 
     A file that CHECKSUM names and the server does not have yet is looked for again later, by the
-    triggerer's clock, for as long as a dump is waited for.
+    triggerer's clock, for as long as a dump is waited for. Returns what the checksum task needs.
     """
 
-    ui_color = "#d9e8f5"
     _since: dt.datetime | None = None
 
-    def work(self, context: Context) -> dict[str, Any] | None:
+    def work(self, context: Context) -> dict[str, Any]:
         from discogs.dumps.errors import DumpNotPublished, NotAGzipFile
 
-        planned = self.planned(context)
         try:
             with self.source() as source:
-                report = self.month_run(context).fetch(source, planned)
+                report = self.month_run(context).fetch(source, self.planned)
         except (DumpNotPublished, NotAGzipFile) as error:
             self._look_again(error)
         if report is None:
             self.log.info("The month is completed: nothing is fetched.")
-            return None
-        return report.as_dict()
+        return {**self.file, "download": report.as_dict() if report is not None else None}
 
-    def resume(self, context: Context, event: Any, since: str) -> dict[str, Any] | None:
+    def resume(self, context: Context, event: Any, since: str) -> dict[str, Any]:
         """Called when the wait is over."""
         self._since = dt.datetime.fromisoformat(since)
-        report: dict[str, Any] | None = self.execute(context)
+        report: dict[str, Any] = self.execute(context)
         return report
 
     def _look_again(self, error: Exception) -> NoReturn:
-        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-
         now = dt.datetime.now(dt.timezone.utc)
         since = self._since or now
         if now - since >= WAIT:
@@ -130,56 +127,45 @@ class DownloadOperator(_FileOperator):
         )
 
     def measure(self, result: dict[str, Any]) -> None:
-        (planned,) = planned_files([self.file])
-        metrics.downloaded(str(planned.entity), result)
-        metrics.disk(disk_of(self.storage))
+        if result["download"] is not None:
+            metrics.downloaded(result["entity"], result["download"])
+            metrics.disk(disk_of(self.storage))
 
 
 class ChecksumOperator(_FileOperator):
-    """Compares one stored file with its published SHA-256; one that differs is deleted."""
-
-    ui_color = "#d9e8f5"
+    """Compares a stored file with its published SHA-256. One that differs is deleted, and the task
+    fails: clear its download.
+    """
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        planned = self.planned(context)
         with self.source() as source:
-            checksum = self.month_run(context).verify(source, planned)
+            checksum = self.month_run(context).verify(source, self.planned)
         return checksum.as_dict() if checksum is not None else None
 
 
 class ReadyOperator(DiscogsOperator):
-    """All files are there and verified, and it is this month's turn to be processed.
+    """All files are verified: the month is `ready_for_processing`. Waits, in the triggerer, while
+    another month is being processed.
 
-    While another month is processed, the task waits in the triggerer. Returns the numbers of the
-    shards to stage.
-
-    :param files: those that :class:`FetchChecksumsOperator` returns.
+    Returns the shards to stage.
     """
 
-    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "files")
-    ui_color = "#d9e8f5"
-
-    def __init__(self, *, files: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.files = files
-
-    def work(self, context: Context) -> list[int]:
+    def work(self, context: Context) -> list[dict[str, int]]:
         run = self.month_run(context)
-        run.ready(planned_files(self.files))
+        run.ready(self.files(context))
         other = run.take_turn()
         if other is not None:
             self.log.info("%s is being processed by %s: waiting.", other.month, other.run)
             self._wait()
-        return list(range(run.options.shards))
+        shards = run.options.shards
+        return [{"shard": shard, "shards": shards} for shard in range(shards)]
 
-    def resume(self, context: Context, event: Any) -> list[int]:
+    def resume(self, context: Context, event: Any) -> list[dict[str, int]]:
         """Called when the wait is over."""
-        shards: list[int] = self.execute(context)
+        shards: list[dict[str, int]] = self.execute(context)
         return shards
 
     def _wait(self) -> None:
-        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-
         low, high = _TURN_SECONDS
         pause = dt.timedelta(seconds=max(low, min(self.settings.poll_seconds, high)))
         self.defer(trigger=TimeDeltaTrigger(pause), method_name="resume")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from discogs.airflow import metrics
+from discogs.airflow.assets import entity_asset
 from discogs.airflow.operators.base import DiscogsOperator, disk_of
 
 if TYPE_CHECKING:
@@ -15,13 +16,11 @@ _COUNTS = ("read", "unchanged", "inserted", "updated", "removed", "restored", "r
 
 
 class CompleteOperator(DiscogsOperator):
-    """The month is loaded. Returns its report, and emits the events of its assets.
+    """The month is `completed`. Logs and returns its report, and emits the events of its assets.
 
     All from this one task: events of two tasks that end together may leave a DAG that waits for
     both assets waiting for ever.
     """
-
-    ui_color = "#a9dcae"
 
     def work(self, context: Context) -> dict[str, Any]:
         report = self.month_run(context).complete()
@@ -31,8 +30,6 @@ class CompleteOperator(DiscogsOperator):
         return report.as_dict()
 
     def _emit(self, context: Context, report: dict[str, Any]) -> None:
-        from discogs.airflow.assets import entity_asset
-
         loaded = {
             entity_asset(name, self.settings): stats for name, stats in report["entities"].items()
         }
@@ -52,9 +49,8 @@ class CompleteOperator(DiscogsOperator):
 
 
 class CleanupOperator(DiscogsOperator):
-    """Deletes the files that retention lets go; a file that cannot be deleted is only reported."""
-
-    ui_color = "#eeeeee"
+    """Deletes files beyond `DISCOGS_KEEP_MONTHS`, stale `.part` files, and staging tables that no
+    month needs. What cannot be deleted is only logged."""
 
     def work(self, context: Context) -> dict[str, Any]:
         run = self.month_run(context)

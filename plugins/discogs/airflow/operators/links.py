@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
+from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.runs import Run
+from discogs.errors import DiscogsError
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
@@ -16,15 +20,9 @@ class DumpListingLink(BaseOperatorLink):
     name = "Dump listing"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-        from discogs.errors import DiscogsError
-        from discogs.load.options import RunOptions
-
-        plan = getattr(operator, "plan", None)
-        if not isinstance(plan, dict):
-            return ""  # the task ended before it knew its month
+        """:param ti_key: the task instance; Airflow calls this when its task has ended."""
         try:
             hook = DiscogsDumpsHook(getattr(operator, "dumps_conn_id", "discogs_dumps"))
-            return hook.listing_url(RunOptions.from_dict(plan).month)
+            return hook.listing_url(Run.of(ti_key.get_template_context()["dag_run"]).month)
         except DiscogsError:
-            return ""  # the task itself has told what is wrong with the connection
+            return ""  # the task's own error says what is wrong with its month or the connection

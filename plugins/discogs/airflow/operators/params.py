@@ -1,4 +1,4 @@
-"""What a run may be told, as the trigger form asks for it."""
+"""The parameters of a run, as the trigger form shows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             type=["null", "string"],
             pattern="^[0-9]{4}-(0[1-9]|1[0-2])$",
             title="Month",
-            description="YYYY-MM. Only for a run without a partition key; else the key says it.",
+            description="YYYY-MM. Used only when the run has no partition key.",
         ),
         "entities": Param(
             entities,
@@ -27,7 +27,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             uniqueItems=True,
             examples=entities,
             title="Entities",
-            description="What to load. What a record points to in the others gets a placeholder.",
+            description="What to load. References to the others get placeholder rows.",
         ),
         "shards": Param(
             None,
@@ -35,20 +35,20 @@ def load_params(settings: Settings) -> dict[str, Param]:
             minimum=1,
             maximum=64,
             title="Shards",
-            description=f"Staging tasks an entity. Empty: DISCOGS_SHARDS, now {settings.shards}.",
+            description=f"Staging tasks per entity. Empty: DISCOGS_SHARDS, now {settings.shards}.",
         ),
         "keep_files": Param(
             False,
             type="boolean",
             title="Keep files",
-            description="Delete no dump files at the end of this run.",
+            description="Do not delete dump files at the end of this run.",
         ),
         "allow_shrink": Param(
             False,
             type="boolean",
             title="Allow shrink",
-            description="Take a dump with far fewer records than the month before."
-            " Without it such a month fails before anything is merged.",
+            description="Accept a dump with far fewer records than the month before. Without it,"
+            " such a month fails before anything is merged.",
         ),
         "force": Param(
             False,

@@ -15,42 +15,22 @@ if TYPE_CHECKING:
 
 
 class ResolveMonthOperator(DiscogsOperator):
-    """Returns the run's plan: its month, by partition key, parameter or date, and its parameters.
+    """Says which month the run is for: its partition key, else *Month* of the form, else the month
+    that it starts in.
 
-    Nothing else in a run reads the key.
+    Fails when it is given two different months. Every task finds this out by itself.
     """
 
-    ui_color = "#f4f1de"
-
     def work(self, context: Context) -> dict[str, Any]:
-        from discogs.load.options import RunOptions, resolve_month
-        from discogs.schema.entities import Entity
-
-        params, run = context["params"], context["dag_run"]
-        month = resolve_month(
-            partition_key=run.partition_key,
-            year_month=params.get("year_month"),
-            run_after=run.run_after,
-        )
-        chosen = set(params.get("entities") or Entity)
-        plan = RunOptions(
-            month=month,
-            entities=tuple(entity for entity in Entity if entity in chosen),
-            shards=params.get("shards") or self.settings.shards,
-            keep_files=params.get("keep_files", False),
-            allow_shrink=params.get("allow_shrink", False),
-            force=params.get("force", False),
-        )
         for line in without_effect():
             self.log.warning("%s", line)
-        self.log.info("This run loads %s", plan)
-        return plan.as_dict()
+        self.log.info("This run loads %s", self.options)
+        return self.options.as_dict()
 
 
 class MigrateOperator(DiscogsOperator):
-    """Brings the target database's tables up to date, in a transaction of its own."""
-
-    ui_color = "#f4f1de"
+    """Brings the tables up to date: applies each migration of `include/sql/migrations` once, in a
+    transaction of its own."""
 
     def work(self, context: Context) -> list[str]:
         from discogs.database.migrations import migrate
@@ -67,13 +47,13 @@ class MigrateOperator(DiscogsOperator):
 
 
 class MonthPendingOperator(DiscogsOperator, SkipMixin):
-    """Ends the run here, skipping the rest, when the month is loaded and nothing is new.
+    """Ends the run here when the month is loaded and Discogs has not published it again since.
 
-    Months that runs left at work which are gone become ``failed`` first.
+    Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: trigger it with *Force* when the
+    cause is fixed. Months of any run that is gone become `failed` first.
     """
 
     operator_extra_links = (DumpListingLink(),)
-    ui_color = "#e8b7e4"
 
     def work(self, context: Context) -> str:
         with self.source() as source:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from discogs.airflow import metrics
-from discogs.airflow.operators.base import DiscogsOperator, planned_file, planned_files
+from discogs.airflow.operators.base import DiscogsOperator
+from discogs.progress import Progress, Ticker
 from discogs.schema.entities import Entity
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from discogs.progress import Progress
 
 
 #: Between two lines of progress in a log.
@@ -25,37 +24,34 @@ class _EntityOperator(DiscogsOperator):
     """A step of one entity.
 
     :param entity: ``labels``, ``artists``, ``masters`` or ``releases``.
-    :param files: those that :class:`.FetchChecksumsOperator` returns.
     """
 
-    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "entity", "files")
+    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "entity")
 
-    def __init__(self, *, entity: str, files: Any, **kwargs: Any) -> None:
+    def __init__(self, *, entity: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.entity = entity
-        self.files = files
 
 
 class StageOperator(_EntityOperator):
-    """Brings one shard of a file's changed records into the staging tables.
+    """Reads the file, sets unchanged records aside by their fingerprint, parses the rest and copies
+    their rows into staging tables, in place of what an earlier try has staged.
 
-    ``{{ discogs_shard }}`` names its map index.
-
-    :param shard: its number; a record belongs to shard ``id mod shards``.
+    :param shard: which of the records: those with ``id mod shards`` equal to it.
+    :param shards: into how many the records are divided.
     """
 
-    template_fields: Sequence[str] = (*_EntityOperator.template_fields, "shard")
-    ui_color = "#cdebd0"
+    template_fields: Sequence[str] = (*_EntityOperator.template_fields, "shard", "shards")
 
-    def __init__(self, *, shard: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, shard: int = 0, shards: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shard = shard
+        self.shards = shards
 
     def work(self, context: Context) -> dict[str, Any] | None:
-        run, shard = self.month_run(context), int(self.shard)
-        context["discogs_shard"] = f"shard {shard + 1} of {run.options.shards}"  # type: ignore[typeddict-unknown-key]
-        planned = planned_file(self.files, Entity(self.entity))
-        report = run.stage(self.storage, planned, shard, self._log_progress())
+        run = self.month_run(context)
+        planned = self.file_of(context, Entity(self.entity))
+        report = run.stage(self.storage, planned, self.shard, self._log_progress())
         if report is None:
             self.log.info("%s is completed: nothing is staged.", run.month)
             return None
@@ -66,8 +62,6 @@ class StageOperator(_EntityOperator):
         metrics.staged(self.entity, result)
 
     def _log_progress(self) -> Callable[[Progress], None]:
-        from discogs.progress import Ticker
-
         ticker = Ticker(_PROGRESS_SECONDS)
 
         def log_progress(progress: Progress) -> None:
@@ -80,34 +74,28 @@ class StageOperator(_EntityOperator):
 class CheckStagedOperator(DiscogsOperator):
     """Checks the guards of every staged file, before anything of the month is merged.
 
-    Refuses a dump that shrank by more than ``DISCOGS_MAX_SHRINK`` or holds no record (*Allow
-    shrink* accepts it), and one of which more than ``DISCOGS_MAX_REJECTED`` were rejected.
-
-    :param files: those that :class:`.FetchChecksumsOperator` returns.
+    Refuses a dump that shrank by more than `DISCOGS_MAX_SHRINK` or holds no record (*Allow shrink*
+    accepts it), and one of which more than `DISCOGS_MAX_REJECTED` were rejected.
     """
 
-    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "files")
-    ui_color = "#cdebd0"
-
-    def __init__(self, *, files: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.files = files
-
     def work(self, context: Context) -> None:
-        self.month_run(context).check_staged(planned_files(self.files))
+        planned = self.files(context, required=False)
+        if not planned:
+            raise AirflowSkipException("This run has staged nothing.")
+        self.month_run(context).check_staged(planned)
 
 
 class MergeOperator(_EntityOperator):
-    """Merges an entity's staged rows into its tables, in one transaction.
+    """Merges the staged rows into the entity's tables, in one transaction: readers see the month
+    before or the month after.
 
-    When another month was merged since they were staged, they are staged again first.
+    Rows that were staged before another month was merged are staged again first.
     """
 
-    ui_color = "#a9dcae"
-
     def work(self, context: Context) -> dict[str, Any] | None:
+        planned = self.file_of(context, Entity(self.entity), required=False)
         run = self.month_run(context)
-        report = run.merge(self.storage, planned_file(self.files, Entity(self.entity)))
+        report = run.merge(self.storage, planned)
         if report is None:
             self.log.info("%s is completed: nothing is merged.", run.month)
             return None
@@ -119,21 +107,10 @@ class MergeOperator(_EntityOperator):
 
 
 class ChecksOperator(DiscogsOperator):
-    """Asks the database whether the month came out as it should.
-
-    :param files: those that :class:`.FetchChecksumsOperator` returns;
-        None when it was skipped, and this task is too.
-    """
-
-    template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "files")
-    ui_color = "#cdebd0"
-
-    def __init__(self, *, files: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.files = files
+    """Checks counts and references of the merged tables; the SQL is in `include/sql/checks`."""
 
     def work(self, context: Context) -> list[dict[str, Any]]:
-        if self.files is None:
+        if not self.files(context, required=False):
             raise AirflowSkipException("This run has loaded nothing.")
         results = self.month_run(context).check()
         for result in results:

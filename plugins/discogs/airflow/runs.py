@@ -1,0 +1,86 @@
+"""What a run of the DAG is about: the one place that makes a month of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from discogs.load.options import RunOptions, resolve_month
+from discogs.schema.entities import Entity, Month
+from discogs.settings import Settings
+from discogs.tracking.model import RunIdentity
+
+DAG_ID = "discogs_monthly"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the DAG.
+
+    :param started: when it began, or began again after it was cleared; None before that.
+    :param conf: what it was triggered with.
+    """
+
+    dag_id: str
+    run_id: str
+    partition_key: str | None
+    run_after: dt.datetime
+    started: dt.datetime | None
+    conf: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, dag_run: Any) -> Run:
+        """Copy what is needed of Airflow's object, whose database session may soon be gone."""
+        return cls(
+            dag_id=str(dag_run.dag_id),
+            run_id=str(dag_run.run_id),
+            partition_key=dag_run.partition_key,
+            run_after=dag_run.run_after,
+            started=dag_run.start_date,
+            conf=dict(dag_run.conf or {}),
+        )
+
+    @property
+    def identity(self) -> RunIdentity:
+        """As the tracking rows name it."""
+        return RunIdentity(self.dag_id, self.run_id)
+
+    @property
+    def month(self) -> Month:
+        """The month that the run is for.
+
+        :raises InvalidMonth: when its key or its parameter is no month.
+        :raises MonthMismatch: when they are two months.
+        """
+        return resolve_month(
+            partition_key=self.partition_key,
+            year_month=self.conf.get("year_month"),
+            run_after=self.run_after,
+        )
+
+
+def run_options(context: Any, settings: Settings) -> RunOptions:
+    """What a task's run is asked to do, by its partition key and its parameters.
+
+    :param context: of the task.
+    :raises InvalidMonth: when the key or the parameter is no month.
+    :raises MonthMismatch: when they are two months.
+    """
+    params, chosen = context["params"], set(context["params"].get("entities") or Entity)
+    return RunOptions(
+        month=Run.of(context["dag_run"]).month,
+        entities=tuple(entity for entity in Entity if entity in chosen),
+        shards=params.get("shards") or settings.shards,
+        keep_files=params.get("keep_files", False),
+        allow_shrink=params.get("allow_shrink", False),
+        force=params.get("force", False),
+    )
+
+
+def task_name(ti: Any) -> str:
+    """A task instance as messages name it, such as ``download [releases]``."""
+    if ti.map_index is not None and ti.map_index >= 0:
+        return f"{ti.task_id} [{getattr(ti, 'rendered_map_index', None) or ti.map_index}]"
+    return str(ti.task_id)
