@@ -10,7 +10,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-full lint format docs bench clean
+.PHONY: help setup demo up down test test-quick test-full lint format docs bench clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,7 @@ setup: $(STAMP) ## Install everything into .venv, from the lock
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; this is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing Airflow, PostgreSQL 18 and the libraries of the lock into $(VENV): about two minutes, 800 MB"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $(STAMP)
 
@@ -33,10 +34,14 @@ up: $(STAMP) ## The same Airflow against Discogs' servers; the DAG is paused (PO
 down: ## Stop what demo or up started
 	@if test -x $(BIN)/python; then $(RUN) -m demo down; else echo "nothing was installed"; fi
 
-test: $(STAMP) ## Run the test suite
+# pytest prints at the end how long it took.
+test-quick: $(STAMP) ## Test what needs no running Airflow: two minutes on two quiet processors
+	$(BIN)/python -m pytest -m "not airflow and not full"
+
+test: $(STAMP) ## Run the test suite with a real Airflow: about 20 minutes
 	$(BIN)/python -m pytest -m "not full"
 
-test-full: $(STAMP) ## Run the long tests too
+test-full: $(STAMP) ## Also the long tests: a load killed at each statement; about 40 minutes
 	$(BIN)/python -m pytest
 
 lint: $(STAMP) ## Check style and types

@@ -1,4 +1,4 @@
-"""``python -m demo up|demo|down``: what the Makefile calls."""
+"""``python -m demo demo|up|down|airflow``: what the Makefile and ``demo/airflow`` call."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import logging
 import os
 import sys
 
+import psycopg
 from rich.console import Console
 
 from demo import run
+from demo import stack as local
 from demo.home import Home
 from discogs.errors import DiscogsError
 
@@ -17,6 +19,7 @@ _ABOUT = {
     "demo": "load two generated months through a real scheduler",
     "up": "start Airflow against the real addresses, with the DAG paused",
     "down": "stop what demo or up started",
+    "airflow": "run one of Airflow's own commands for what demo or up started",
 }
 
 
@@ -25,17 +28,21 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in _ABOUT.items():
         command = commands.add_parser(name, help=about, description=about)
-        if name != "down":
+        if name in ("demo", "up"):
             command.add_argument(
                 "--port",
                 type=_port,
                 default=os.environ.get("PORT") or "8080",
-                help="of Airflow's page; PORT, else 8080",
+                help="of Airflow's UI; PORT, else 8080",
             )
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    # Airflow's own options are not ours to parse.
+    chosen, rest = parser.parse_args(given[:1] if given[:1] == ["airflow"] else given), given[1:]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     console, home = Console(), Home.from_environment()
     try:
+        if chosen.command == "airflow":
+            local.run_airflow(home, rest)
         with home.lock():
             if chosen.command == "down":
                 run.down(home, console)
@@ -43,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
                 run.up(home, chosen.port, console)
             else:
                 return 0 if run.demo(home, chosen.port, console) else 1
-    except (DiscogsError, TimeoutError) as error:
+    except (DiscogsError, OSError, psycopg.Error) as error:  # such as: no space left on device
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:

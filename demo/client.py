@@ -10,9 +10,12 @@ from typing import Any
 
 import requests
 
-from demo.errors import AirflowRefused
+from demo.errors import AirflowRefused, LocalAirflowFailed
 
 FINAL = frozenset({"success", "failed"})
+RUN_SECONDS = 600.0  # for what takes seconds: machines are busy, and a process that ends is seen
+_REPEATS = 3
+_AWAY_SECONDS = 60.0  # an api-server that is started again answers within this
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,18 @@ class AirflowClient:
     """Calls one Airflow as one of its users.
 
     :param url: such as ``http://127.0.0.1:8080``.
+    :param on_look: called at every look while something is waited for; what it raises ends the
+        wait.
     """
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(
+        self, url: str, username: str, password: str, *, on_look: Callable[[], None] | None = None
+    ) -> None:
         self.url = url
+        self._on_look = on_look or (lambda: None)
         self._login = {"username": username, "password": password}
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy lies between a machine and itself
+        self._session.trust_env = False  # no proxy is between a machine and itself
 
     def close(self) -> None:
         self._session.close()
@@ -54,29 +62,45 @@ class AirflowClient:
 
         :raises AirflowRefused: with what Airflow says, for any answer of 400 and above.
         """
-        if "Authorization" not in self._session.headers:
-            self._authorize()
-        answer = self._request(method, f"/api/v2/{path}", **options)
-        if answer.status_code == 401:  # the token has run out
-            self._authorize()
-            answer = self._request(method, f"/api/v2/{path}", **options)
+        answer = self._authorized(method, f"/api/v2/{path}", **options)
+        for _ in range(_REPEATS):
+            # Such as a deadlock with the scheduler, which Airflow does not try again itself.
+            if answer.status_code < 500 or method == "POST":
+                break
+            answer = self._authorized(method, f"/api/v2/{path}", **options)
         if answer.status_code >= 400:
             raise AirflowRefused(method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
-    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self._session.request(method, self.url + path, timeout=60, **options)
+    def _authorized(self, method: str, path: str, **options: Any) -> requests.Response:
+        if "Authorization" in self._session.headers:
+            answer = self._request(method, path, **options)
+            if answer.status_code != 401:  # the token has not run out
+                return answer
+        login = self._request("POST", "/auth/token", json=self._login)
+        if login.status_code >= 400:
+            raise AirflowRefused("POST", "/auth/token", login.status_code, login.text)
+        self._session.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+        return self._request(method, path, **options)
 
-    def _authorize(self) -> None:
-        answer = self._request("POST", "/auth/token", json=self._login)
-        if answer.status_code >= 400:
-            raise AirflowRefused("POST", "/auth/token", answer.status_code, answer.text)
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request; one that changes nothing is repeated while the server is away."""
+        deadline = time.monotonic() + _AWAY_SECONDS
+        while True:
+            try:
+                return self._session.request(method, self.url + path, timeout=60, **options)
+            except requests.RequestException as error:
+                self._on_look()
+                if method != "GET" or time.monotonic() > deadline:
+                    raise LocalAirflowFailed(
+                        f"Airflow at {self.url} does not answer {method} {path}: {error}"
+                    ) from error
+                time.sleep(0.5)
 
     def unhealthy(self) -> list[str]:
         """The parts of Airflow that do not answer yet."""
         try:
-            answer = self._request("GET", "/api/v2/monitor/health")
+            answer = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=60)
             parts = answer.json() if answer.ok else {}
         except (requests.RequestException, ValueError):
             parts = {}
@@ -154,27 +178,28 @@ class AirflowClient:
         dag_id: str,
         run_id: str,
         *,
-        timeout: float = 300,
+        timeout: float = RUN_SECONDS,
         every: float = 0.5,
-        on_look: Callable[[dict[str, Any]], None] | None = None,
+        on_look: Callable[[], None] | None = None,
     ) -> str:
         """Wait until a run has ended.
 
-        :param on_look: called with the run at every look.
+        :param on_look: called at every look.
         :returns: ``success`` or ``failed``.
         :raises TimeoutError: naming the tasks that are not done.
         """
         deadline = time.monotonic() + timeout
         while True:
-            run = self.run(dag_id, run_id)
+            self._on_look()
+            state = str(self.run(dag_id, run_id)["state"])
             if on_look is not None:
-                on_look(run)
-            if run["state"] in FINAL:
-                return str(run["state"])
+                on_look()
+            if state in FINAL:
+                return state
             if time.monotonic() > deadline:
-                states = self.task_states(dag_id, run_id)
-                open_ = [f"{task.name}: {task.state}" for task in states if task.state != "success"]
-                raise TimeoutError(f"{run_id} is {run['state']} after {timeout:.0f} s: {open_}")
+                raise TimeoutError(
+                    f"{run_id} is {state} after {timeout:.0f} s: {self._not_done(dag_id, run_id)}"
+                )
             time.sleep(every)
 
     def wait_for_task(
@@ -185,27 +210,35 @@ class AirflowClient:
         states: Sequence[str],
         *,
         map_index: int = -1,
-        timeout: float = 120,
+        timeout: float = RUN_SECONDS,
         every: float = 0.3,
     ) -> TaskState:
         """Wait until a task instance is in one of some states.
 
-        :raises TimeoutError: naming the state it is in instead.
+        :raises TimeoutError: naming the states of it and of all that is not done, at once when the
+            run has ended.
         """
         deadline = time.monotonic() + timeout
         while True:
-            for task in self.task_states(dag_id, run_id):
-                if (task.task_id, task.map_index) == (task_id, map_index):
-                    if task.state in states:
-                        return task
-                    break
-            else:
-                task = None
-            if time.monotonic() > deadline:
+            self._on_look()
+            run = str(self.run(dag_id, run_id)["state"])
+            found = {
+                (task.task_id, task.map_index): task for task in self.task_states(dag_id, run_id)
+            }
+            task = found.get((task_id, map_index))
+            if task is not None and task.state in states:
+                return task
+            if run in FINAL or time.monotonic() > deadline:
+                when = f"after {timeout:.0f} s" if run not in FINAL else f"and the run {run}"
                 raise TimeoutError(
-                    f"{task_id} is {task.state if task else 'not there'}, not {list(states)}"
+                    f"{task_id} of {run_id} is {task.state if task else 'not there'}, not"
+                    f" {list(states)}, {when}: {self._not_done(dag_id, run_id)}"
                 )
             time.sleep(every)
+
+    def _not_done(self, dag_id: str, run_id: str) -> list[str]:
+        states = self.task_states(dag_id, run_id)
+        return [f"{task.name}: {task.state}" for task in states if task.state != "success"]
 
     def clear(
         self,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from discogs.errors import DiscogsError
+
+LOG_LINES = 25
 
 
 class EmbeddedServerFailed(DiscogsError):
@@ -23,3 +27,16 @@ class AirflowRefused(DiscogsError):
 
 class LocalAirflowFailed(DiscogsError):
     """The Airflow of ``make demo`` or ``make up`` does not come up or does not do its work."""
+
+
+class ComponentEnded(LocalAirflowFailed):
+    """A process of the local Airflow has ended by itself; it is started again.
+
+    :param how: such as ``exit code 1``.
+    """
+
+    def __init__(self, name: str, how: str, log: Path) -> None:
+        self.name = name
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        end = "".join(f"\n  {line}" for line in lines[-LOG_LINES:])
+        super().__init__(f"Airflow's {name} has ended ({how}). The end of {log}:{end}")

@@ -1,131 +1,240 @@
-"""Processes that outlive the command that started them, and how they are found again.
+"""Processes that outlive the command that started them, and how they are found again and ended.
 
-Each is the leader of a session of its own, whose number no other process can get while a
-member lives. So whatever a service has started is found by its session, also after the service
-itself has died; the leader's start time tells whether the number was given to a stranger since.
+One supervisor starts them (:mod:`demo.supervisor`). It is the leader of a session, whose number no
+other process can get while a member lives: whatever was started is found by it, also after the
+supervisor has died. There is no moment at which a process runs and no later command finds it: the
+supervisor's file is locked before the supervisor starts, the lock is handed down to it, and it
+writes its number there before it starts anything.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from demo import supervisor
+from demo.errors import ComponentEnded, LocalAirflowFailed
+from demo.supervisor import session
+
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 12.0  # a task that is told to stop cancels its statement and reports within this
+_RECORD_SECONDS = 60.0  # from the start of Python to the record, on a busy machine
 
 # Children of this very process must be waited for by it, or they stay as zombies.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
-class Service:
-    """A process that was started here, as its file in the run folder tells of it."""
+class Ended:
+    """A component that ended by itself, or was ended by somebody else.
+
+    :param code: its exit code, or minus the number of the signal that ended it.
+    :param at: seconds since the epoch.
+    """
 
     name: str
-    pid: int
-    created: float  # seconds since the epoch, by the operating system's account
+    code: int
+    at: float
 
-    def leader(self) -> psutil.Process | None:
-        """The service's first process, or None when it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            return process if alive and abs(process.create_time() - self.created) < 1.0 else None
-        except psutil.Error:
-            return None
-
-    def members(self) -> list[psutil.Process]:
-        """Every living process of the service's session."""
-        if self.leader() is None and psutil.pid_exists(self.pid) and not self._is_zombie():
-            return []  # the number belongs to somebody else now
-        return list(_session(self.pid))
-
-    def _is_zombie(self) -> bool:
-        try:
-            return bool(psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE)
-        except psutil.Error:
-            return False
-
-
-def _session(number: int) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == number and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
+    @property
+    def how(self) -> str:
+        return f"exit code {self.code}" if self.code >= 0 else f"signal {-self.code}"
 
 
 def start(
-    name: str, command: Sequence[str], *, environment: Mapping[str, str], run: Path, logs: Path
-) -> Service:
-    """Start a service; its output is appended to ``logs/NAME.log``.
+    commands: Mapping[str, Sequence[str]],
+    *,
+    environment: Mapping[str, str],
+    run: Path,
+    logs: Path,
+) -> None:
+    """Start components, each started again when it ends; output is appended to ``logs/NAME.log``.
 
-    :param run: the folder of the files by which :func:`services` finds it again.
+    :param commands: the command of each component by its name.
+    :param run: the folder of the files by which they are found again.
+    :raises LocalAirflowFailed: when something runs there already.
     """
     run.mkdir(parents=True, exist_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{name}.log").open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=run,
-            start_new_session=True,
-        )
-    _started[process.pid] = process
+    if members(run):
+        raise LocalAirflowFailed(f"The processes of {run} run already: stop them first.")
+    lock = os.open(run / "supervisor", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        created = psutil.Process(process.pid).create_time()
+        if not _acquired(lock):
+            raise LocalAirflowFailed(f"The processes of {run} are being started: wait for that.")
+        os.ftruncate(lock, 0)
+        (run / "ended.jsonl").unlink(missing_ok=True)
+        (run / "pids.json").unlink(missing_ok=True)
+        (run / "components.json").write_text(json.dumps(commands))
+        with (logs / "supervisor.log").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, supervisor.__file__, str(run), str(logs), str(lock)],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=run,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        _started[process.pid] = process
+    finally:
+        os.close(lock)
+    if supervising(run) is None:
+        path = logs / "supervisor.log"
+        raise LocalAirflowFailed(f"The supervisor of the processes has ended: see {path}.")
+
+
+def running(run: Path) -> dict[str, psutil.Process]:
+    """The components that are alive, by name."""
+    leader = _leader(run)
+    if leader is None:
+        return {}
+    members = {process.pid: process for process in session(leader)}
+    try:
+        numbers = json.loads((run / "pids.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return {name: members[number] for name, number in numbers.items() if number in members}
+
+
+def members(run: Path) -> list[psutil.Process]:
+    """Every process of a run folder that is alive, the supervisor included."""
+    leader, first = _leader(run), supervising(run)
+    found = session(leader) if leader is not None else []
+    return [*found, first] if first is not None else found
+
+
+def supervising(run: Path) -> psutil.Process | None:
+    """The supervisor of a run folder, or None when it has ended."""
+    leader = _leader(run)
+    if leader is None or not _is_locked(run / "supervisor"):
+        return None
+    try:
+        return psutil.Process(leader)
     except psutil.NoSuchProcess:
-        created = time.time()
-    service = Service(name, process.pid, created)
-    record = run / f"{name}.json"
-    record.with_suffix(".new").write_text(json.dumps(asdict(service)))
-    record.with_suffix(".new").replace(record)
-    return service
+        return None
 
 
-def services(run: Path) -> list[Service]:
-    """What was started and not yet stopped, alive or not."""
-    found = []
-    for record in sorted(run.glob("*.json")):
-        with contextlib.suppress(ValueError, TypeError):
-            found.append(Service(**json.loads(record.read_text())))
-    return found
+def ended(run: Path) -> list[Ended]:
+    """The components that have ended since the start, in order; they were started again."""
+    try:
+        lines = (run / "ended.jsonl").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [Ended(**json.loads(line)) for line in lines]
 
 
 def stop(run: Path, grace: float = GRACE_SECONDS) -> list[str]:
-    """End every service of a run folder and all that they started.
+    """End every process of a run folder.
 
     :param grace: seconds from asking (SIGTERM) to ending (SIGKILL).
-    :returns: the names of the services that were alive.
+    :returns: the names of the components that were alive.
     """
-    known = services(run)
-    alive = {service.name: service.members() for service in known}
-    everything = [process for members in alive.values() for process in members]
-    for process in everything:
+    names = list(running(run))
+    # The supervisor first, and at once: it would start again what is ended.
+    if (first := supervising(run)) is not None:
+        with contextlib.suppress(psutil.Error):
+            first.kill()
+        if (child := _started.pop(first.pid, None)) is not None:
+            child.wait()
+        else:
+            psutil.wait_procs([first], timeout=grace)
+    for process in members(run):
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    psutil.wait_procs(everything, timeout=grace)
-    for service in known:
-        # Asked anew: a member may have started another one meanwhile.
-        left = service.members()
-        for process in left:
-            log.debug("Killing %s of %s", process.pid, service.name)
+    if not _all_gone(run, grace):
+        log.debug("Killing %s", members(run))
+        if not _all_gone(run, grace, kill=True):
+            return names
+    (run / "supervisor").unlink(missing_ok=True)
+    return names
+
+
+def _all_gone(run: Path, seconds: float, *, kill: bool = False) -> bool:
+    """Wait until nothing of a run folder is alive."""
+    deadline = time.monotonic() + seconds
+    while left := members(run):
+        if time.monotonic() > deadline:
+            return False
+        for process in left if kill else []:  # also what a member has started meanwhile
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(left, timeout=grace)
-        if (child := _started.pop(service.pid, None)) is not None:
-            child.wait()
-        (run / f"{service.name}.json").unlink(missing_ok=True)
-    return [name for name, members in alive.items() if members]
+        time.sleep(0.05)
+    return True
+
+
+def _leader(run: Path) -> int | None:
+    """The number of the session of a run folder, when processes of it may be alive."""
+    file = run / "supervisor"
+    deadline = time.monotonic() + _RECORD_SECONDS
+    while not (text := _read(file)):
+        if not _is_locked(file) or time.monotonic() > deadline:
+            return None
+        time.sleep(0.02)  # it has just been started, and is about to say who it is
+    pid = int(text)
+    if not _is_locked(file):  # the supervisor is dead; others of its session may be alive
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return None  # so are they: the number was given to a stranger since
+    return pid
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _acquired(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_locked(file: Path) -> bool:
+    try:
+        handle = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _acquired(handle)
+    finally:
+        os.close(handle)
+
+
+class Watch:
+    """Notices each component that ends from now on, or since the start, once."""
+
+    def __init__(self, run: Path, logs: Path, *, since_start: bool = False) -> None:
+        self._run, self._logs = run, logs
+        self._seen = 0 if since_start else len(ended(run))
+
+    def news(self) -> list[Ended]:
+        """The components that have ended since the last look."""
+        found = ended(self._run)[self._seen :]
+        self._seen += len(found)
+        return found
+
+    def check(self) -> None:
+        """Fail when a component has ended since the last look.
+
+        :raises ComponentEnded: with the end of its log.
+        """
+        for event in self.news():
+            raise ComponentEnded(event.name, event.how, self._logs / f"{event.name}.log")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import shutil
+import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 from rich.console import Console
 
+from demo import embedded, processes
 from demo import stack as local
 from demo.client import AirflowClient
+from demo.environment import USER, Plan
 from demo.errors import LocalAirflowFailed
 from demo.home import Home
 from demo.progress import RunProgress
@@ -44,15 +48,21 @@ def demo(home: Home, port: int, console: Console) -> bool:
 
     months = [FIRST.plus(number) for number in range(MONTHS)]
     _write_dumps(home, months, say)
-    stack = local.start(home, local.Plan(mode="demo", port=port), say)
+    stack = local.start(home, Plan(mode="demo", port=port), say)
     say(f"Airflow is healthy at {stack.url}")
-    client = stack.client()
-    with contextlib.closing(client):
+    watch = stack.watch()
+
+    def report_ended() -> None:
+        for event in watch.news():
+            log = home.logs / f"{event.name}.log"
+            say(f"{event.name} has ended ({event.how}) and is started again: see {log}")
+
+    with contextlib.closing(stack.client(report_ended)) as client:
         _end_left_overs(client, say)
         client.pause(local.DAG_ID, False)
         runs = {month: _load(client, month, console) for month in months}
     say(f"both runs have ended; Airflow goes on at {stack.url}")
-    return _report(stack, runs, console)
+    return report(stack, runs, console)
 
 
 def _write_dumps(home: Home, months: list[Month], say: local.Say) -> None:
@@ -86,7 +96,7 @@ def _load(client: AirflowClient, month: Month, console: Console) -> str:
             local.DAG_ID,
             run_id,
             timeout=_RUN_SECONDS,
-            on_look=lambda _run: progress.look(run_id),
+            on_look=lambda: progress.look(run_id),
         )
         progress.look(run_id)
     console.print(f"{month}: the run ended as {state}", highlight=False)
@@ -97,7 +107,12 @@ def _load(client: AirflowClient, month: Month, console: Console) -> str:
     return run_id
 
 
-def _report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool:
+def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool:
+    """Show what the tables hold, and what to do next.
+
+    :param runs: the run that was started for each month.
+    :returns: whether all months are ``completed``.
+    """
     schema = Settings.from_environment(stack.plan.environment).schema
     connect = connector(stack.dsn, schema, application_name="discogs demo")
     repository = PostgresMonthRepository(connect)
@@ -111,6 +126,8 @@ def _report(stack: local.Stack, runs: dict[Month, str], console: Console) -> boo
         console.print()
         report = MonthReport.of(record, repository.files(month))
         report.print(console.file, width=max(console.width, _WIDTH))
+        if record.error_message is not None:
+            console.print(f"{month}: {record.error_message}", style="red", highlight=False)
         completed = record.status is Status.COMPLETED
         if completed and record.run_id != run_id:
             console.print(
@@ -119,14 +136,10 @@ def _report(stack: local.Stack, runs: dict[Month, str], console: Console) -> boo
             )
         done = done and completed
     console.print()
-    with contextlib.suppress(OSError):
-        console.print(shown(table_sizes(connect, schema)))
-    now = dt.datetime.now(dt.timezone.utc)
+    console.print(shown(table_sizes(connect, schema)))
     console.print()
-    console.print(f"Page:     {stack.url}/dags/{local.DAG_ID}", highlight=False)
-    console.print(f"Login:    {local.USER} / {stack.home.secrets()['password']}", highlight=False)
-    console.print(f"Database: {stack.dsn}", highlight=False, soft_wrap=True)
-    console.print(f"State:    {stack.home.folder} ({now:%F %T} UTC); make down stops it")
+    _where(stack, console)
+    console.print(f"State:    {stack.home.folder}; make down stops it", soft_wrap=True)
     if not done:
         console.print("Not every month is completed.", style="bold red")
     return done
@@ -137,11 +150,28 @@ def up(home: Home, port: int, console: Console) -> None:
 
     :raises LocalAirflowFailed: when Airflow does not come up.
     """
-    plan = local.Plan(mode="up", port=port, ticks=True)
+    plan = Plan(mode="up", port=port, ticks=True)
     stack = local.start(home, plan, lambda text: console.print(text, highlight=False))
-    console.print(f"Page:     {stack.url}/dags/{local.DAG_ID} (paused: unpause it to begin)")
-    console.print(f"Login:    {local.USER} / {stack.home.secrets()['password']}", highlight=False)
-    console.print(f"Database: {stack.dsn}", highlight=False, soft_wrap=True)
+    for event in processes.ended(home.run):
+        log = home.logs / f"{event.name}.log"
+        console.print(f"{event.name} had ended ({event.how}) and was started again: see {log}")
+    _where(stack, console)
+    console.print(f"The DAG {local.DAG_ID} is paused at first: unpause it to begin.")
+
+
+def _where(stack: local.Stack, console: Console) -> None:
+    """Addresses, the login, and commands for a shell in the project's folder."""
+    psql = embedded.binaries() / "psql"
+    python = f"PYTHONPATH=plugins {Path(sys.executable)}"
+    for line in (
+        f"Airflow:  {stack.url}/dags/{local.DAG_ID}",
+        f"Login:    {USER} / {stack.home.secrets()['password']}",
+        f"Database: {stack.dsn}",
+        f"psql:     {psql} '{stack.dsn}'",
+        f"Status:   {python} -m discogs status --dsn '{stack.dsn}'",
+        "Commands: demo/airflow dags list, and all others of Airflow's command line",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def down(home: Home, console: Console) -> None:
@@ -149,8 +179,11 @@ def down(home: Home, console: Console) -> None:
 
     :raises LocalAirflowFailed: when something does not go.
     """
+    restarts = Counter(event.name for event in processes.ended(home.run))
     stopped = local.stop(home)
     left = local.left(home)
     if left:
         raise LocalAirflowFailed(f"These processes do not end: {left}.")
+    for name, times in restarts.items():
+        console.print(f"{name} had ended {times} time(s) by itself: see {home.logs / name}.log")
     console.print(f"stopped: {', '.join(stopped) if stopped else 'nothing was running'}")

@@ -75,20 +75,20 @@ def migrated_template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(server: str) -> Iterator[str]:
+def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
-    with new_database(server) as dsn:
+    template = "template0"
+    if "connect" in request.fixturenames:
+        template = request.getfixturevalue("migrated_template")
+    with new_database(server, template=template) as dsn:
         yield dsn
 
 
 @pytest.fixture
-def connect(server: str, database: str, migrated_template: str) -> Connect:
+def connect(database: str) -> Connect:
     """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
     from discogs.database.connection import connector
 
-    name = str(conninfo_to_dict(database)["dbname"])
-    _drop(server, name)
-    _create(server, name, migrated_template)
     return connector(database, SCHEMA)
 
 
@@ -109,24 +109,16 @@ def new_database(
     from demo.embedded import with_database
 
     name = f"discogs_test_{uuid.uuid4().hex[:12]}"
-    _create(server, name, template, encoding)
-    try:
-        yield with_database(server, name)
-    finally:
-        _drop(server, name)
-
-
-def _create(server: str, name: str, template: str, encoding: str | None = None) -> None:
-    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
         sql.Identifier(name), sql.Identifier(template)
     )
     if encoding is not None:
-        command += sql.SQL(" ENCODING {} LOCALE 'C'").format(sql.Literal(encoding))
+        create += sql.SQL(" ENCODING {} LOCALE 'C'").format(sql.Literal(encoding))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(command)
-
-
-def _drop(server: str, name: str) -> None:
-    command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(command)
+        conn.execute(create)
+    try:
+        yield with_database(server, name)
+    finally:
+        with psycopg.connect(server, autocommit=True) as conn:
+            conn.execute(drop)

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.airflow.receivers import StatsD, Webhook
+from tests.airflow.running import DAG_ID, RunningAirflow
 from tests.conftest import PROJECT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, at its import
     import airflow.sdk  # noqa: F401
 
-if TYPE_CHECKING:
-    from demo.client import AirflowClient, TaskState
-    from demo.stack import Stack
-    from discogs.database.connection import Connect
-    from discogs.sample.mirror import Mirror
-    from discogs.tracking.model import MonthRecord
-
 # Nothing that is lost with the machine matters here.
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-DAG_ID = "discogs_monthly"
-LOG_SHOWN = 4000  # characters of each log that a failed test shows
+LOG_SHOWN = 8000  # characters of each log that a failed test shows
 WEBHOOK_SECRET = "T0/B0/verysecret"
 # The project's own DAGs folder, the example as a user would have it in another, and the tests' own.
 BUNDLES = [
@@ -74,96 +63,11 @@ def pytest_runtest_makereport(
     return report
 
 
-@dataclass(frozen=True)
-class RunningAirflow:
-    """A real Airflow with the DAG unpaused, a mirror, and the target database.
-
-    :param mirror: serves the folder ``dumps``, into which a test puts months of its own, and
-        misbehaves as it is told.
-    """
-
-    stack: Stack
-    client: AirflowClient
-    connect: Connect
-    mirror: Mirror
-    webhook: Webhook
-    statsd: StatsD
-
-    @property
-    def dumps(self) -> Path:
-        return self.stack.home.dumps
-
-    def load(self, month: str, *, timeout: float = 180, **conf: object) -> tuple[str, str]:
-        """Run the DAG for a month; the run's id and its state at the end."""
-        run_id = self.client.trigger(DAG_ID, partition_key=month, conf=conf)
-        return run_id, self.client.wait(DAG_ID, run_id, timeout=timeout)
-
-    def wait(self, run_id: str, timeout: float = 180) -> str:
-        return self.client.wait(DAG_ID, run_id, timeout=timeout)
-
-    def tasks(self, run_id: str) -> dict[str, TaskState]:
-        """The run's task instances by name, such as ``download [releases]``."""
-        return {task.name: task for task in self.client.task_states(DAG_ID, run_id)}
-
-    def states(self, run_id: str) -> dict[str, str | None]:
-        return {name: task.state for name, task in self.tasks(run_id).items()}
-
-    def month(self, month: str) -> MonthRecord:
-        """The month's tracking row."""
-        from discogs.schema.entities import Month
-        from discogs.tracking.postgres import PostgresMonthRepository
-
-        record = PostgresMonthRepository(self.connect).get(Month.parse(month))
-        assert record is not None, f"{month} has no tracking row"
-        return record
-
-    def log(self, run_id: str, task_id: str, *, map_index: int = -1, try_number: int = 1) -> str:
-        return self.client.logs(DAG_ID, run_id, task_id, map_index=map_index, try_number=try_number)
-
-    def execute(self, *statements: str) -> None:
-        """Run statements in the target database, each committed."""
-        with self.connect() as conn:
-            for statement in statements:
-                conn.execute(statement)
-                conn.commit()
-
-    @contextlib.contextmanager
-    def locked(self, table: str) -> Iterator[None]:
-        """Keep everybody else off a table."""
-        with self.connect() as conn:
-            conn.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            yield
-
-    def start_afresh(self) -> None:
-        """Leave nothing of earlier tests in the target database or the mirror's folder."""
-        self.execute(
-            "DROP SCHEMA IF EXISTS discogs CASCADE", "DROP SCHEMA IF EXISTS discogs_staging CASCADE"
-        )
-        for path in self.dumps.iterdir():
-            path.unlink()
-
-    def fault(self, name: str) -> Path:
-        """The file by which the tests' cluster policy makes a task fail, or run out of time."""
-        return self.stack.home.folder / "faults" / name
-
-    def until(self, what: str, holds: Callable[[], object], timeout: float = 180) -> None:
-        """Wait for something, and fail when it does not come."""
-        deadline = time.monotonic() + timeout
-        while not holds():
-            assert time.monotonic() < deadline, f"{what}: not after {timeout} s"
-            time.sleep(0.2)
-
-    def until_running(self, run_id: str, task_id: str, *, map_index: int = -1) -> None:
-        self.client.wait_for_task(DAG_ID, run_id, task_id, ["running"], map_index=map_index)
-
-    def count(self, table: str) -> int:
-        from psycopg import sql
-
-        with self.connect() as conn:
-            statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-            row = conn.execute(statement).fetchone()
-        assert row is not None
-        return int(row[0])
+@pytest.fixture(autouse=True)
+def _whole_airflow(request: pytest.FixtureRequest) -> None:
+    """A test that uses the running Airflow finds it whole, whatever the last test did to it."""
+    if "airflow_stack" in request.fixturenames:
+        request.getfixturevalue("airflow_stack").begin()
 
 
 @pytest.fixture
@@ -222,6 +126,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
     """
     from demo import embedded
     from demo import stack as local
+    from demo.environment import Plan
     from demo.home import Home
     from discogs.database.connection import connector
     from discogs.sample.mirror import Mirror
@@ -234,7 +139,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
     try:
         embedded.start(home.postgres, settings=QUICK)
         with Mirror(home.dumps) as mirror:
-            plan = local.Plan(
+            plan = Plan(
                 mode="up",
                 port=0,
                 environment={
@@ -249,10 +154,12 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                 },
             )
             stack = local.start(home, plan)
-            client = stack.client()
+            watch = stack.watch()
+            webhook.on_look = watch.check
+            client = stack.client(watch.check)
             client.pause(DAG_ID, False)
             connect = connector(stack.dsn, "discogs")
-            yield RunningAirflow(stack, client, connect, mirror, webhook, statsd)
+            yield RunningAirflow(stack, client, watch, connect, mirror, webhook, statsd)
             client.close()
             local.stop(home)
     except BaseException:

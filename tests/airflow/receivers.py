@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+WAIT_SECONDS = 300.0  # for what takes seconds: machines are busy
+
 
 @dataclass(frozen=True)
 class Received:
@@ -33,6 +35,7 @@ class Webhook:
         self.received: list[Received] = []
         self.statuses: list[int] = []
         self.port = 0
+        self.on_look: Callable[[], None] | None = None
         self.open()
 
     @property
@@ -68,10 +71,15 @@ class Webhook:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, *parts: str, timeout: float = 30) -> str:
+    def wait(self, *parts: str) -> str:
         """The first text that holds all the parts."""
-        return wait(
-            lambda: next((t for t in self.texts if all(p in t for p in parts)), ""), timeout
+        return str(
+            wait(
+                lambda: next((t for t in self.texts if all(p in t for p in parts)), ""),
+                what=f"a text with {parts} is posted",
+                on_look=self.on_look,
+                explain=lambda: "\n".join(self.texts),
+            )
         )
 
 
@@ -145,10 +153,23 @@ class Mails:
         self._server.server_close()
 
 
-def wait(look: Callable[[], Any], timeout: float = 30) -> Any:
-    """What a look finds, as soon as it finds something."""
-    deadline = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"nothing after {timeout:g} s"
+def wait(
+    look: Callable[[], Any],
+    *,
+    what: str,
+    on_look: Callable[[], None] | None = None,
+    explain: Callable[[], object] = lambda: "",
+) -> Any:
+    """What a look finds, as soon as it finds something.
+
+    :param on_look: called before every look; what it raises ends the wait.
+    :param explain: what to say of the state when nothing was found in time.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        if on_look is not None:
+            on_look()
+        if found := look():
+            return found
+        assert time.monotonic() < deadline, f"{what}: not in {WAIT_SECONDS:g} s. {explain()}"
         time.sleep(0.1)
-    return found

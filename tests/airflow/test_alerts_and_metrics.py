@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo import processes
+from demo.stack import environment_of
 from discogs.schema.entities import Month
 from discogs.tracking.model import Status
-from tests.airflow.receivers import wait
 from tests.sample.odd_records import write_months
 
 if TYPE_CHECKING:
@@ -40,19 +41,13 @@ def events(airflow: RunningAirflow, run_id: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def scheduled(airflow: RunningAirflow) -> Iterator[None]:
     """Have a second scheduler make runs by schedule, which the session's own does not."""
-    from demo import embedded, processes
-    from demo.stack import airflow_environment
-
     home = airflow.stack.home
-    server = embedded.find(home.postgres)
-    assert server is not None
-    environment = airflow_environment(airflow.stack, embedded.with_database(server, "airflow_up"))
+    command = [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"]
     airflow.client.pause(DAG_ID, True)
     try:
         processes.start(
-            "second-scheduler",
-            [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"],
-            environment={**environment, "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"},
+            {"second-scheduler": command},
+            environment={**environment_of(home), "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"},
             run=home.folder / "second",
             logs=home.logs,
         )
@@ -74,8 +69,8 @@ def example_run(airflow: RunningAirflow, month: Month) -> str:
         runs = airflow.client.runs(EXAMPLE)
         return next((r["dag_run_id"] for r in runs if r["partition_key"] == str(month)), None)
 
-    run_id = str(wait(look, 60))
-    assert airflow.client.wait(EXAMPLE, run_id, timeout=60) == "success"
+    run_id = str(airflow.until("the example's run", look))
+    assert airflow.client.wait(EXAMPLE, run_id) == "success"
     return run_id
 
 
@@ -191,7 +186,9 @@ def test_failures_make_alerts_and_a_receiver_that_is_down_changes_nothing(
         assert state == "failed"
         parsing = airflow.stack.home.logs / "parsing"
         said = "No alert was sent: connection discogs_alerts: ConnectionError"
-        wait(lambda: any(said in log.read_text() for log in parsing.rglob("*.log")))
+        airflow.until(
+            "it is logged", lambda: any(said in log.read_text() for log in parsing.rglob("*.log"))
+        )
     finally:
         airflow.webhook.open()
     assert airflow.month(str(month)).status is Status.FAILED
@@ -212,5 +209,5 @@ def test_a_late_dump_makes_an_alert_when_a_run_has_ended_without_it(
         client.set_task_state(DAG_ID, run_id, "wait_for_dump", "skipped")
 
     assert airflow.wait(run_id) == "success"
-    text = airflow.webhook.wait(f"Discogs {late} was due by", "is not_started", timeout=60)
+    text = airflow.webhook.wait(f"Discogs {late} was due by", "is not_started")
     assert "this run has not found its dump" in text

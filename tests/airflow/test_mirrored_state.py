@@ -28,7 +28,7 @@ pytestmark = pytest.mark.airflow
 
 MONTH = Month(2022, 5)
 DAG_ID = "discogs_monthly"
-STOP_SECONDS = 15.0  # in which a task that gets SIGTERM has ended; the machine may be busy
+STOP_SECONDS = 120.0  # in which a task that gets SIGTERM has ended; the machine may be busy
 
 
 def task_process(airflow: RunningAirflow, run_id: str, task_id: str) -> psutil.Process:
@@ -36,10 +36,8 @@ def task_process(airflow: RunningAirflow, run_id: str, task_id: str) -> psutil.P
     path = f"dags/{DAG_ID}/dagRuns/{run_id}/taskInstances"
     found = airflow.client.call("GET", path, params={"task_id": task_id, "state": "running"})
     (ti,) = [each["id"] for each in found["task_instances"] if each["task_id"] == task_id]
-    (scheduler,) = [
-        each for each in processes.services(airflow.stack.home.run) if each.name == "scheduler"
-    ]
-    for process in scheduler.members():
+    scheduler = processes.running(airflow.stack.home.run)["scheduler"]
+    for process in scheduler.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if f"airflow worker -- {ti}" in " ".join(process.cmdline()):
                 return process
@@ -68,10 +66,10 @@ def statements(airflow: RunningAirflow) -> list[str]:
 @contextlib.contextmanager
 def held(airflow: RunningAirflow, table: str) -> Iterator[None]:
     """Hold the labels' transaction just before its end: when it notes what it has done."""
-    with trigger(airflow, table, "INSERT", "NEW.entity = 'labels'", "PERFORM pg_sleep(120)"):
+    with trigger(airflow, table, "INSERT", "NEW.entity = 'labels'", "PERFORM pg_sleep(400)"):
         yield
         # What was ended leaves no statement behind.
-        airflow.until("nothing is held", lambda: not holding(airflow), 30)
+        airflow.until("nothing is held", lambda: not holding(airflow))
 
 
 def holding(airflow: RunningAirflow) -> bool:
@@ -90,7 +88,7 @@ def row_failed(airflow: RunningAirflow, run_id: str, said: str, month: Month = M
         record = airflow.month(str(month))
         return record.status is Status.FAILED and record.run_id == run_id
 
-    airflow.until("the row is failed", holds, 30)
+    airflow.until("the row is failed", holds)
     assert said in str(airflow.month(str(month)).error_message)
 
 
@@ -127,7 +125,7 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     process = task_process(airflow, run_id, "download")
     client.set_run_state(DAG_ID, run_id, "failed")
     row_failed(airflow, run_id, "manually set to `failed`")
-    psutil.wait_procs([process], timeout=120)
+    psutil.wait_procs([process], timeout=STOP_SECONDS)
     assert not process.is_running()
     row_failed(airflow, run_id, "manually set to `failed`")
 
@@ -163,7 +161,7 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
             row_failed(airflow, run_id, said)
             assert airflow.count("labels") == 0
         assert airflow.wait(run_id) == "failed"
-        airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
+        airflow.until("nothing is left at work", lambda: not statements(airflow))
         assert airflow.count("labels") == 0
     airflow.fault("merge.labels.timeout").unlink()
 
@@ -174,9 +172,9 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
         process = task_process(airflow, run_id, "merge.labels")
         client.set_run_state(DAG_ID, run_id, "success")
         row_failed(airflow, run_id, "ended as a success, but labels, artists, masters, releases")
-        psutil.wait_procs([process], timeout=120)
+        psutil.wait_procs([process], timeout=STOP_SECONDS)
         assert not process.is_running()
-    airflow.until("nothing is left at work", lambda: not statements(airflow), 30)
+    airflow.until("nothing is left at work", lambda: not statements(airflow))
 
     client.clear(DAG_ID, run_id, ["merge.labels"], only_failed=False)
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
@@ -198,16 +196,16 @@ def test_a_wait_in_the_triggerer_is_ended_from_the_page(airflow_stack: RunningAi
     airflow, client = airflow_stack, airflow_stack.client
     month = Month.of(dt.datetime.now(dt.timezone.utc).date())
     run_id = client.trigger(DAG_ID, partition_key=str(month), conf={"entities": ["labels"]})
-    client.wait_for_task(DAG_ID, run_id, "wait_for_dump", ["deferred"])
+    airflow.until_deferred(run_id)
     assert airflow.month(str(month)).status is Status.NOT_STARTED
 
     client.set_task_state(DAG_ID, run_id, "wait_for_dump", "failed")
 
-    assert airflow.wait(run_id, 30) == "failed"
+    assert airflow.wait(run_id) == "failed"
     row_failed(airflow, run_id, "wait_for_dump failed", month)
 
     client.clear(DAG_ID, run_id)
-    client.wait_for_task(DAG_ID, run_id, "wait_for_dump", ["deferred"])
+    airflow.until_deferred(run_id)
     write_months(airflow.dumps, month, releases=100, seed=9)
     client.wait_for_task(DAG_ID, run_id, "fetch_checksums", ["success"])
     assert airflow.month(str(month)).status.at_work
@@ -233,12 +231,12 @@ def test_the_dag_is_deleted_in_mid_run_and_the_next_run_says_so(
             "nothing is running",
             lambda: "running" not in airflow.states(run_id).values(),
         )
-        client.call("DELETE", f"dags/{DAG_ID}")
+        airflow.delete_dag()
     finally:
         set_slots(airflow, pool, slots)
     assert airflow.month(str(month)).status is Status.DOWNLOADING
 
-    airflow.until("the DAG is read again", lambda: client.has_dag(DAG_ID), 90)
+    airflow.until("the DAG is read again", lambda: client.has_dag(DAG_ID))
     client.pause(DAG_ID, False)
     next_run, state = airflow.load(str(MONTH))
 

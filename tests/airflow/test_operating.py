@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo import embedded
 from demo.errors import AirflowRefused
 from demo.home import PROJECT
-from demo.stack import airflow_environment
+from demo.stack import environment_of
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -47,23 +46,23 @@ BACKFILL, BACKWARDS, AGAIN, CLEAR, STATUS = readme_commands()
 
 def run(airflow: RunningAirflow, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the README, with the test's database and Python."""
-    server = embedded.find(airflow.stack.home.postgres)
-    assert server is not None
-    metadata = embedded.with_database(server, "airflow_up")
-    environment = airflow_environment(airflow.stack, metadata)
     command = command.replace("postgresql://user@host/database", f"'{airflow.stack.dsn}'")
     command = command.replace("python ", f"{sys.executable} ")
     return subprocess.run(
-        command, shell=True, cwd=PROJECT, env=environment, capture_output=True, text=True
+        command,
+        shell=True,
+        cwd=PROJECT,
+        env=environment_of(airflow.stack.home),
+        capture_output=True,
+        text=True,
     )
 
 
-def backfilled(airflow: RunningAirflow, timeout: float = 240) -> dict[str, dict[str, Any]]:
+def backfilled(airflow: RunningAirflow) -> dict[str, dict[str, Any]]:
     """Wait until no run is left to do; the latest one of each month."""
     airflow.until(
         "the backfill is done",
         lambda: not airflow.client.runs(DAG_ID, ["queued", "running"]),
-        timeout,
     )
     # Airflow looks every half minute whether a backfill is over, and runs one at a time.
     airflow.until(
@@ -141,7 +140,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
 
     # Asked for.
     assert run(airflow, AGAIN).returncode == 0
-    airflow.until("it runs", lambda: airflow.month(str(month)).run_id != before.run_id, 60)
+    airflow.until("it runs", lambda: airflow.month(str(month)).run_id != before.run_id)
     run_id = airflow.month(str(month)).run_id
     assert run_id is not None
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
@@ -207,7 +206,7 @@ def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
     airflow.client.set_run_state(DAG_ID, run_id, "success")  # it has nothing to be cleared for
     cleared = run(airflow, CLEAR)
     assert cleared.returncode == 0, cleared.stderr
-    airflow.until("it runs", lambda: airflow.month(str(FAILING)).status is not Status.FAILED, 60)
+    airflow.until("it runs", lambda: airflow.month(str(FAILING)).status is not Status.FAILED)
     assert airflow.wait(failing) == "success", airflow.states(failing)
     record = airflow.month(str(FAILING))
     assert (record.status, record.run_id) == (Status.COMPLETED, failing)

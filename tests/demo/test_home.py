@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from demo import stack
 from demo.__main__ import main
+from demo.environment import Plan, airflow_environment, inherited
 from demo.errors import LocalAirflowFailed
 from demo.home import PROJECT, Home
 
@@ -55,6 +58,22 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
     assert not (tmp_path / "postgres").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_port_that_is_not_ours_to_have_is_not_called_taken(tmp_path: Path) -> None:
+    program = "import os; from demo.stack import take_port; os.setuid(65534); take_port(80)"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}"},
+        capture_output=True,
+        text=True,
+    )
+
+    if not result.stderr:
+        pytest.skip("every program may have port 80 on this machine")
+    assert "Port 80 is for programs of root alone" in result.stderr
+    assert "taken" not in result.stderr
+
+
 def test_nothing_to_stop_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,14 +84,28 @@ def test_nothing_to_stop_is_no_error(
 
 
 def environment(tmp_path: Path, **plan: object) -> dict[str, str]:
-    home = Home(tmp_path)
-    local = stack.Stack(
-        home=home,
-        plan=stack.Plan(**plan),  # type: ignore[arg-type]
+    given = Plan(**plan)  # type: ignore[arg-type]
+    server = "postgresql://postgres@/{}?host=%2Ftmp%2Fx&port=5432"
+    made = airflow_environment(
+        Home(tmp_path),
+        given,
         port=8099,
-        dsn="postgresql://postgres@/discogs_up?host=%2Ftmp%2Fx&port=5432",
+        metadata=server.format("airflow"),
+        target=server.format("discogs_up"),
     )
-    return stack.airflow_environment(local, "postgresql://postgres@/airflow?host=%2Ftmp%2Fx")
+    return {**inherited(given.mode), **made}
+
+
+def test_local_addresses_go_through_no_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "mine.example")  # the name that curl and requests read first
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    made = environment(tmp_path)
+
+    assert made["no_proxy"] == made["NO_PROXY"] == "mine.example,127.0.0.1,localhost"
 
 
 def test_another_airflows_settings_are_not_inherited(

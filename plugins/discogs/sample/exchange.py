@@ -157,6 +157,10 @@ class Exchange:
         with self._lock:
             self._faults.append((fault, fault.times))
 
+    def clear_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
     def refuses_connection(self) -> bool:
         with self._lock:
             return self._next(lambda fault: fault.on_connect) is not None

@@ -210,6 +210,10 @@ class Mirror:
         """Misbehave in one more way."""
         self._exchange.add(fault)
 
+    def clear_faults(self) -> None:
+        """Misbehave no more."""
+        self._exchange.clear_faults()
+
     def start(self) -> None:
         """Serve from now on."""
         self._server.start()

@@ -1,0 +1,111 @@
+"""``make demo`` from nothing to its report, on an odd machine, with what it says to do next."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import processes, stack
+from demo.home import PROJECT, Home
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A home of the test's own; what runs there is stopped."""
+    folder = Path(tempfile.mkdtemp(prefix="discogs-demo-", dir="/tmp"))
+    folder.chmod(0o755)
+    home = Home(folder)
+    yield home
+    stack.stop(home)
+    shutil.rmtree(folder)
+
+
+def environment(home: Home, **more: str) -> dict[str, str]:
+    """That of a shell whose user has a proxy, which does not reach this machine's own addresses."""
+    dead_proxy = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "DISCOGS_HOME": str(home.folder),
+        "no_proxy": "mine.example",
+        **dead_proxy,
+        **more,
+    }
+
+
+def demo(home: Home, command: str, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "demo", command],
+        cwd=PROJECT,
+        env=environment(home, PYTHONPATH="plugins:.", PORT="0", COLUMNS="200", **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def end_the_scheduler_once(home: Home) -> None:
+    """As soon as it is up: the demo has just begun."""
+    while "scheduler" not in processes.running(home.run):
+        time.sleep(0.1)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not any((home.logs / "tasks").rglob("*.log")):
+        time.sleep(0.1)
+    processes.running(home.run)["scheduler"].kill()
+
+
+def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_works(
+    home: Home,
+) -> None:
+    killer = threading.Thread(target=end_the_scheduler_once, args=[home], daemon=True)
+    killer.start()
+    with demo(home, "demo") as running:
+        said, _ = running.communicate()
+
+    assert running.returncode == 0, said
+    assert "scheduler has ended (signal 9) and is started again: see " in said
+    login = re.search(r"^Login:    admin / (\S+)$", said, re.MULTILINE)
+    assert login is not None
+    assert login[1] == home.secrets()["password"]
+    database = re.search(r"^Database: (postgresql://\S+)$", said, re.MULTILINE)
+    assert database is not None
+    assert re.search(r"^labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
+
+    # Each is pasted into a shell as it is.
+    assert "2026-10" in pasted(home, said, "Status")
+    assert "releases" in pasted(home, said, "psql", r"-c '\dt discogs.*'")
+    assert "discogs_monthly" in pasted(home, said, "Commands")
+
+    with demo(home, "down") as ending:
+        said, _ = ending.communicate()
+    assert ending.returncode == 0, said
+    assert "stopped: api-server, scheduler, dag-processor, triggerer, mirror, postgres" in said
+    assert "scheduler had ended 1 time" in said
+
+
+def pasted(home: Home, said: str, name: str, more: str = "") -> str:
+    """What a command that the demo printed says in a shell of the project's folder."""
+    found = re.search(rf"^{name}: +(.*?)(?:, and .*)?$", said, re.MULTILINE)
+    assert found is not None, said
+    result = subprocess.run(
+        f"{found[1]} {more}",
+        shell=True,
+        cwd=PROJECT,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
