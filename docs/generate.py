@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import readme as benchmark
+from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
 from discogs.settings import Settings, variable
@@ -25,6 +26,17 @@ def settings() -> str:
         shown = str(field.metadata["shown"]).replace("`", "")
         default = f"`{shown}`" if shown and " " not in shown else shown
         rows.append(f"| `{variable(field.name)}` | {default} | {field.metadata['about']} |")
+    return "\n".join(rows)
+
+
+def metrics() -> str:
+    """The table of metrics."""
+    rows = ["| name | kind | what |", "|---|---|---|"]
+    for group, kinds in METRICS.items():
+        for metric in kinds:
+            first, *others = metric.names
+            names = ", ".join([f"`{group}.{first}`", *(f"`.{name}`" for name in others)])
+            rows.append(f"| {names} | {metric.kind} | {metric.about} |")
     return "\n".join(rows)
 
 
@@ -72,6 +84,7 @@ def diagram() -> str:
 #: File and name of each part, with what computes it.
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings,
+    ("README.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
     ("docs/tables.md", "tables"): tables,
     ("docs/tables.md", "diagram"): diagram,

@@ -1,4 +1,4 @@
-"""Metrics emitted by a load, through Airflow's own; the README lists the names.
+"""Metrics emitted by a load, through Airflow's own; the README's table is generated from them.
 
 Plain StatsD drops tags, so the entity is part of a name: ``discogs.stage.releases.read``.
 """
@@ -7,70 +7,112 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from airflow.sdk.observability import stats
 
-_STAGED = ("read", "unchanged", "changed", "rejected", "rows", "copied_bytes")
-_MERGED = ("inserted", "updated", "removed", "restored")
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics of one kind. Seconds for timers.
+
+    :param names: the last part of each name.
+    """
+
+    kind: Literal["timer", "counter", "gauge"]
+    names: tuple[str, ...]
+    about: str
+
+
+#: Every metric, by the start of its name, in which ENTITY stands for an entity.
+METRICS: dict[str, tuple[Metrics, ...]] = {
+    "discogs.download.ENTITY": (
+        Metrics("timer", ("seconds",), "one file's download"),
+        Metrics("counter", ("bytes", "attempts"), "bytes over the network, attempts"),
+        Metrics("gauge", ("bytes_per_second",), "of one download"),
+    ),
+    "discogs.stage.ENTITY": (
+        Metrics("timer", ("seconds",), "one shard, from the file to the staging tables"),
+        Metrics("timer", ("copy_seconds",), "of which in COPY, summed over threads"),
+        Metrics("counter", ("read", "unchanged", "changed", "rejected"), "records"),
+        Metrics("counter", ("rows", "copied_bytes"), "what COPY sent"),
+        Metrics("gauge", ("records_per_second",), "of one shard"),
+    ),
+    "discogs.merge.ENTITY": (
+        Metrics("timer", ("seconds",), "one merge"),
+        Metrics("counter", ("inserted", "updated", "removed", "restored"), "records"),
+    ),
+    "discogs.month": (
+        Metrics("timer", ("seconds", "download_seconds", "processing_seconds"), "a loaded month"),
+        Metrics("counter", ("completed", "failed"), "loaded months, failed runs"),
+        Metrics("gauge", ("failed_attempts",), "failed attempts before a month was loaded"),
+    ),
+    "discogs.disk": (
+        Metrics(
+            "gauge",
+            ("used_bytes", "free_bytes"),
+            "the disk of `DISCOGS_STORAGE`, where it is local",
+        ),
+    ),
+}
 
 
 def downloaded(entity: str, report: Mapping[str, Any]) -> None:
     """A file was downloaded; one that was there already emits nothing."""
     if report["already_there"]:
         return
-    name = f"discogs.download.{entity}"
-    _time(f"{name}.seconds", report["seconds"])
-    stats.incr(f"{name}.bytes", report["transferred"])
-    stats.incr(f"{name}.attempts", report["attempts"])
-    _rate(f"{name}.bytes_per_second", report["transferred"], report["seconds"])
+    values = {
+        "seconds": report["seconds"],
+        "bytes": report["transferred"],
+        "attempts": report["attempts"],
+        "bytes_per_second": _rate(report["transferred"], report["seconds"]),
+    }
+    _emit("discogs.download.ENTITY", values, entity)
 
 
 def staged(entity: str, report: Mapping[str, Any]) -> None:
     """A shard was staged."""
-    name = f"discogs.stage.{entity}"
-    _time(f"{name}.seconds", report["seconds"])
-    _time(f"{name}.copy_seconds", report["copy_seconds"])
-    for count in _STAGED:
-        stats.incr(f"{name}.{count}", report[count])
-    _rate(f"{name}.records_per_second", report["read"], report["seconds"])
+    rate = _rate(report["read"], report["seconds"])
+    _emit("discogs.stage.ENTITY", {**report, "records_per_second": rate}, entity)
 
 
 def merged(entity: str, report: Mapping[str, Any]) -> None:
     """An entity was merged."""
-    name = f"discogs.merge.{entity}"
-    _time(f"{name}.seconds", report["merge_seconds"])
-    for count in _MERGED:
-        stats.incr(f"{name}.{count}", report[count])
+    _emit("discogs.merge.ENTITY", {**report, "seconds": report["merge_seconds"]}, entity)
 
 
 def completed(report: Mapping[str, Any]) -> None:
     """A month is loaded."""
-    stats.incr("discogs.month.completed")
-    stats.gauge("discogs.month.failed_attempts", report["retry_count"])
-    for part in ("download_seconds", "processing_seconds", "seconds"):
-        if report[part] is not None:
-            _time(f"discogs.month.{part}", report[part])
+    values = {name: report[name] for name in ("seconds", "download_seconds", "processing_seconds")}
+    _emit("discogs.month", {**values, "completed": 1, "failed_attempts": report["retry_count"]})
 
 
 def failed() -> None:
     """A run has failed. Called in the scheduler, where only Airflow's own stats are set up."""
     from airflow.observability import stats
 
-    stats.incr("discogs.month.failed")
+    _emit("discogs.month", {"failed": 1}, stats=stats)
 
 
 def disk(use: Mapping[str, Any] | None) -> None:
     """How full the storage's disk is; nothing when the storage is not local."""
     if use is not None:
-        stats.gauge("discogs.disk.used_bytes", use["used"])
-        stats.gauge("discogs.disk.free_bytes", use["free"])
+        _emit("discogs.disk", {"used_bytes": use["used"], "free_bytes": use["free"]})
 
 
-def _time(name: str, seconds: float) -> None:
-    stats.timing(name, dt.timedelta(seconds=seconds))
+def _emit(group: str, values: Mapping[str, Any], entity: str = "", stats: Any = None) -> None:
+    """Emit those of a group's metrics that have a value."""
+    if stats is None:
+        from airflow.sdk.observability import stats
+    emit = {
+        "timer": lambda name, seconds: stats.timing(name, dt.timedelta(seconds=seconds)),
+        "counter": stats.incr,
+        "gauge": stats.gauge,
+    }
+    for metrics in METRICS[group]:
+        for last in metrics.names:
+            if (value := values.get(last)) is not None:
+                emit[metrics.kind](f"{group.replace('ENTITY', entity)}.{last}", value)
 
 
-def _rate(name: str, amount: int, seconds: float) -> None:
-    if seconds > 0:
-        stats.gauge(name, round(amount / seconds, 3))
+def _rate(amount: int, seconds: float) -> float | None:
+    return round(amount / seconds, 3) if seconds > 0 else None
