@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-WAIT_SECONDS = 300.0  # for what takes seconds: machines are busy
+WAIT_SECONDS = 600.0  # for what takes seconds: machines are busy
 
 
 @dataclass(frozen=True)

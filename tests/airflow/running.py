@@ -21,11 +21,13 @@ from demo import processes
 from demo.client import AirflowClient, TaskState
 from demo.stack import Stack
 from discogs.database.connection import Connect
+from discogs.errors import DiscogsError
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
-from discogs.tracking.model import MonthRecord
+from discogs.tracking.model import MonthRecord, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests.airflow.receivers import StatsD, Webhook, wait
+from tests.sample.odd_records import write_months
 
 DAG_ID = "discogs_monthly"
 AT_WORK = ("queued", "running")
@@ -78,6 +80,21 @@ class RunningAirflow:
         """Run the DAG for a month; the run's id and its state at the end."""
         run_id = self.client.trigger(DAG_ID, partition_key=month, conf=conf)
         return run_id, self.wait(run_id)
+
+    def ensure_loaded(self, month: Month, **sample: Any) -> str:
+        """Have a month's files and the month loaded, by an earlier test or now; the run's id.
+
+        :param sample: how its files are made where they are not there.
+        """
+        if not list(self.dumps.glob(f"discogs_{month.first_day:%Y%m%d}_*")):
+            write_months(self.dumps, month, **sample)
+        with contextlib.suppress(DiscogsError):  # there may be no table yet
+            record = PostgresMonthRepository(self.connect).get(month)
+            if record is not None and record.status is Status.COMPLETED and record.run_id:
+                return record.run_id
+        run_id, state = self.load(str(month))
+        assert state == "success", self.states(run_id)
+        return run_id
 
     def wait(self, run_id: str) -> str:
         """Wait until a run has ended; its state."""
@@ -169,6 +186,7 @@ class RunningAirflow:
 
     def start_afresh(self) -> None:
         """Leave nothing of earlier tests in the target database or the mirror's folder."""
+        self.begin()
         self.execute(
             "DROP SCHEMA IF EXISTS discogs CASCADE", "DROP SCHEMA IF EXISTS discogs_staging CASCADE"
         )

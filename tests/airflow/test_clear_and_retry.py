@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 FIRST, SECOND = Month(2023, 3), Month(2023, 4)
+SAMPLE: dict[str, Any] = {"releases": 200, "seed": 7, "since": FIRST}
 DAG_ID = "discogs_monthly"
 
 Fault = Callable[["RunningAirflow"], contextlib.AbstractContextManager[None]]
@@ -161,7 +162,7 @@ def undisturbed(airflow: RunningAirflow, *months: Month) -> str:
 
 def test_every_task_can_fail_and_be_cleared(airflow_stack: RunningAirflow) -> None:
     airflow_stack.start_afresh()
-    write_months(airflow_stack.dumps, FIRST, months=2, releases=200, seed=7)
+    write_months(airflow_stack.dumps, FIRST, months=2, **SAMPLE)
     assert airflow_stack.load(str(FIRST))[1] == "success"
 
     run_id = None
@@ -204,10 +205,9 @@ def test_every_task_can_fail_and_be_cleared(airflow_stack: RunningAirflow) -> No
 def test_clearing_what_is_done_fetches_nothing_and_changes_nothing(
     airflow_stack: RunningAirflow,
 ) -> None:
-    """Goes on where the last test ended."""
+    older = airflow_stack.ensure_loaded(FIRST, **SAMPLE)
+    newer = airflow_stack.ensure_loaded(SECOND, **SAMPLE)
     before = digests(airflow_stack.stack.dsn)
-    runs = {run["partition_key"]: run["dag_run_id"] for run in airflow_stack.client.runs(DAG_ID)}
-    newer, older = runs[str(SECOND)], runs[str(FIRST)]
     row = airflow_stack.month(str(SECOND))
     fetched = airflow_stack.mirror.count(r"download=.*xml")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
 
+from discogs.database.migrations import migrate
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 MONTH = Month(2026, 5)
+# Without the characters that XML forbids: lxml alone cannot read on after them.
+SAMPLE: dict[str, Any] = {"releases": 400, "seed": 5, "since": MONTH, "forbidden": False}
 
 # Table to the XPath of what makes its rows; written down apart from the mapping.
 COUNTED = {
@@ -58,8 +61,8 @@ def parsed(path: Path) -> etree._Element:
 
 
 def test_a_month_is_loaded_as_its_files_hold_it(airflow_stack: RunningAirflow) -> None:
-    # Without the characters that XML forbids: lxml alone cannot read on after them.
-    written = write_months(airflow_stack.dumps, MONTH, releases=400, seed=5, forbidden=False)
+    airflow_stack.start_afresh()
+    written = write_months(airflow_stack.dumps, MONTH, **SAMPLE)
     files = {path.name.split("_")[2].removesuffix(".xml.gz"): path for path in written}
 
     run_id, state = airflow_stack.load(str(MONTH))
@@ -102,6 +105,7 @@ def test_a_month_is_loaded_as_its_files_hold_it(airflow_stack: RunningAirflow) -
 
 
 def test_a_completed_month_ends_at_its_third_task(airflow_stack: RunningAirflow) -> None:
+    airflow_stack.ensure_loaded(MONTH, **SAMPLE)
     before = airflow_stack.month(str(MONTH))
 
     run_id, state = airflow_stack.load(str(MONTH))
@@ -119,6 +123,7 @@ def test_a_dump_that_is_not_what_its_checksum_says_fails_the_month_until_it_is(
     airflow_stack: RunningAirflow,
 ) -> None:
     month = MONTH.plus(1)
+    airflow_stack.ensure_loaded(MONTH, **SAMPLE)
     write_months(airflow_stack.dumps, month, releases=400, seed=5, since=MONTH)
     broken = airflow_stack.dumps / f"discogs_{month.first_day:%Y%m%d}_masters.xml.gz"
     whole = broken.read_bytes()
@@ -151,6 +156,8 @@ def test_a_run_takes_over_what_a_vanished_one_left_and_loads_what_it_is_asked_fo
     airflow_stack: RunningAirflow,
 ) -> None:
     month = MONTH.plus(2)
+    airflow_stack.start_afresh()
+    migrate(airflow_stack.connect, "discogs")
     write_months(airflow_stack.dumps, month, releases=400, seed=5, since=MONTH)
     gone = RunIdentity("discogs_monthly", "a run that was deleted")
     PostgresMonthRepository(airflow_stack.connect).claim(month, gone)

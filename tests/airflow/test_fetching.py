@@ -82,7 +82,6 @@ def test_a_backfill_fetches_file_by_file_too(airflow_stack: RunningAirflow) -> N
             len(transfers(airflow.mirror.seen[before:])) >= 8
             and not airflow.client.runs(DAG_ID, ["queued", "running"])
         ),
-        timeout=420,
     )
 
     seen = airflow.mirror.seen[before:]
@@ -97,14 +96,10 @@ def test_a_wait_that_breaks_in_the_triggerer_fails(airflow_stack: RunningAirflow
     airflow = airflow_stack
     airflow.start_afresh()
     dag_id = "wait_in_a_poor_triggerer"
-    airflow.until(
-        "the DAG is there",
-        lambda: airflow.client.has_dag(dag_id),
-        timeout=120,
-    )
+    airflow.until("the DAG is there", lambda: airflow.client.has_dag(dag_id))
 
     run_id = airflow.client.trigger(dag_id, conf={})
-    state = airflow.client.wait(dag_id, run_id, timeout=120)
+    state = airflow.client.wait(dag_id, run_id)
 
     states = {task.name: task.state for task in airflow.client.task_states(dag_id, run_id)}
     assert (state, states) == ("failed", {"wait_for_dump": "failed"})

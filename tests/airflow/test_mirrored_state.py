@@ -66,7 +66,7 @@ def statements(airflow: RunningAirflow) -> list[str]:
 @contextlib.contextmanager
 def held(airflow: RunningAirflow, table: str) -> Iterator[None]:
     """Hold the labels' transaction just before its end: when it notes what it has done."""
-    with trigger(airflow, table, "INSERT", "NEW.entity = 'labels'", "PERFORM pg_sleep(400)"):
+    with trigger(airflow, table, "INSERT", "NEW.entity = 'labels'", "PERFORM pg_sleep(900)"):
         yield
         # What was ended leaves no statement behind.
         airflow.until("nothing is held", lambda: not holding(airflow))

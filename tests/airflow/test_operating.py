@@ -31,6 +31,7 @@ DAG_ID = "discogs_monthly"
 MONTHS = [Month(2026, 1), Month(2026, 2), Month(2026, 3)]
 NEVER_PUBLISHED = Month(2025, 12)
 FAILING = Month(2026, 4)
+SAMPLE: dict[str, Any] = {"releases": 150, "seed": 6, "since": MONTHS[0]}
 
 
 def readme_commands() -> list[str]:
@@ -77,6 +78,12 @@ def backfilled(airflow: RunningAirflow) -> dict[str, dict[str, Any]]:
     return {run["partition_key"]: run for run in runs}
 
 
+def publish(airflow: RunningAirflow) -> None:
+    """An empty database, and the files of all months."""
+    airflow.start_afresh()
+    write_months(airflow.dumps, MONTHS[0], months=len(MONTHS), releases=150, seed=6)
+
+
 def failures(airflow: RunningAirflow) -> list[str | None]:
     """What the rows say, for the reader of a test that fails."""
     return [record.error_message for record in PostgresMonthRepository(airflow.connect).all()]
@@ -86,8 +93,7 @@ def test_a_backfill_makes_one_run_a_month_and_leaves_out_what_was_never_publishe
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow = airflow_stack
-    airflow.start_afresh()
-    write_months(airflow.dumps, MONTHS[0], months=len(MONTHS), releases=150, seed=6)
+    publish(airflow)
     before = {run["dag_run_id"] for run in airflow.client.runs(DAG_ID)}
 
     done = run(airflow, BACKFILL)
@@ -113,11 +119,10 @@ def test_a_backfill_makes_one_run_a_month_and_leaves_out_what_was_never_publishe
 
 
 def test_months_are_loaded_backwards_with_the_same_end(airflow_stack: RunningAirflow) -> None:
-    """Goes on with the files of the last test, and an empty database."""
     airflow = airflow_stack
+    publish(airflow)
     months = MONTHS[:2]
     in_order = undisturbed(airflow, *months)
-    airflow.execute("DROP SCHEMA discogs CASCADE", "DROP SCHEMA discogs_staging CASCADE")
 
     done = run(airflow, BACKWARDS)
 
@@ -136,6 +141,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
 ) -> None:
     airflow = airflow_stack
     month = MONTHS[1]
+    airflow.ensure_loaded(month, **SAMPLE)
     before = airflow.month(str(month))
 
     # Asked for.
@@ -175,7 +181,8 @@ def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow = airflow_stack
-    write_months(airflow.dumps, FAILING, releases=150, seed=6, since=MONTHS[0])
+    airflow.start_afresh()
+    write_months(airflow.dumps, FAILING, **SAMPLE)
     airflow.mirror.add(faults.status(400).on("download=.*labels"))
     failing, state = airflow.load(str(FAILING))
     assert state == "failed"
