@@ -110,9 +110,9 @@ def test_what_was_seen_of_a_cut_is_said_with_what_helps() -> None:
     assert str(error) == (
         "releases.xml.gz was cut after 7:05 min with 5.10 GB of 11.25 GB at 12.0 MB/s over"
         " HTTP/1.1, and the time before after 7:10 min; this server does not resume a transfer; at"
-        " this rate 15:37 min are needed. Another attempt would end the same. A faster line helps,"
-        " a mirror, or fetching it on another machine (python -m discogs fetch); the next scheduled"
-        " run tries again."
+        " this rate 15:37 min are needed. More attempts would end the same way. A faster line"
+        " helps, a mirror, or fetching it on another machine (python -m discogs fetch); the next"
+        " scheduled run tries again."
     )
 
 
@@ -120,10 +120,21 @@ def test_cuts_at_different_ages_are_tried_again(
     folder: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     manners = Manners(rate=RATE, ignore_range=True)
-    cuts = [faults.cut(n) for n in (50_000, 20_000, 45_000)]
+    cuts = [faults.cut(n) for n in (50_000, 20_000)]
     with Mirror(folder, "s3", manners=manners, faults=cuts) as mirror:
-        assert fetch(mirror, trusting, storage, folder).attempts == 4
+        assert fetch(mirror, trusting, storage, folder).attempts == 3
     assert left(storage) == [NAME]
+
+
+def test_three_long_transfers_that_are_lost_are_enough(
+    folder: Path, trusting: requests.Session, storage: DumpStorage
+) -> None:
+    manners = Manners(rate=RATE, ignore_range=True)
+    cuts = [faults.cut(n) for n in (50_000, 22_000, 45_000)]
+    with Mirror(folder, "s3", manners=manners, faults=cuts) as mirror:
+        with pytest.raises(TransferCut):
+            fetch(mirror, trusting, storage, folder)
+        assert len(mirror.seen) == 3
 
 
 def test_a_transfer_that_gets_further_goes_on_for_as_long_as_it_needs(

@@ -43,6 +43,8 @@ PROGRESS_SECONDS = 5.0
 #: shorter must be for both to be the same.
 SHORTEST_CUT = 60.0
 _SAME_AGE = 0.75
+#: Long transfers of one file that may be lost whole, whatever their ages.
+_LOST = 3
 #: Bytes that an attempt must have added for the next one not to count as a repetition.
 FURTHER = 1 << 20
 
@@ -57,7 +59,7 @@ class DownloadReport:
 
     :param sha256: of the file, equal to the published digest.
     :param republished: whether that is another digest than the caller expected, because
-        Discogs uploaded the file and its CHECKSUM.txt anew.
+        Discogs uploaded the file and its CHECKSUM.txt again.
     :param already_there: whether the file was there, whole and verified, and nothing was
         fetched.
     :param resumed_from: bytes that an earlier process had left and that were kept.
@@ -99,7 +101,7 @@ def download(
 
     :param expected: the published SHA-256, lower-case hexadecimal.
     :param current: asks for the digest that is published now; called when what came has
-        another digest than expected, to tell a re-upload from damage.
+        another digest than expected, to distinguish a re-upload from damage.
     :param on_progress: called every few seconds and at the end.
     :raises ChecksumMismatch: at the last of several mismatches; before, a file that differs is
         deleted and fetched again.
@@ -107,7 +109,8 @@ def download(
     :raises NotAGzipFile: when something else came, such as a page.
     :raises DiskFull: before or while it is written.
     :raises RateLimited: when the server asks for a longer pause than is waited for here.
-    :raises TransferCut: when a server that resumes nothing cuts it twice at about the same age.
+    :raises TransferCut: when a server that resumes nothing cuts it twice at about the same age,
+        or three times.
     :raises TransferFailed: after the last of several attempts that got no further.
     :raises DownloadUnderWay: when another process is at it.
     :raises SourceError: when the server refuses.
@@ -118,7 +121,9 @@ def download(
         if actual == expected:
             log.info("%s is there, whole and verified; nothing is fetched.", file.name)
             return DownloadReport(file.name, file.url, size, actual, already_there=True)
-        log.warning("%s is there with another SHA-256 than published; fetched anew.", file.name)
+        log.warning(
+            "%s is there with another SHA-256 than published; it is fetched again.", file.name
+        )
         storage.delete(file.name)
     with PartFile(storage.workspace, file.name, file.url, expected) as part:
         transfer = _Transfer(
@@ -167,6 +172,7 @@ class _Transfer:
         """False once the server has shown that it cannot be trusted with a range."""
         self.doubtful = False
         """Whether the end of the body may not be the end of the file."""
+        self.lost = 0
         self.cut_age: float | None = None
         """Age at which the last transfer from the beginning was cut; None when it was resumed."""
         self.published = ""
@@ -227,12 +233,12 @@ class _Transfer:
         if current is not None:
             self.published = current().lower()
         if self.published != before:
-            log.warning("%s was uploaded anew: another digest is published.", self.file.name)
+            log.warning("%s was uploaded again: another digest is published.", self.file.name)
         if self.published == actual:
             return
         self._restart()
         if self.published != before:
-            raise Broken("the file is being uploaded anew")
+            raise Broken("the file is being uploaded again")
         if self.doubtful:
             raise Broken("the SHA-256 differs, and the length was not what was expected")
         raise ChecksumMismatch(self.file.name, before, actual)
@@ -274,12 +280,14 @@ class _Transfer:
         """Compare with the cut before.
 
         :param resumable: whether the next attempt may go on where this one ended.
-        :raises TransferCut: when both are of about the same age, and the server resumes nothing.
+        :raises TransferCut: when both are of about the same age, or it is one too many, and the
+            server resumes nothing.
         """
         before, self.cut_age = self.cut_age, age
+        self.lost += age >= self.shortest_cut
         if resumable or before is None or min(age, before) < self.shortest_cut:
             return
-        if min(age, before) >= _SAME_AGE * max(age, before):
+        if self.lost >= _LOST or min(age, before) >= _SAME_AGE * max(age, before):
             total = self.part.origin.length if self.part.origin is not None else None
             raise TransferCut(self.file.name, [before, age], self.part.size, total, version)
 

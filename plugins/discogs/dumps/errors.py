@@ -65,7 +65,7 @@ class TransferFailed(SourceError):
 
 
 class TransferCut(TransferFailed):
-    """A server that resumes nothing cuts a transfer at the same age each time.
+    """A server that resumes nothing cuts a long transfer each time.
 
     :param ages: seconds from the request to each cut, the last one last.
     :param done: bytes that had come at the last.
@@ -85,9 +85,9 @@ class TransferCut(TransferFailed):
             self,
             f"{name} was cut after {_minutes(ages[-1])} with {_size(done)}{of} at"
             f" {rate / 1e6:.1f} MB/s over HTTP/{version}, and the time before after"
-            f" {_minutes(ages[0])}; this server does not resume a transfer{needed}. Another attempt"
-            " would end the same. A faster line helps, a mirror, or fetching it on another machine"
-            " (python -m discogs fetch); the next scheduled run tries again.",
+            f" {_minutes(ages[0])}; this server does not resume a transfer{needed}. More attempts"
+            " would end the same way. A faster line helps, a mirror, or fetching it on another"
+            " machine (python -m discogs fetch); the next scheduled run tries again.",
         )
         self.attempts = len(ages)
 

@@ -58,7 +58,7 @@ class DumpName:
 
     @property
     def key(self) -> str:
-        """Where the file lies on a server, such as ``data/2026/discogs_20260701_….xml.gz``."""
+        """The file's key on a server, such as ``data/2026/discogs_20260701_….xml.gz``."""
         return f"data/{self.day.year}/{self}"
 
 

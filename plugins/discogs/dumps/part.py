@@ -26,7 +26,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Origin:
     """Which version of which file the bytes come from; kept beside the ``.part``.
 
-    :param length: of the whole file, None if the server did not tell.
+    :param length: of the whole file, None if the server did not say.
     :param validator: what goes into If-Range: a strong ETag, or a Last-Modified.
     """
 
@@ -39,8 +39,8 @@ class Origin:
 class PartFile:
     """An unfinished file, appended to and hashed as it grows; used in a ``with``.
 
-    What an earlier process left is taken up when it comes from the same address and shall
-    have the same digest.
+    What an earlier process left is resumed when it comes from the same address and has the same
+    published digest.
 
     :raises DownloadUnderWay: when another process has it open.
     """
@@ -111,11 +111,11 @@ class PartFile:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            log.warning("%s cannot be read; the download starts anew.", self._state)
+            log.warning("%s cannot be read; the download starts from the beginning.", self._state)
             return None
 
     def restart(self, origin: Origin | None = None) -> None:
-        """Throw away what is there and begin anew, with bytes of this version."""
+        """Discard what is there and begin again, with bytes of this version."""
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
         self.size = 0
@@ -129,7 +129,7 @@ class PartFile:
             new.write_text(json.dumps(asdict(origin)), encoding="ascii")
             new.replace(self._state)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
 
     def write(self, chunk: bytes) -> None:
         """Append.
@@ -142,11 +142,11 @@ class PartFile:
             try:
                 written = os.write(self._handle, left)
             except OSError as error:
-                raise self._told(error) from error
+                raise self._explained(error) from error
             left = left[written:]
             self.size += written
 
-    def _told(self, error: OSError) -> Exception:
+    def _explained(self, error: OSError) -> Exception:
         if error.errno in _NO_ROOM:
             return DiskFull(
                 self.folder, f"{self.name} stops at {self.size:,} bytes ({error.strerror})"
@@ -168,7 +168,7 @@ class PartFile:
         try:
             os.fsync(self._handle)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
 
     def forget(self) -> None:
         """Delete the note beside the file, once the file has its final name."""

@@ -165,7 +165,7 @@ class DumpSource:
     ) -> dict[str, str]:
         """The published SHA-256 of each file of the set, lower-case hexadecimal, by name.
 
-        Read it anew when a digest does not fit: Discogs has re-uploaded files of a dump,
+        Read it again when a digest does not fit: Discogs has re-uploaded files of a dump,
         with a new CHECKSUM.txt.
 
         :param keep: called with the name and the text of each CHECKSUM.txt.

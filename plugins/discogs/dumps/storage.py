@@ -1,7 +1,7 @@
-"""Where dumps lie: a local folder, or whatever universal_pathlib and Airflow's
+"""Where dumps are stored: a local folder, or whatever universal_pathlib and Airflow's
 ObjectStoragePath can address.
 
-Files lie side by side under their own names. A download is written in the *workspace*: the
+Files are stored side by side under their own names. A download is written in the *workspace*: the
 folder itself when it is local, so that finishing is a rename; else a scratch folder, from
 which whole files are uploaded, since object stores neither append nor rename.
 """
@@ -44,7 +44,7 @@ class StoragePath(Protocol):
 
 @dataclass(frozen=True)
 class DiskUse:
-    """Bytes of the disk that a folder lies on."""
+    """Bytes of the disk that a folder is on."""
 
     total: int
     used: int
@@ -56,7 +56,7 @@ class Stored:
     """A file in the storage or its workspace, unfinished ones included.
 
     :param name: as on disk, with ``.part`` and the like.
-    :param modified: seconds since the epoch; None where the storage does not tell.
+    :param modified: seconds since the epoch; None where the storage does not say.
     """
 
     name: str
@@ -95,7 +95,7 @@ def _split(name: str) -> tuple[DumpName, bool] | None:
 
 
 class DumpStorage:
-    """The place where dumps lie.
+    """The place where dumps are stored.
 
     :param root: a folder or an address; it need not exist yet.
     :param margin: bytes of the disk that stay free.
@@ -119,7 +119,7 @@ class DumpStorage:
         return str(self.root)
 
     def path(self, name: str) -> StoragePath:
-        """Where a file of a dump lies, or will.
+        """Where a file of a dump is stored, or will be.
 
         :raises ValueError: when the name is not one of a dump's file.
         """

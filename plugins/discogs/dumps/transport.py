@@ -214,7 +214,10 @@ class Transport:
             time.sleep(pause)
 
     def _follow(self, url: str, send: Callable[[str, bool], A]) -> A:
-        """The answer that is no redirect; ``send`` is told whether the login may go along."""
+        """The answer that is no redirect.
+
+        :param send: takes the address, and whether the login may be sent there.
+        """
         start = url
         for _ in range(MAX_REDIRECTS + 1):
             answer = send(url, origin(url) == origin(start))

@@ -20,7 +20,7 @@ from discogs.tracking.postgres import PostgresMonthRepository
 _TABLES = {Entity.LABELS: 10.0, Entity.ARTISTS: 9.0, Entity.MASTERS: 8.0, Entity.RELEASES: 6.0}
 #: What staging, write-ahead log and sorting take besides, while a first load is under way.
 _BESIDES = 1.25
-#: Share of a first load that a later month writes anew, and bytes of a packed file a second, as
+#: Share of a first load that a later month rewrites, and bytes of a packed file a second, as
 #: the benchmark measures them on two processors.
 _LATER = 0.1
 _FIRST_RATE, _LATER_RATE = 6e6, 30e6
