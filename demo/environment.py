@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from demo.home import PROJECT, Home
 
 USER = "admin"
+#: The demo's mirror is on this machine, so its files are fetched beside each other.
+_DAGS = {"demo": "demo/dags", "up": "dags"}
 REAL_DUMPS = {
     "conn_type": "http",
     "host": "https://data.discogs.com",
@@ -63,7 +65,7 @@ def airflow_environment(
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "AIRFLOW_HOME": str(home.folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / _DAGS[plan.mode]),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
