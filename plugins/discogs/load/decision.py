@@ -1,6 +1,6 @@
 """Which records of a dump are needed: what an older month brings never overwrites a newer one.
 
-Nothing here changes anything: what is stored goes in, the decision comes out.
+The decisions are pure functions of what is stored, the month, and whether it is the newest.
 """
 
 from __future__ import annotations
