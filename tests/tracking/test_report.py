@@ -10,7 +10,7 @@ import pytest
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileChecksum, FileState, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
-from discogs.tracking.report import MonthReport
+from discogs.tracking.report import EntityReport, MonthReport
 
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
@@ -87,6 +87,13 @@ def test_a_report_names_what_was_not_verified_and_which_checks_failed(
     # What is planned next has not been checked.
     repository.record_published(JULY, None, {})
     assert report(repository).checks == ()
+
+
+def test_an_entitys_report_is_a_line_for_a_log() -> None:
+    assert str(EntityReport.from_dict(Entity.RELEASES, STATS)) == (
+        "releases: 12,000 records read: 11,000 unchanged, 600 inserted, 390 updated, 3 removed,"
+        " 0 restored, 10 rejected; 2.0 s"
+    )
 
 
 def test_the_text_holds_a_line_an_entity_in_the_order_of_the_merge(

@@ -72,6 +72,15 @@ class StageReport:
     #: Of the packed file, as it was verified.
     sha256: str | None = None
 
+    def __str__(self) -> str:
+        """A line for a log."""
+        shard = f", shard {self.shard + 1} of {self.shards}" if self.shards > 1 else ""
+        return (
+            f"{self.entity}{shard}: {self.read:,} records read: {self.unchanged:,} unchanged,"
+            f" {self.changed:,} staged as {self.rows:,} rows, {self.rejected:,} rejected;"
+            f" {self.seconds:.1f} s, {self.copy_seconds:.1f} s in COPY over all workers"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

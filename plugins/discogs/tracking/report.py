@@ -70,6 +70,13 @@ class EntityReport:
         del values["entity"]
         return values
 
+    def __str__(self) -> str:
+        """A line for a log."""
+        counts = ("unchanged", "inserted", "updated", "removed", "restored", "rejected")
+        parts = ", ".join(f"{getattr(self, name) or 0:,} {name}" for name in counts)
+        line = f"{self.entity}: {self.read or 0:,} records read: {parts}"
+        return line if self.seconds is None else f"{line}; {_duration(self.seconds)}"
+
     def total(self, *names: str) -> int:
         """The sum of some of the counts; what was not counted adds nothing."""
         return sum(getattr(self, name) or 0 for name in names)

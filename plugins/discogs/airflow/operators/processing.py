@@ -83,6 +83,8 @@ class CheckStagedOperator(DiscogsOperator):
         if not planned:
             raise AirflowSkipException("This run has staged nothing.")
         self.month_run(context).check_staged(planned)
+        names = ", ".join(str(file.entity) for file in planned)
+        self.log.info("Staged whole, and within the limits: %s.", names)
 
 
 class MergeOperator(_EntityOperator):
