@@ -5,28 +5,54 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
+import pytest
 
-from discogs.schema.entities import Month
-from tests.content import difference
-from tests.load.conftest import MONTHS, load
+from discogs.database.connection import Connect, connector
+from discogs.load.errors import StagingStale
+from discogs.load.merge import merge
+from discogs.load.stage import stage
+from discogs.schema.entities import Entity, Month
+from tests.conftest import SCHEMA
+from tests.content import difference, dump_file, staging_tables
+from tests.dump_files import write_dump
+from tests.load.conftest import FIRST, LENIENT, MONTHS, load
+from tests.load.killed.killing import Load
+from tests.sample.odd_records import write_months
 
 Fresh = Callable[[], str]
 
 
-def test_two_first_loads_at_once_both_end(dumps: Path, fresh: Fresh) -> None:
+def stage_and_merge(dsn: str, folder: Path, month: Month, ready: threading.Barrier) -> None:
+    """What a run does with a month's files, without waiting for its turn."""
+    connect = connector(dsn, SCHEMA)
+
+    def put(entity: Entity) -> None:
+        path = dump_file(folder, str(entity), str(month))
+        with path.open("rb") as packed:
+            stage(connect, packed, name=path.name, entity=entity, month=month, settings=LENIENT)
+
+    for entity in Entity:
+        put(entity)
+    ready.wait()
+    for entity in Entity:
+        while True:
+            try:
+                merge(connect, entity=entity, month=month, settings=LENIENT)
+                break
+            except StagingStale:
+                put(entity)
+
+
+def test_first_loads_that_do_not_know_of_each_other_both_end(dumps: Path, fresh: Fresh) -> None:
     at_once, in_order = fresh(), fresh()
-    start = threading.Barrier(2)
-
-    def run(month: Month) -> None:
-        start.wait()
-        load(at_once, dumps, month)
-
-    with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(run, month) for month in MONTHS[:2]]
-        _, waiting = wait(futures, timeout=60)
+    ready = threading.Barrier(len(MONTHS))
+    with ThreadPoolExecutor(len(MONTHS)) as pool:
+        futures = [pool.submit(stage_and_merge, at_once, dumps, month, ready) for month in MONTHS]
+        _, waiting = wait(futures, timeout=120)
         if waiting:
             with psycopg.connect(at_once, autocommit=True) as conn:
                 conn.execute(
@@ -36,6 +62,57 @@ def test_two_first_loads_at_once_both_end(dumps: Path, fresh: Fresh) -> None:
         assert not waiting, "the loads wait for each other"
         for future in futures:
             future.result()
-    for month in MONTHS[:2]:
+    for month in MONTHS:
         load(in_order, dumps, month)
     assert difference(at_once, in_order) == []
+
+
+@pytest.mark.parametrize(
+    "filled", [False, pytest.param(True, marks=pytest.mark.full)], ids=["empty", "filled"]
+)
+def test_four_commands_at_once_load_what_they_load_in_a_row(
+    tmp_path: Path, fresh: Fresh, filled: bool
+) -> None:
+    months = [FIRST.plus(number) for number in range(5)]
+    write_months(tmp_path, FIRST, months=len(months), releases=60, seed=5)
+    before, four = (months[:1], months[1:]) if filled else ([], months[:4])
+    at_once, in_order = fresh(), fresh()
+    for month in before:
+        load(at_once, tmp_path, month)
+    with ExitStack() as stack:
+        commands = [stack.enter_context(Load(at_once, tmp_path, month)) for month in four]
+        for command in commands:
+            code, said = command.end(seconds=600)
+            assert code == 0, said
+            assert all("waiting" in line for line in said.splitlines()), said
+    for month in [*before, *four]:
+        load(in_order, tmp_path, month)
+    assert difference(at_once, in_order) == []
+    assert staging_tables(at_once) == []
+
+
+def test_a_merge_that_ends_in_a_deadlock_is_done_again(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    release = '<release id="1"><artists><artist><id>7</id></artist></artists></release>'
+    path = write_dump(tmp_path, FIRST, Entity.RELEASES, release)
+    with path.open("rb") as packed:
+        stage(
+            connect,
+            packed,
+            name=path.name,
+            entity=Entity.RELEASES,
+            month=FIRST,
+            settings=LENIENT,
+        )
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SET deadlock_timeout TO '1min'")  # so that the merge is the one to step back
+        other.execute("INSERT INTO discogs.artists (id, placeholder) VALUES (7, true)")
+        merged = pool.submit(merge, connect, entity=Entity.RELEASES, month=FIRST, settings=LENIENT)
+        with psycopg.connect(database, autocommit=True) as watch:
+            waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+            while watch.execute(waiting).fetchone() is None:
+                assert not merged.done(), merged.result()
+        other.execute("LOCK TABLE discogs_staging.releases_2026_05")
+        other.commit()
+        assert merged.result(60).inserted == 1

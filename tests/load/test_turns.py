@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -104,12 +105,29 @@ def test_another_load_of_a_month_is_waited_for(
     connect: Connect, repository: PostgresMonthRepository, folder: Path
 ) -> None:
     begin(repository, MAY, KILLED)
-    with holding_month(connect, SCHEMA, MAY, wait=0):
-        with pytest.raises(LockBusy, match="is held by"):
-            load(connect, folder, MAY)
-        with pytest.raises(MonthTaken, match="another machine:1"):
-            load(connect, folder, JUNE)
+    with (
+        holding_month(connect, SCHEMA, MAY, wait=0),
+        pytest.raises(LockBusy, match="is held by"),
+    ):
+        load(connect, folder, MAY)
     assert repository.ensure(MAY).status is Status.PROCESSING
+
+
+def test_another_command_is_waited_for_as_long_as_it_is_at_work(
+    connect: Connect,
+    repository: PostgresMonthRepository,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begin(repository, MAY, KILLED)
+    with ThreadPoolExecutor(1) as pool, caplog.at_level(logging.WARNING):
+        with holding_month(connect, SCHEMA, MAY, wait=0):
+            june = pool.submit(load, connect, folder, JUNE)
+            assert not wait([june], timeout=3).done
+        assert june.result(timeout=60).status is Status.COMPLETED
+    assert [said for said in caplog.messages if "waiting" in said] == [
+        f"2026-05 is being processed by {KILLED}: waiting for it to end."
+    ]
 
 
 def test_a_month_of_an_airflow_run_is_not_taken(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 #: How many seconds a load waits for another of the same month: a killed one is soon gone.
 _LOCK_SECONDS = 5
-#: How many seconds a load waits while another month is in processing.
+#: How many seconds a load waits while an Airflow run has another month in processing.
 TURN_SECONDS = 600.0
 #: How many seconds between two looks whether that is over.
 _TURN_POLL_SECONDS = 2.0
@@ -50,10 +51,11 @@ def load_folder(
     they were. The files stay as they are.
 
     :param run_id: names this load in the month's row.
-    :param turn_seconds: how long to wait while another month is in processing.
+    :param turn_seconds: how long to wait while an Airflow run has another month in processing; for
+        another command it waits as long as that is at work.
     :param sizes: of what staging holds in memory.
     :raises DiscogsError: for whatever stops the load; the row is ``failed`` then.
-    :raises MonthTaken: when an Airflow run has the month, or another month is in processing.
+    :raises MonthTaken: when an Airflow run has the month, or still another month in processing.
     """
     source = FolderSource(folder)
     entities = tuple(source.find(month).by_entity)
@@ -106,20 +108,23 @@ def load_folder(
 
 
 def _wait_for_turn(run: MonthRun, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    waiting = False
+    started, last = time.monotonic(), None
     while (other := run.take_turn()) is not None:
-        if time.monotonic() >= deadline:
+        # A command is at work as long as it holds its month's lock; an Airflow may be gone.
+        command = other.run is not None and other.run.dag_id == COMMAND
+        left = math.inf if command else started + seconds - time.monotonic()
+        if left <= 0:
             raise MonthTaken(other.month, str(other.status), str(other.run))
-        if not waiting:
+        if other.run != last:
+            limit = "" if command else f"up to {seconds:.0f} s "
             log.warning(
-                "%s is being processed by %s: waiting up to %.0f s for it to end.",
+                "%s is being processed by %s: waiting %sfor it to end.",
                 other.month,
                 other.run,
-                seconds,
+                limit,
             )
-        waiting = True
-        time.sleep(min(_TURN_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        last = other.run
+        time.sleep(min(_TURN_POLL_SECONDS, left))
 
 
 def _fail(run: MonthRun, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -24,6 +25,8 @@ from discogs.load.stage import staging_of
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
 from discogs.tracking.report import EntityReport
+
+log = logging.getLogger(__name__)
 
 #: How many seconds a merge waits for another merge of the same entity.
 _LOCK_SECONDS = 600
@@ -60,7 +63,13 @@ def merge(
         with connect() as conn:
             key = f"merge:{settings.schema}:{entity}"
             with advisory_lock(conn, key, wait=_LOCK_SECONDS):
-                return _merge(connect, conn, staging, settings, allow_shrink, swap_seconds)
+                while True:
+                    try:
+                        return _merge(connect, conn, staging, settings, allow_shrink, swap_seconds)
+                    except psycopg.errors.DeadlockDetected as error:
+                        # With another entity's merge, which goes on now: both make placeholders.
+                        log.info("Merging %s of %s again: %s", entity, month, error)
+                        conn.rollback()
     except psycopg.Error as error:
         raise explain(error) from error
 

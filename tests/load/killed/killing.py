@@ -113,10 +113,10 @@ class Load:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def end(self) -> tuple[int, str]:
+    def end(self, seconds: float = _SECONDS) -> tuple[int, str]:
         """The exit code and what was said on stderr."""
         if self.ended is None:
-            _, said = self.process.communicate(timeout=_SECONDS)
+            _, said = self.process.communicate(timeout=seconds)
             self.ended = self.process.returncode, said
         return self.ended
 
