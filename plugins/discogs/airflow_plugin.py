@@ -10,13 +10,14 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from discogs.airflow import listeners
-from discogs.airflow.timetables import MonthlyDumpTimetable
+from discogs.airflow.timetables import MonthlyDumpTimetable, UnscheduledDumpTimetable
 
 
 class DiscogsPlugin(AirflowPlugin):
-    """Registers the timetable, without which a serialized DAG cannot be read back, and the
+    """Registers the timetables, without which a serialized DAG cannot be read back, and the
     listeners of a run's end."""
 
     name = "discogs"
-    timetables = [MonthlyDumpTimetable]  # noqa: RUF012 - the type that the parent class declares
+    # The types that the parent class declares.
+    timetables = [MonthlyDumpTimetable, UnscheduledDumpTimetable]  # noqa: RUF012
     listeners = [listeners]  # noqa: RUF012

@@ -50,7 +50,10 @@ def test_airflow_loads_one_file_and_no_module_under_its_bare_name() -> None:
     assert answer["errors"] == {}
     assert answer["plugins"] == ["discogs"]
     assert answer["bare"] == ["airflow_plugin"]
-    assert answer["timetables"] == ["discogs.airflow.timetables.MonthlyDumpTimetable"]
+    assert answer["timetables"] == [
+        f"discogs.airflow.timetables.{name}"
+        for name in ("MonthlyDumpTimetable", "UnscheduledDumpTimetable")
+    ]
 
 
 def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:

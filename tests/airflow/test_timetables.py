@@ -11,7 +11,7 @@ from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 
-from discogs.airflow.timetables import MonthlyDumpTimetable
+from discogs.airflow.timetables import MonthlyDumpTimetable, timetable
 from discogs.schema.entities import Month
 
 CATCHUP = TimeRestriction(earliest=pendulum.datetime(2026, 1, 30), latest=None, catchup=True)
@@ -140,3 +140,20 @@ def test_the_scheduler_reads_back_what_it_stored() -> None:
 def test_what_a_month_does_not_allow_is_refused(option: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         MonthlyDumpTimetable(**option)  # type: ignore[arg-type]
+
+
+def test_without_a_schedule_there_are_no_ticks_and_months_can_be_backfilled_all_the_same() -> None:
+    off = timetable("off")
+    again = decode_timetable(encode_timetable(off))
+
+    for each in (off, again):
+        assert isinstance(each, MonthlyDumpTimetable)
+        assert each.partitioned
+        assert each.next_dagrun_info_v2(last_dagrun_info=None, restriction=CATCHUP) is None
+        assert months(each, pendulum.datetime(2026, 1, 1), pendulum.datetime(2026, 3, 1)) == [
+            "2026-01",
+            "2026-02",
+            "2026-03",
+        ]
+    assert off.summary == "off (one month a run)"
+    assert timetable("0 7 * * *").summary == "0 7 * * * (one month a run)"

@@ -50,7 +50,7 @@ from discogs.airflow.operators.processing import (
 from discogs.airflow.operators.retries import TransientRetryPolicy
 from discogs.airflow.runs import DAG_ID
 from discogs.airflow.sensors import DumpAvailableSensor
-from discogs.airflow.timetables import MonthlyDumpTimetable
+from discogs.airflow.timetables import timetable
 from discogs.schema.entities import Entity
 from discogs.settings import Settings
 
@@ -81,7 +81,7 @@ def discogs_dag(
         dag_id=DAG_ID,
         description="Discogs' monthly data dump, loaded into PostgreSQL",
         doc_md=__doc__,
-        schedule=None if settings.schedule == "off" else MonthlyDumpTimetable(settings.schedule),
+        schedule=timetable(settings.schedule),
         start_date=dt.datetime(2008, 1, 1, tzinfo=dt.timezone.utc),
         catchup=False,
         max_active_runs=1,

@@ -14,6 +14,7 @@ from discogs.errors import InvalidMonth
 from discogs.schema.entities import Month
 
 if TYPE_CHECKING:
+    from airflow.timetables.base import TimeRestriction
     from pendulum import DateTime
 
 KEY_FORMAT = "%Y-%m"
@@ -102,3 +103,28 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
         except InvalidMonth as error:
             raise InvalidPartitionKeyError(str(error)) from error
         return self._first_instant(dt.datetime(month.year, month.month, 1))
+
+
+class UnscheduledDumpTimetable(MonthlyDumpTimetable):
+    """The same months without a schedule: runs come from users and backfills alone."""
+
+    def __init__(self, cron: str = "0 0 1 * *", **kwargs: Any) -> None:
+        super().__init__(cron, **kwargs)
+        self.description = "Never by itself, for the dump of one month a run"
+
+    @property
+    def summary(self) -> str:
+        return "off (one month a run)"
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        return None
+
+
+def timetable(schedule: str) -> MonthlyDumpTimetable:
+    """The timetable of a schedule.
+
+    :param schedule: a cron expression, or ``off``.
+    """
+    return UnscheduledDumpTimetable() if schedule == "off" else MonthlyDumpTimetable(schedule)
