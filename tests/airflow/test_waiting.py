@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -195,7 +196,12 @@ def test_a_refusal_in_the_triggerer_fails_the_task_and_skips_nothing() -> None:
 
 
 def test_the_trigger_fires_when_the_dump_appears(folder: Path, mirror: Mirror) -> None:
-    later = threading.Timer(0.7, publish, [folder])
+    def publish_when_asked_twice() -> None:
+        while len(mirror.seen) < 2:
+            time.sleep(0.02)
+        publish(folder)
+
+    later = threading.Thread(target=publish_when_asked_twice)
     later.start()
 
     payload = fired(trigger())
