@@ -124,6 +124,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
         lambda a: trigger(a, "staged_shards", "INSERT", "NEW.entity = 'artists' AND NEW.shard = 1"),
         "made to fail",
     ),
+    ("merge.check_staged", lambda a: policy(a, "merge.check_staged"), "made to fail"),
     *(
         (
             f"merge.{entity}",

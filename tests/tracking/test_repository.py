@@ -337,6 +337,16 @@ def test_a_file_published_anew_loses_what_was_computed_for_the_old_one(
     assert dict(record.file_checksums) == {"artists": right, "labels": FileChecksum(B)}
 
 
+def test_the_same_results_of_checks_again_leave_the_row_as_it_is(
+    repository: PostgresMonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    results = [{"name": "counts", "passed": True, "value": 3, "detail": "rows"}]
+    record = repository.record_checks(JULY, results)
+    assert repository.record_checks(JULY, results) == record
+    assert repository.record_checks(JULY, []).updated_at > record.updated_at
+
+
 def test_stats_are_kept_entity_by_entity_and_replaced_by_newer_ones(
     repository: PostgresMonthRepository,
 ) -> None:

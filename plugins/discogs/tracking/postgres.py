@@ -104,7 +104,8 @@ RETURNING *
 """
 
 _RECORD_CHECKS = """
-UPDATE discogs_data_processing SET checks = %(checks)s, updated_at = clock_timestamp()
+UPDATE discogs_data_processing SET checks = %(checks)s,
+    updated_at = CASE WHEN checks = %(checks)s THEN updated_at ELSE clock_timestamp() END
 WHERE year_month = %(year_month)s
 RETURNING *
 """
