@@ -81,7 +81,7 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert login[1] == home.secrets()["password"]
     database = re.search(r"^Database: (postgresql://\S+)$", said, re.MULTILINE)
     assert database is not None
-    assert re.search(r"^labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
+    assert re.search(r"^│ labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
 
     # Each is pasted into a shell as it is.
     assert "2026-10" in pasted(home, said, "Status")
