@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,7 +84,9 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert re.search(r"^│ labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
 
     # Each is pasted into a shell as it is.
-    assert "2026-10" in pasted(home, said, "Status")
+    # It ends with 1 from the day on which the present month, which no demo loads, is late.
+    months = re.findall(r"20\d\d-\d\d  completed", pasted(home, said, "Status", codes=(0, 1)))
+    assert len(months) == 2
     assert "releases" in pasted(home, said, "psql", r"-c '\dt discogs.*'")
     assert "discogs_monthly" in pasted(home, said, "Commands")
 
@@ -95,7 +97,7 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert "scheduler had ended 1 time" in said
 
 
-def pasted(home: Home, said: str, name: str, more: str = "") -> str:
+def pasted(home: Home, said: str, name: str, more: str = "", codes: Collection[int] = (0,)) -> str:
     """What a command that the demo printed says in a shell of the project's folder."""
     found = re.search(rf"^{name}: +(.*?)(?:, and .*)?$", said, re.MULTILINE)
     assert found is not None, said
@@ -107,5 +109,5 @@ def pasted(home: Home, said: str, name: str, more: str = "") -> str:
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode in codes, result.stdout + result.stderr
     return result.stdout
