@@ -29,7 +29,7 @@ from demo.supervisor import session
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 12.0  # a task that is told to stop cancels its statement and reports within this
+GRACE_SECONDS = 12.0  # a task that gets SIGTERM cancels its statement and reports within this
 _RECORD_SECONDS = 60.0  # from the start of Python to the record, on a busy machine
 
 # Children of this very process must be waited for by it, or they stay as zombies.

@@ -1,4 +1,4 @@
--- The views that read these tables: schema, name, and the statement that makes each anew. It is
+-- The views that read these tables: schema, name, and the statement that replaces each. It is
 -- read with a search path that holds pg_catalog alone, so every name in it is qualified.
 SELECT n.nspname, v.relname,
     format('CREATE OR REPLACE VIEW %%I.%%I %%s AS %%s', n.nspname, v.relname,

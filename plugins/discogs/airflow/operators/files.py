@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # Between two looks whether another month is still being processed: not often, and not so soon that
-# Airflow's scheduler meets the task queued anew before it has heard that it went to wait.
+# Airflow's scheduler meets the task queued again before it has recorded the deferral.
 _TURN_SECONDS = (10.0, 60.0)
 
 
