@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.transfer import table
+
 RESULTS = Path(__file__).parent / "results"
 _LOAD, _GROWTH = "load-40000", "growth-1000000"
 _STEPS = {
@@ -22,8 +24,11 @@ _STEPS = {
 
 def section() -> str:
     """What stands between the README's marks."""
-    load, growth = (json.loads((RESULTS / f"{name}.json").read_text()) for name in (_LOAD, _GROWTH))
-    return "\n\n".join([_about(load), _steps(load), _ratios(load, growth), _sizes(growth)])
+    load, growth, transfer = (
+        json.loads((RESULTS / f"{name}.json").read_text()) for name in (_LOAD, _GROWTH, "transfer")
+    )
+    parts = [_about(load), _steps(load), _ratios(load, growth), _sizes(growth)]
+    return "\n\n".join([*parts, _transfer(transfer)])
 
 
 def _about(load: dict[str, Any]) -> str:
@@ -82,6 +87,13 @@ def _sizes(growth: dict[str, Any]) -> str:
         f"![Seconds and memory by size](benchmarks/results/{_GROWTH}.svg)"
     )
     return "\n".join(rows) + "\n\n" + charts
+
+
+def _transfer(measured: dict[str, Any]) -> str:
+    return (
+        f"A file of {measured['megabytes'] / 1000:.1f} GB over HTTP/2 and TLS, beside curl on the"
+        f" same server ({measured['server']}, loopback):\n\n{table(measured)}"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from discogs.database.connection import Connect
 from discogs.database.errors import DatabaseError, DatabaseUnavailable
 from discogs.errors import InvalidSetting
 from discogs.sample.generator import write_months
-from discogs.sample.mirror import Layout, Mirror
+from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
 
 MONTH = Month(2026, 5)
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["data.discogs.com", "s3"])
 def mirror(folder: Path, request: pytest.FixtureRequest) -> Iterator[Mirror]:
-    layout: Layout = request.param
+    layout: str = request.param
     with Mirror(folder, layout) as mirror:
         yield mirror
 

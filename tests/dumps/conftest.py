@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from discogs.dumps.download import DownloadReport, download
 from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import Layout
 from discogs.dumps.source import DumpSource, Limits, make_session
@@ -42,7 +43,7 @@ def write_dump(folder: Path, day: str, entities: tuple[Entity, ...] = tuple(Enti
     (folder / f"discogs_{day}_CHECKSUM.txt").write_text("".join(lines))
 
 
-class MonthNeighbours:
+class Served:
     """A mirror of a folder, and what is fetched from it."""
 
     def __init__(self, folder: Path, mirror: Mirror, source: DumpSource) -> None:
@@ -76,7 +77,7 @@ class MonthNeighbours:
         return self.mirror.count("labels")
 
 
-Open = Callable[..., MonthNeighbours]
+Open = Callable[..., Served]
 
 
 @pytest.fixture
@@ -100,10 +101,10 @@ def place(folder: Path, session: requests.Session) -> Iterator[Open]:
 
         def opened(
             layout: str = "s3", faults: list[Fault] | None = None, limits: Limits = QUICK
-        ) -> MonthNeighbours:
+        ) -> Served:
             kind = Layout(layout)
             mirror = stack.enter_context(Mirror(folder, kind.value, faults=faults or []))
-            return MonthNeighbours(folder, mirror, DumpSource(session, mirror.url, kind, limits))
+            return Served(folder, mirror, DumpSource(session, mirror.url, kind, limits))
 
         yield opened
 
@@ -117,3 +118,17 @@ def left(storage: DumpStorage) -> list[str]:
     """Everything that lies in the storage's folder."""
     folder = storage.workspace
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def fetch(place: Served, storage: DumpStorage, **options: object) -> DownloadReport:
+    """Download the labels' file."""
+    given = {"progress_seconds": 0.05, **options}
+    return download(place.source, place.file, storage, place.digest, **given)  # type: ignore[arg-type]
+
+
+def whole(place: Served, storage: DumpStorage) -> bool:
+    """Whether the file is there with the right bytes, and nothing beside it."""
+    if left(storage) != [place.name]:
+        return False
+    with storage.open(place.name) as opened:
+        return opened.read() == place.data

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from discogs.dumps.download import DownloadReport, download
+from discogs.dumps.download import download
 from discogs.dumps.errors import (
     ChecksumMismatch,
     DiskFull,
@@ -29,34 +29,10 @@ from discogs.sample import exchange
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from tests import faults
-from tests.dumps.conftest import MonthNeighbours, Open, left
+from tests.dumps.conftest import Open, fetch, left, whole
 
 LABELS = "labels"
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
-
-
-def fetch(place: MonthNeighbours, storage: DumpStorage, **options: object) -> DownloadReport:
-    given = {"progress_seconds": 0.05, **options}
-    return download(place.source, place.file, storage, place.digest, **given)  # type: ignore[arg-type]
-
-
-def whole(place: MonthNeighbours, storage: DumpStorage) -> bool:
-    """Whether the file is there with the right bytes, and nothing beside it."""
-    return left(storage) == [place.name] and storage.open(place.name).read() == place.data
-
-
-@pytest.fixture
-def storage(storage: DumpStorage) -> DumpStorage:
-    """Reads whole files, so that no test leaves one open."""
-
-    class Reading(DumpStorage):
-        def open(self, name: str):  # type: ignore[no-untyped-def]
-            import io
-
-            with super().open(name) as opened:
-                return io.BytesIO(opened.read())
-
-    return Reading(storage.workspace)
 
 
 @LAYOUTS
@@ -346,57 +322,6 @@ def test_a_file_that_is_there_and_wrong_is_fetched_anew(place: Open, storage: Du
     (storage.workspace / at.name).write_bytes(b"\x1f\x8bwrong")
     assert not fetch(at, storage).already_there
     assert whole(at, storage)
-
-
-def reupload(at: MonthNeighbours) -> None:
-    """Put another file in the place of the labels."""
-    (at.folder / at.name).write_bytes(gzip.compress(b"another" * 9000))
-
-
-def test_a_reupload_between_two_attempts_is_noticed(place: Open, storage: DumpStorage) -> None:
-    at = place("s3")
-    before = at.digest
-    at.mirror.add(faults.cut(10_000).on(LABELS))
-    at.mirror.add(faults.action(lambda: reupload(at)).on(LABELS))
-    report = download(at.source, at.file, storage, before, current=lambda: at.digest)
-    assert whole(at, storage)
-    assert report.republished
-    assert report.sha256 == at.digest != before
-    # If-Range made the server send the new file from its beginning.
-    assert at.asked == 2
-
-
-def test_a_reupload_in_the_middle_of_a_set_is_noticed(place: Open, storage: DumpStorage) -> None:
-    at = place("s3")
-    before = at.digest
-    reupload(at)
-    report = download(at.source, at.file, storage, before, current=lambda: at.digest)
-    assert (report.republished, at.asked) == (True, 1)
-    assert whole(at, storage)
-
-
-def test_a_reupload_that_overtakes_the_transfer_is_fetched_again(
-    place: Open, storage: DumpStorage
-) -> None:
-    at = place("s3")
-
-    def current() -> str:
-        if at.asked == 1:
-            reupload(at)
-        return at.digest
-
-    at.mirror.add(faults.corrupt(100).on(LABELS))
-    report = download(at.source, at.file, storage, at.digest, current=current)
-    assert (report.republished, report.attempts) == (True, 2)
-    assert whole(at, storage)
-
-
-def test_damage_is_not_taken_for_a_reupload(place: Open, storage: DumpStorage) -> None:
-    at = place("s3", [faults.corrupt(100).on(LABELS).repeated(None)])
-    with pytest.raises(ChecksumMismatch):
-        fetch(at, storage, current=lambda: at.digest)
-    assert at.asked == 3
-    assert left(storage) == []
 
 
 def test_too_little_room_is_told_before_anything_is_written(

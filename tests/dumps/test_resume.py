@@ -24,7 +24,7 @@ from discogs.dumps.part import PartFile
 from discogs.dumps.storage import DumpStorage
 from discogs.sample.mirror import Mirror
 from tests import faults
-from tests.dumps.conftest import MonthNeighbours, Open, left
+from tests.dumps.conftest import Open, Served, left
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Downloads, verifies and prints the report, or the error's kind and text.
@@ -59,7 +59,7 @@ print(json.dumps(report))
 """
 
 
-def command(at: MonthNeighbours, root: Path, room: int = 0) -> list[str]:
+def command(at: Served, root: Path, room: int = 0) -> list[str]:
     names = [at.mirror.url, str(at.source.layout), at.file.url, at.name, str(root)]
     return [sys.executable, "-c", CODE, *names, at.digest, str(room)]
 
@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def kill_in_the_middle(at: MonthNeighbours, storage: DumpStorage, reached: int) -> None:
+def kill_in_the_middle(at: Served, storage: DumpStorage, reached: int) -> None:
     """Start a download in another process and kill it once it has so many bytes."""
     part = storage.workspace / f"{at.name}.part"
     at.mirror.add(faults.stall(reached, 60).on("labels"))
@@ -96,7 +96,7 @@ def kill_in_the_middle(at: MonthNeighbours, storage: DumpStorage, reached: int) 
     assert left(storage) == [part.name, f"{part.name}.json"]
 
 
-def fetch(at: MonthNeighbours, storage: DumpStorage) -> DownloadReport:
+def fetch(at: Served, storage: DumpStorage) -> DownloadReport:
     report = download(at.source, at.file, storage, at.digest)
     assert left(storage) == [at.name]
     assert (storage.workspace / at.name).read_bytes() == at.data

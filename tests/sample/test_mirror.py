@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from discogs.sample.mirror import Layout, Manners, Mirror
+from discogs.sample.mirror import Manners, Mirror
 from discogs.sample.secure import write_certificate
 from tests import faults
 
@@ -236,7 +236,7 @@ def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -
 
 @pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
 def test_files_may_be_published_in_any_order(
-    folder: Path, session: requests.Session, layout: Layout
+    folder: Path, session: requests.Session, layout: str
 ) -> None:
     manners = Manners(publish=("CHECKSUM", "labels"), publish_every=0.5)
     target = "?prefix=data%2F2026%2F" if layout != "s3" else "?list-type=2&prefix=data%2F2026%2F"

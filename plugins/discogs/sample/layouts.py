@@ -12,11 +12,8 @@ import xml.sax.saxutils
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from discogs.sample.exchange import Reply, Request
-
-Layout = Literal["data.discogs.com", "s3"]
 
 _NAME = re.compile(
     r"discogs_([0-9]{4})[0-9]{4}_(?:(?:artists|labels|masters|releases)\.xml\.gz|CHECKSUM\.txt)"

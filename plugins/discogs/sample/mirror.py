@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from discogs.sample.exchange import Exchange, Fault, Manners, Reply, Request
-from discogs.sample.layouts import ANSWERS, Layout
+from discogs.sample.layouts import ANSWERS
 
-__all__ = ["Layout", "Manners", "Mirror", "serve"]
+__all__ = ["Manners", "Mirror", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ class Mirror:
     def __init__(
         self,
         folder: Path,
-        layout: Layout = "data.discogs.com",
+        layout: str = "data.discogs.com",
         *,
         host: str = "127.0.0.1",
         port: int = 0,
