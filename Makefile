@@ -56,8 +56,8 @@ format: $(STAMP) ## Bring the code into the project's style
 docs: $(STAMP) ## Write the generated parts of the documentation
 	$(RUN) -m docs.generate
 
-bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1; TRANSFER=1: a download beside curl)
-	$(RUN) -m benchmarks$(if $(TRANSFER),.transfer --runs $(RUNS), --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(GROWTH),--growth))
+bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl)
+	$(RUN) -m benchmarks$(if $(TRANSFER),.transfer --runs $(RUNS), --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(GROWTH),--growth))
 
 clean: down ## Delete the local Airflow with its databases and logs
 	rm -rf "$${DISCOGS_HOME:-.demo}"

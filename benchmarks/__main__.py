@@ -21,11 +21,17 @@ def main(arguments: list[str] | None = None) -> int:
     # The server outlives whoever started it, so a killed run must end like a stopped one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = bench.Plan(
-        args.releases, args.runs, args.seed, floor=True, peer=args.peer, data=args.data
+        args.releases,
+        args.runs,
+        args.seed,
+        floor=True,
+        peer=args.peer,
+        data=args.data,
+        samples=args.samples,
     )
     try:
         summary = results.summary(bench.measure(plan, _tell))
-        _write(args.results, f"load-{plan.releases}", summary, chart.load_chart(summary))
+        _write(args.results, plan.name, summary, chart.load_chart(summary))
         tables.show(summary)
         if args.growth:
             summaries = [summary]
@@ -34,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
                 summaries.append(results.summary(bench.measure(other, _tell)))
             report = results.growth(summaries)
             largest = report["points"][-1]["releases"]
-            _write(args.results, f"growth-{largest}", report, chart.growth_chart(report))
+            name = plan.name.replace(f"load-{plan.releases}", f"growth-{largest}")
+            _write(args.results, name, report, chart.growth_chart(report))
             tables.show_growth(report)
     except (StepFailed, DiscogsError) as error:
         print(error, file=sys.stderr)
@@ -54,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--releases", type=_size, default=40_000, metavar="N")
     parser.add_argument("--runs", type=_size, default=3, metavar="K", help="of each step")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the sample dumps")
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="FOLDER",
+        help="repeat the releases of the largest real excerpt below this folder",
+    )
     parser.add_argument("--peer", action="store_true", help="measure discogskit from PyPI too")
     parser.add_argument(
         "--growth",

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks import peer
+from benchmarks import excerpts, peer
 from benchmarks.process import ROOT, Measured, StepFailed, step
 from benchmarks.server import Server, started
 from discogs.schema.entities import Entity, Month
@@ -27,6 +27,8 @@ _SMALL = [str(entity) for entity in Entity if entity is not Entity.RELEASES]
 _RELEASES = [str(Entity.RELEASES)]
 #: Disk that a release takes: both dumps, two databases, the floor's files, the server's log.
 _DISK_BYTES = 30_000
+#: Releases that the other entities are sampled for, where releases come from an excerpt.
+_SAMPLED = 40_000
 
 Tell = Callable[[str], None]
 
@@ -35,6 +37,7 @@ Tell = Callable[[str], None]
 class Plan:
     """What to measure.
 
+    :param samples: a folder of real excerpts, whose releases are repeated in place of sampled ones.
     :param parent: where the server's folder is made; the system's place for such when None.
     """
 
@@ -44,7 +47,13 @@ class Plan:
     floor: bool = True
     peer: bool = False
     data: Path = ROOT / "benchmarks" / ".data"
+    samples: Path | None = None
     parent: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What its results are called."""
+        return f"load-{self.releases}" + ("-excerpts" if self.samples else "")
 
 
 @dataclass
@@ -65,7 +74,11 @@ def dumps(plan: Plan, tell: Tell) -> Path:
     for path in sorted((ROOT / "plugins" / "discogs" / "sample").glob("*.py")):
         if path.stem not in {"mirror", "layouts", "faults"}:
             digest.update(path.read_bytes())
-    folder = plan.data / f"dumps-{plan.releases}-{plan.seed}"
+    excerpt = excerpts.largest(plan.samples) if plan.samples is not None else None
+    if excerpt is not None:
+        digest.update(excerpt.read_bytes())
+        digest.update(Path(excerpts.__file__).read_bytes())
+    folder = plan.data / f"{plan.name.replace('load', 'dumps')}-{plan.seed}"
     about = {"releases": plan.releases, "seed": plan.seed, "generator": digest.hexdigest()}
     note = folder / "sample.json"
     if note.exists() and json.loads(note.read_text()) == about:
@@ -73,8 +86,12 @@ def dumps(plan: Plan, tell: Tell) -> Path:
     tell(f"writing two months of {plan.releases:,} releases")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    given = {"releases": plan.releases, "seed": plan.seed, "month": FIRST_MONTH}
-    step("sample", folder=folder, **given)
+    sampled = plan.releases if excerpt is None else min(plan.releases, _SAMPLED)
+    step("sample", folder=folder, releases=sampled, seed=plan.seed, month=FIRST_MONTH)
+    if excerpt is not None:
+        for month in (FIRST_MONTH, NEXT_MONTH):
+            path = dump_file(folder, month)
+            excerpts.repeat(excerpt, path, plan.releases, changed=month is NEXT_MONTH)
     note.write_text(json.dumps(about))
     return folder
 

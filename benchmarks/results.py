@@ -44,6 +44,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     best, tuned = _peers(steps)
     return {
         "releases": outcome.plan.releases,
+        "excerpts": outcome.plan.samples is not None,
         "seed": outcome.plan.seed,
         "runs": outcome.plan.runs,
         "measured_at": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),

@@ -25,8 +25,9 @@ def show(summary: dict[str, Any]) -> None:
     """Print one measurement."""
     console = _console()
     releases, runs = summary["releases"], summary["runs"]
+    shape = "real-shaped " if summary["excerpts"] else ""
     table = Table(
-        title=f"{releases:,} releases, median of {runs} runs (lowest to highest)",
+        title=f"{releases:,} {shape}releases, median of {runs} runs (lowest to highest)",
         title_justify="left",
     )
     table.add_column("step", no_wrap=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import excerpts
 from benchmarks.chart import growth_chart
 from benchmarks.results import growth
 
@@ -121,6 +125,27 @@ def test_the_growth_has_a_point_for_each_size(results: Path) -> None:
         assert point["ratios"]["update_vs_first"]["median"] > 0
     drawn = ElementTree.fromstring(growth_chart(report))
     assert f"{25 * RELEASES:,}" in " ".join(drawn.itertext())
+
+
+def test_an_excerpt_is_repeated_with_new_ids_and_two_percent_changed(tmp_path: Path) -> None:
+    record = '<release id="{}"><title>T {}</title>\n<master_id>9</master_id></release>\n'
+    excerpt = tmp_path / "2026-04" / "discogs_20260401_releases.xml.gz"
+    excerpt.parent.mkdir()
+    text = "".join(record.format(number, number) for number in (7, 9, 12))
+    excerpt.write_bytes(gzip.compress(f"<releases>\n{text}</releases>\n".encode()))
+    assert excerpts.largest(tmp_path) == excerpt
+
+    written, marker = tmp_path / "discogs_20260201_releases.xml.gz", "discogs_20260201_CHECKSUM.txt"
+    written.touch()
+    (tmp_path / marker).write_text(f"old {written.name}\n")
+    excerpts.repeat(excerpt, written, 100, changed=True)
+
+    found = gzip.decompress(written.read_bytes()).decode()
+    assert re.findall('<release id="([0-9]+)">', found) == [str(n) for n in range(1, 101)]
+    assert re.findall('"([0-9]+)"><title>Changed T', found) == ["50", "100"]
+    assert (found.count("T 7"), found.count("<master_id>9</master_id>")) == (34, 100)
+    digest = hashlib.sha256(written.read_bytes()).hexdigest()
+    assert (tmp_path / marker).read_text() == f"{digest} {written.name}\n"
 
 
 def test_the_charts_name_every_step(results: Path) -> None:

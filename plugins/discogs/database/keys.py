@@ -51,6 +51,15 @@ class KeySettings:
     connections: int
     memory: int
 
+    def parallel_workers(self, steps: int) -> int | None:
+        """How many helpers PostgreSQL may start for each step; None for as many as it likes.
+
+        None of them while there is a step for each connection: they would share its processors with
+        the other connections. The merge of a first load of 200,000 releases on two processors is a
+        fifth quicker so.
+        """
+        return 0 if 1 < self.connections <= steps else None
+
 
 def build_keys(
     connect: Connect, staging: Staging, settings: KeySettings, claims: dict[int, UUID]
@@ -70,8 +79,9 @@ def build_keys(
 
     def in_parallel(steps: Iterable[tuple[str, Callable[[Connection], None]]]) -> None:
         largest_first = sorted(steps, key=lambda step: -sizes.get(step[0], 0))
+        helpers = settings.parallel_workers(len(largest_first))
         with ThreadPoolExecutor(settings.connections, thread_name_prefix="keys") as pool:
-            futures = [pool.submit(run, step) for _, step in largest_first]
+            futures = [pool.submit(run, step, helpers) for _, step in largest_first]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
@@ -80,12 +90,14 @@ def build_keys(
             if not future.cancelled():
                 future.result()
 
-    def run(step: Callable[[Connection], None]) -> None:
+    def run(step: Callable[[Connection], None], helpers: int | None) -> None:
         with connect() as conn:
             conn.execute(
                 "SELECT set_config('maintenance_work_mem', %s, false),"
-                " set_config('synchronous_commit', 'off', false)",
-                [f"{settings.memory // 1024}kB"],
+                " set_config('synchronous_commit', 'off', false),"
+                " set_config('max_parallel_maintenance_workers',"
+                " coalesce(%s, current_setting('max_parallel_maintenance_workers')), false)",
+                [f"{settings.memory // 1024}kB", None if helpers is None else str(helpers)],
             )
             conn.commit()
             staging.hold(conn, claims)
