@@ -36,6 +36,11 @@ class Status(str, Enum):
 AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
 
 
+#: How long a run of another Airflow counts as alive after its last sign of life. More than Airflow
+#: takes to notice that a task was killed (5 minutes) and to try it again (1, 2 and 4 minutes).
+LEASE = dt.timedelta(minutes=15)
+
+
 class FileState(str, Enum):
     """How far one file of a dump is."""
 
@@ -52,13 +57,89 @@ class FileState(str, Enum):
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """Who works on a month: a run of a DAG, or a call of the command line."""
+    """Who works on a month: a run of a DAG, or a call of the command line.
+
+    :param airflow: the id of the Airflow that the run is of, since two that share a database may
+        name their runs alike; None for the command line, and where it is not known.
+    """
 
     dag_id: str
     run_id: str
+    airflow: str | None = None
+
+    def is_same(self, other: RunIdentity | None) -> bool:
+        """Whether both are one run, as far as is known."""
+        if other is None or (self.dag_id, self.run_id) != (other.dag_id, other.run_id):
+            return False
+        return None in (self.airflow, other.airflow) or self.airflow == other.airflow
 
     def __str__(self) -> str:
         return f"{self.dag_id} / {self.run_id}"
+
+
+class WaitReason(str, Enum):
+    """Why a dump is waited for."""
+
+    NOT_PUBLISHED = "not_published"
+    SERVER_DOWN = "server_down"
+    RATE_LIMITED = "rate_limited"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something is wrong, rather than early."""
+        return self is not WaitReason.NOT_PUBLISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What a run waits for, before it has the month; times are in UTC.
+
+    :param message: what the last look found.
+    :param next_look_at: when the server is asked next.
+    :param gives_up_at: when the run ends without the dump.
+    """
+
+    reason: WaitReason
+    message: str
+    since: dt.datetime
+    next_look_at: dt.datetime
+    gives_up_at: dt.datetime
+    run: RunIdentity
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the column ``waiting`` holds."""
+        return {
+            "reason": str(self.reason),
+            "message": self.message,
+            "since": self.since.isoformat(),
+            "next_look_at": self.next_look_at.isoformat(),
+            "gives_up_at": self.gives_up_at.isoformat(),
+            "dag_id": self.run.dag_id,
+            "run_id": self.run.run_id,
+            "airflow": self.run.airflow,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Waiting:
+        """What :meth:`as_dict` wrote."""
+        return cls(
+            reason=WaitReason(values["reason"]),
+            message=values["message"],
+            since=dt.datetime.fromisoformat(values["since"]),
+            next_look_at=dt.datetime.fromisoformat(values["next_look_at"]),
+            gives_up_at=dt.datetime.fromisoformat(values["gives_up_at"]),
+            run=RunIdentity(values["dag_id"], values["run_id"], values["airflow"]),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"Waiting since {_minute(self.since)}: {self.message} The next look is at"
+            f" {_minute(self.next_look_at)}, and the run gives up at {_minute(self.gives_up_at)}."
+            f" To look now, clear wait_for_dump of {self.run}."
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +190,11 @@ class FileChecksum:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthRecord:
-    """A row of ``discogs_data_processing``; times are in UTC."""
+    """A row of ``discogs_data_processing``; times are in UTC.
+
+    :param alive_until: of a month at work by an Airflow run; see :mod:`discogs.load.life`.
+    :param waiting: what a run waits for that has not claimed the month yet.
+    """
 
     id: uuid.UUID
     month: Month
@@ -122,6 +207,9 @@ class MonthRecord:
     checks: Sequence[Mapping[str, Any]] = ()
     dag_id: str | None = None
     run_id: str | None = None
+    airflow: str | None = None
+    alive_until: dt.datetime | None = None
+    waiting: Waiting | None = None
     created_at: dt.datetime
     updated_at: dt.datetime
     started_at: dt.datetime | None = None
@@ -137,7 +225,7 @@ class MonthRecord:
         """The run that last moved the month; None when none did."""
         if self.dag_id is None or self.run_id is None:
             return None
-        return RunIdentity(self.dag_id, self.run_id)
+        return RunIdentity(self.dag_id, self.run_id, self.airflow)
 
     @property
     def published(self) -> dict[str, str]:
@@ -161,6 +249,10 @@ class MonthRecord:
         digests = set(self.published.values() if published is None else published)
         stats = self.processing_stats
         return [e for e in entities if stats.get(str(e), {}).get("sha256") not in digests]
+
+    def is_of(self, run: RunIdentity) -> bool:
+        """Whether a run is the one that last moved the month."""
+        return run.is_same(self.run)
 
     def replace(self, **changes: Any) -> MonthRecord:
         return dataclasses.replace(self, **changes)
@@ -196,3 +288,7 @@ class FileRecord:
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "completed_at": self.completed_at.isoformat() if self.completed_at else None,
         }
+
+
+def _minute(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.timezone.utc):%F %H:%M} UTC"

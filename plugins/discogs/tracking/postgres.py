@@ -25,6 +25,7 @@ from discogs.tracking.model import (
     MonthRecord,
     RunIdentity,
     Status,
+    Waiting,
 )
 
 Rule = Callable[[MonthRecord, dt.datetime], MonthRecord | None]
@@ -41,6 +42,11 @@ SET
     status = %(status)s::processing_status,
     dag_id = %(dag_id)s,
     run_id = %(run_id)s,
+    airflow = %(airflow)s,
+    alive_until = CASE
+        WHEN %(alive_until)s::timestamptz IS NOT NULL THEN greatest(alive_until, %(alive_until)s)
+    END,
+    waiting = %(waiting)s,
     retry_count = %(retry_count)s,
     error_message = %(error_message)s,
     started_at = %(started_at)s,
@@ -52,6 +58,7 @@ WHERE
     AND status = %(old_status)s::processing_status
     AND dag_id IS NOT DISTINCT FROM %(old_dag_id)s
     AND run_id IS NOT DISTINCT FROM %(old_run_id)s
+    AND airflow IS NOT DISTINCT FROM %(old_airflow)s
     AND retry_count = %(old_retry_count)s
 RETURNING *
 """
@@ -294,6 +301,8 @@ class PostgresMonthRepository:
                 "old_status": str(old.status),
                 "old_dag_id": old.dag_id,
                 "old_run_id": old.run_id,
+                "old_airflow": old.airflow,
+                "waiting": Jsonb(new.waiting.as_dict()) if new.waiting is not None else None,
                 "old_retry_count": old.retry_count,
             }
             written = cursor.execute(_COMPARE_AND_SET, values).fetchone()
@@ -331,6 +340,7 @@ class PostgresMonthRepository:
 
 
 _MONTH_TIMES = (
+    "alive_until",
     "created_at",
     "updated_at",
     "started_at",
@@ -354,6 +364,8 @@ def _month(row: DictRow) -> MonthRecord:
         checks=row["checks"],
         dag_id=row["dag_id"],
         run_id=row["run_id"],
+        airflow=row["airflow"],
+        waiting=Waiting.from_dict(row["waiting"]) if row["waiting"] is not None else None,
         **{name: _utc(row[name]) for name in _MONTH_TIMES},
     )
 

@@ -27,7 +27,7 @@ def completed(repository: PostgresMonthRepository) -> list[Month]:
 
 def of_run(repository: PostgresMonthRepository, run: RunIdentity) -> list[MonthRecord]:
     """The rows that a run was the last to move."""
-    return [record for record in repository.all() if record.run == run]
+    return [record for record in repository.all() if record.is_of(run)]
 
 
 def at_work(repository: PostgresMonthRepository) -> list[MonthRecord]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from discogs.schema.entities import Entity, Month
-from discogs.tracking.model import FileRecord, MonthRecord, Status
+from discogs.tracking.model import FileRecord, MonthRecord, Status, Waiting
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,6 +102,7 @@ class MonthReport:
     run_id: str | None
     retry_count: int
     error_message: str | None
+    waiting: Waiting | None
     started_at: dt.datetime | None
     download_completed_at: dt.datetime | None
     processing_completed_at: dt.datetime | None
@@ -121,6 +122,7 @@ class MonthReport:
             run_id=record.run_id,
             retry_count=record.retry_count,
             error_message=record.error_message,
+            waiting=record.waiting,
             started_at=record.started_at,
             download_completed_at=record.download_completed_at,
             processing_completed_at=record.processing_completed_at,
@@ -166,6 +168,7 @@ class MonthReport:
             "run_id": self.run_id,
             "retry_count": self.retry_count,
             "error_message": self.error_message,
+            "waiting": self.waiting.as_dict() if self.waiting else None,
             "started_at": _iso(self.started_at),
             "download_completed_at": _iso(self.download_completed_at),
             "processing_completed_at": _iso(self.processing_completed_at),
@@ -192,6 +195,8 @@ class MonthReport:
         console.print(self._headline(), markup=False, soft_wrap=True)
         if self.error_message:
             console.print(f"Failed: {self.error_message}", markup=False, soft_wrap=True)
+        if self.waiting:
+            console.print(str(self.waiting), markup=False, soft_wrap=True)
         if self.not_verified:
             names = ", ".join(self.not_verified)
             console.print(f"Not verified, as no CHECKSUM.txt lists them: {names}", soft_wrap=True)

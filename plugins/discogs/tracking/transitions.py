@@ -18,7 +18,7 @@ from collections.abc import Collection
 
 from discogs.schema.entities import Entity
 from discogs.tracking.errors import IllegalTransition, MonthTaken
-from discogs.tracking.model import AT_WORK, MonthRecord, RunIdentity, Status
+from discogs.tracking.model import AT_WORK, LEASE, MonthRecord, RunIdentity, Status, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def move(
     :raises MonthTaken: naming the run that has the month.
     """
     check(record.month, record.status, to)
-    others = record.run is not None and record.run != run
+    others = record.run is not None and not record.is_of(run)
     if others and (
         record.status.at_work or (record.status is Status.COMPLETED and to is Status.FAILED)
     ):
@@ -82,6 +82,9 @@ def move(
         "status": to,
         "dag_id": run.dag_id,
         "run_id": run.run_id,
+        "airflow": run.airflow,
+        "alive_until": now + LEASE if to.at_work and run.airflow is not None else None,
+        "waiting": None,
         "updated_at": now,
         "error_message": None,
     }
@@ -109,7 +112,7 @@ def claim(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRe
     A run that has the month at work already keeps it as it is.
     """
     if record.status.at_work:
-        return record if record.run == run else None
+        return record if record.is_of(run) else None
     return move(record, Status.DOWNLOADING, run=run, now=now)
 
 
@@ -133,9 +136,9 @@ def enter(
     """
     if record.status is Status.COMPLETED:
         return record
-    if record.status.at_work and record.run not in (None, run):
+    if record.status.at_work and record.run is not None and not record.is_of(run):
         raise MonthTaken(record.month, str(record.status), str(record.run))
-    if record.status is Status.FAILED and record.run == run and record.updated_at >= since:
+    if record.status is Status.FAILED and record.is_of(run) and record.updated_at >= since:
         log.info("%s stays failed: another task of this run has failed.", record.month)
         return record
     if record.status.at_work and not backwards:
@@ -154,6 +157,8 @@ def fail(
 ) -> MonthRecord | None:
     """The row after the failure of a run, which may be reported late and more than once.
 
+    A run that was ended while it waited for the dump has tried nothing: that is no failed attempt.
+
     :param limit: failed attempts after which no run tries the month any more, so that another
         run, which was refused for that, is no further attempt.
     :param started: when the run was started, or started again: an earlier failure of the same run
@@ -161,7 +166,12 @@ def fail(
     :returns: None when the failure does not concern the row.
     :raises MonthTaken: naming the run that has the month.
     """
-    if record.run == run:
+    if record.waiting is not None and record.waiting.run.is_same(run):
+        if record.status is not Status.NOT_STARTED:
+            return record.replace(waiting=None, updated_at=now)
+        failed = move(record, Status.FAILED, run=run, now=now, error_message=error_message)
+        return failed.replace(retry_count=record.retry_count)
+    if record.is_of(run):
         again = started is not None and record.updated_at < started
         if record.status is Status.FAILED and again:
             record = move(record, Status.DOWNLOADING, run=run, now=now)  # as a further attempt
@@ -169,6 +179,23 @@ def fail(
         log.info("%s has failed %d times: no further attempt", record.month, record.retry_count)
         return None
     return move(record, Status.FAILED, run=run, now=now, error_message=error_message)
+
+
+def wait(record: MonthRecord, waiting: Waiting, *, now: dt.datetime) -> MonthRecord | None:
+    """The row after a look for the dump that found none.
+
+    :returns: None when another run has the month: it is not waited for any more.
+    """
+    if record.status.at_work and not record.is_of(waiting.run):
+        return None
+    return record.replace(waiting=waiting, updated_at=now)
+
+
+def stop_waiting(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
+    """The row after a run has ended its wait; None when it is not the run that waits."""
+    if record.waiting is None or not record.waiting.run.is_same(run):
+        return None
+    return record.replace(waiting=None, updated_at=now)
 
 
 def settle(
@@ -182,7 +209,7 @@ def settle(
 
     :returns: None when the run does not have the month any more.
     """
-    if record.run != run or not record.status.at_work:
+    if not record.is_of(run) or not record.status.at_work:
         return None
     lacking = record.not_loaded(entities)
     if lacking:
