@@ -29,6 +29,7 @@ def test_each_kind_of_value_is_read() -> None:
             "DISCOGS_SCHEDULE": "off",
             "DISCOGS_POLL_SECONDS": "2.5",
             "DISCOGS_ALERTS": "late, failure",
+            "DISCOGS_SEARCH": "on",
         }
     )
     assert settings.schema == "music"
@@ -41,6 +42,7 @@ def test_each_kind_of_value_is_read() -> None:
     assert settings.keep_months is None
     assert settings.disk_margin == 500 * MIB
     assert settings.schedule == "off"
+    assert settings.search is True
     assert settings.poll_seconds == 2.5
     assert settings.alerts == ("late", "failure")
     assert Settings.from_environment({"DISCOGS_ALERTS": "all"}).alerts == ALERTS
@@ -56,6 +58,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("WORKERS", "65", "from 1 to 64"),
         ("MAINTENANCE_MEMORY", "5", "from 1MB to 1TB"),
         ("MAINTENANCE_MEMORY", "much", "such as 256MB"),
+        ("SEARCH", "yes", "on or off"),
         ("MAX_SHRINK", "2", "from 0 to 1"),
         ("MAX_REJECTED", "nan", "from 0 to 1"),
         ("KEEP_MONTHS", "-1", "or all"),

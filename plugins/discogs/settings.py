@@ -84,6 +84,10 @@ def _alerts(text: str) -> tuple[str, ...]:
     return ALERTS if chosen == ["all"] else tuple(chosen)
 
 
+def _switch(text: str) -> bool:
+    return ("off", "on").index(text.lower()) == 1
+
+
 _SHARE = _Kind(float, lambda share: 0.0 <= share <= 1.0, "a share from 0 to 1, such as 0.02")
 _SECONDS = _Kind(
     float, lambda s: 0.0 < s <= 30 * 86400, "a number of seconds, more than 0 and at most 30 days"
@@ -108,6 +112,7 @@ _SCHEDULE = _matching(
 _USER_AGENT = _matching(
     r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?", "at most 200 printable ASCII characters"
 )
+_SWITCH: _Kind[bool] = _Kind(_switch, lambda on: isinstance(on, bool), "on or off")
 _MEMORY = _bytes(MIB, 1024 * GIB, "a size from 1MB to 1TB, such as 256MB or 1GB")
 _DISK = _bytes(0, 1024 * 1024 * GIB, "a number of bytes, such as 500MB or 2GB")
 
@@ -166,6 +171,12 @@ class Settings:
         "memory of the server for each connection that builds keys, and for a merge",
         _MEMORY,
         shown="256MB",
+    )
+    search: bool = _setting(
+        False,
+        "build the search indexes of `docs/search.md` before a load: `on` or `off`",
+        _SWITCH,
+        shown="off",
     )
     max_shrink: float = _setting(
         0.02,

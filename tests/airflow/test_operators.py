@@ -176,6 +176,17 @@ def test_migrating_twice_applies_nothing_the_second_time(
     assert run(MigrateOperator(task_id="t")) == []
 
 
+def test_search_indexes_are_built_where_the_setting_asks_for_them(
+    connect: Connect, repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for setting, found in (("off", False), ("on", True)):
+        monkeypatch.setenv("DISCOGS_SEARCH", setting)
+        run(MigrateOperator(task_id="t"))
+        with connect() as conn:
+            query = "SELECT to_regclass('search_barcode') IS NOT NULL"
+            assert conn.execute(query).fetchone() == (found,)
+
+
 def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
     repository: PostgresMonthRepository,
 ) -> None:

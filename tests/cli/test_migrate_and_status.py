@@ -38,6 +38,18 @@ def test_migrating_twice_applies_once(run: Run, database: str) -> None:
     assert second.stdout == first.stdout.splitlines(keepends=True)[-1]
 
 
+def test_search_indexes_are_built_and_dropped(run: Run, database: str) -> None:
+    built = run("migrate", "--search", "--dsn", database)
+    assert (built.returncode, built.stderr) == (0, "")
+    assert "search indexes (" in built.stdout
+    assert "built" not in run("migrate", "--dsn", database, DISCOGS_SEARCH="on").stdout
+    kept = run("migrate", "--dsn", database)
+    assert "search indexes" not in kept.stdout
+    dropped = run("migrate", "--no-search", "--dsn", database)
+    assert dropped.stdout.startswith("dropped ")
+    assert "built" in run("migrate", "--dsn", database, DISCOGS_SEARCH="on").stdout
+
+
 def test_migrating_another_schema_leaves_the_usual_one_out(run: Run, database: str) -> None:
     result = run("migrate", "--dsn", database, "--schema", "other")
     assert "schema other is up to date" in result.stdout

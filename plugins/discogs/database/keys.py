@@ -18,6 +18,7 @@ from discogs.database.references import add_placeholders
 from discogs.database.sql_files import read
 from discogs.database.staging import Staging
 from discogs.schema.tables import Table
+from discogs.settings import Settings
 
 _INDEXES = (
     "SELECT tablename, indexname, indexdef FROM pg_indexes"
@@ -50,6 +51,10 @@ class KeySettings:
 
     connections: int
     memory: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeySettings:
+        return cls(settings.workers, settings.maintenance_memory)
 
     def parallel_workers(self, steps: int) -> int | None:
         """How many helpers PostgreSQL may start for each step; None for as many as it likes.

@@ -64,6 +64,11 @@ def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> I
                 conn.commit()
 
 
+def merge_lock(schema: str, entity: object) -> str:
+    """The key of the lock that an entity's merge holds."""
+    return f"merge:{schema}:{entity}"
+
+
 def _acquire(conn: Connection, number: int, wait: float | None) -> bool:
     assert conn.info.transaction_status == TransactionStatus.IDLE, "in a transaction"
     end = None if wait is None else time.monotonic() + wait

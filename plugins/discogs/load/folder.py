@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from discogs.database.connection import Connect
+from discogs.database.keys import KeySettings
 from discogs.database.migrations import migrate
+from discogs.database.search import build_search
 from discogs.errors import DiscogsError
 from discogs.load.locks import COMMAND, command_is_alive, holding_month
 from discogs.load.options import RunOptions
@@ -60,6 +62,8 @@ def load_folder(
     source = FolderSource(folder)
     entities = tuple(source.find(month).by_entity)
     migrate(connect, settings.schema)
+    if settings.search:
+        build_search(connect, settings.schema, KeySettings.of(settings))
 
     def is_alive(run: RunIdentity) -> bool:
         if run.dag_id != COMMAND:

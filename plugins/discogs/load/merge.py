@@ -15,7 +15,7 @@ from discogs.database import load_log
 from discogs.database.connection import Connect, Connection, explain
 from discogs.database.keys import KeySettings, build_keys
 from discogs.database.load_log import StagedShard
-from discogs.database.locking import LockRetry, advisory_lock, outwait_snapshots
+from discogs.database.locking import LockRetry, advisory_lock, merge_lock, outwait_snapshots
 from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
 from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
@@ -61,7 +61,7 @@ def merge(
     staging = staging_of(settings, entity, month)
     try:
         with connect() as conn:
-            key = f"merge:{settings.schema}:{entity}"
+            key = merge_lock(settings.schema, entity)
             with advisory_lock(conn, key, wait=_LOCK_SECONDS):
                 while True:
                     try:
@@ -120,7 +120,7 @@ def _merge(
     conn.commit()
     done = None
     if first:
-        keys = KeySettings(settings.workers, settings.maintenance_memory)
+        keys = KeySettings.of(settings)
         build_keys(connect, staging, keys, claims)
         retry = LockRetry(entity, swap_seconds)
         outwait_snapshots(conn, retry)

@@ -30,10 +30,13 @@ class ResolveMonthOperator(DiscogsOperator):
 
 class MigrateOperator(DiscogsOperator):
     """Brings the tables up to date: applies each migration of `include/sql/migrations` once, in a
-    transaction of its own."""
+    transaction of its own. With `DISCOGS_SEARCH` it also builds the search indexes that are
+    missing."""
 
     def work(self, context: Context) -> list[str]:
+        from discogs.database.keys import KeySettings
         from discogs.database.migrations import migrate
+        from discogs.database.search import build_search
 
         applied = migrate(self.postgres.connect, self.settings.schema)
         for migration in applied:
@@ -43,6 +46,9 @@ class MigrateOperator(DiscogsOperator):
                 migration.name,
                 migration.seconds,
             )
+        if self.settings.search:
+            keys = KeySettings.of(self.settings)
+            build_search(self.postgres.connect, self.settings.schema, keys)
         return [migration.name for migration in applied]
 
 
