@@ -16,11 +16,16 @@ import pytest
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.hooks.postgres import DiscogsPostgresHook
 from discogs.database.connection import Connect
-from discogs.database.errors import DatabaseError, DatabaseUnavailable
+from discogs.database.errors import DatabaseError, DatabaseUnavailable, PoolerUnusable
+from discogs.database.migrations import migrate
 from discogs.errors import InvalidSetting
+from discogs.load.folder import load_folder
 from discogs.sample.generator import write_months
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
+from discogs.settings import Settings
+from discogs.tracking.model import RunIdentity, Status
+from tests.pooler import pooler
 
 MONTH = Month(2026, 5)
 
@@ -122,6 +127,87 @@ def test_a_connection_has_the_schema_and_no_autocommit(
             "UTC",
         )
     assert DiscogsPostgresHook().repository().get(MONTH) is None
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"cursor": "dictcursor"},
+        {"cursor": "namedtuplecursor"},
+        {"cursor": "realdictcursor"},  # which the provider has with psycopg 2 alone
+        {"row_factory": "dict_row"},
+        {"cursor_factory": "DictCursor"},
+        {"autocommit": True},
+        {"autocommit": "true", "prepare_threshold": 0, "connect_timeout": 5},
+        {"client_encoding": "latin1", "application_name": "mine", "sslmode": "prefer"},
+        {"options": "-c search_path=elsewhere -c statement_timeout=1000 -c lock_timeout=1000"},
+        {"options": "-c default_transaction_read_only=on", "keepalives_idle": 30},
+        {"sqlalchemy_scheme": "postgresql+psycopg", "sqlalchemy_query": {}},
+    ],
+    ids=str,
+)
+def test_nothing_in_the_extra_changes_what_a_load_relies_on(
+    target: dict[str, object],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    extra: dict[str, object],
+) -> None:
+    connect_to(monkeypatch, "discogs_postgres", **target, extra=extra)
+    hook = DiscogsPostgresHook()
+
+    migrate(hook.connect, "discogs")
+    hook.repository().claim(MONTH, RunIdentity("a DAG", "a run"))
+
+    with hook.connect() as conn:
+        assert not conn.autocommit
+        row = conn.execute(
+            "SELECT current_setting('client_encoding'), current_schema(),"
+            " current_setting('statement_timeout')"
+        )
+        assert row.fetchone() == ("UTF8", "discogs", "0")
+    record = hook.repository().get(MONTH)
+    assert record is not None
+    assert record.status is Status.DOWNLOADING
+
+
+def test_a_month_is_loaded_by_a_connection_with_a_cursor_and_options_of_its_own(
+    target: dict[str, object], database: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"cursor": "dictcursor", "autocommit": True, "options": "-c DateStyle=German"}
+    connect_to(monkeypatch, "discogs_postgres", **target, extra=extra)
+
+    report = load_folder(
+        DiscogsPostgresHook().connect, folder, MONTH, Settings(workers=2), run_id="test"
+    )
+
+    assert report.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("extra", [{"no_such_option": 1}, {"connect_timeout": "soon"}], ids=str)
+def test_an_extra_that_libpq_refuses_is_no_passing_fault(
+    target: dict[str, object], monkeypatch: pytest.MonkeyPatch, extra: dict[str, object]
+) -> None:
+    connect_to(monkeypatch, "discogs_postgres", **target, extra=extra)
+
+    with pytest.raises(DatabaseError, match=r"discogs_postgres.*extra") as caught:
+        DiscogsPostgresHook().connect()
+    assert not caught.value.transient
+
+
+def test_a_pooler_is_refused_or_used_as_it_shares_its_sessions(
+    target: dict[str, object], database: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for mode in ("transaction", "session"):
+        with pooler(database, mode) as dsn:
+            port = urlsplit(dsn).port
+            at_pooler = {**target, "host": "127.0.0.1", "port": port}
+            connect_to(monkeypatch, "discogs_postgres", **at_pooler)
+            hook = DiscogsPostgresHook()
+            if mode == "session":
+                assert hook.repository().all() == []
+                continue
+            with pytest.raises(PoolerUnusable, match=f"127.0.0.1:{port}.*pool_mode is transaction"):
+                hook.connect()
 
 
 def test_batches_are_copied_in_one_transaction(target: dict[str, object], connect: Connect) -> None:

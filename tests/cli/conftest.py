@@ -21,20 +21,20 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PLUGINS), "COLUMNS": "100", **variables}
 
 
+def call(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m discogs`` with some arguments and environment variables."""
+    return subprocess.run(
+        command(*arguments),
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run() -> Run:
-    """Runs ``python -m discogs`` with some arguments and environment variables."""
-
-    def call(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments),
-            env=environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
     return call
 
 

@@ -150,6 +150,9 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
 
 
 def test_rows_are_tuples_whatever_the_connection_was_opened_with(database: str) -> None:
+    def reopen() -> psycopg.Connection[object]:
+        raise AssertionError("PostgreSQL answers itself: there is no pooler to look at")
+
     with psycopg.connect(database, row_factory=dict_row) as conn:
-        prepare(conn, SCHEMA)
+        prepare(conn, SCHEMA, reopen)
         assert conn.execute("SELECT 1").fetchone() == (1,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 
 from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
+from discogs.database.pooling import require_own_session
 
 Connection = psycopg.Connection[TupleRow]
 """A session as :func:`prepare` leaves it."""
@@ -24,10 +26,12 @@ _CONNECT_SECONDS = "10"
 # The server looks this often whether the client of a running statement is still there: else
 # the statement of a killed task goes on, with its locks.
 _CHECK_INTERVAL = "10s"
+_PREPARE_THRESHOLD = 5  # psycopg's own default
 # Authentication and its like, as the server words them; a connection that fails has no SQLSTATE.
 _REFUSED = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|not permitted to"
-    r"|permission denied|is not currently accepting|certificate|does not support SSL",
+    r"|permission denied|is not currently accepting|certificate|does not support SSL"
+    r"|unsupported startup parameter|invalid \w+ value",
     re.IGNORECASE,
 )
 
@@ -56,17 +60,16 @@ def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Co
     options = {"connect_timeout": _CONNECT_SECONDS, "application_name": application_name}
     options.update({key: str(value) for key, value in parts.items() if value is not None})
 
-    def connect() -> Connection:
+    def open_session() -> Connection:
         try:
-            conn = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
+            return psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             text = _without_secrets(str(error), dsn, options.get("password"))
             raise refusal(text, describe(dsn)) from None
-        try:
-            prepare(conn, schema)
-        except BaseException:
-            conn.close()
-            raise
+
+    def connect() -> Connection:
+        conn = open_session()
+        prepare(conn, schema, open_session)
         return conn
 
     return connect
@@ -100,12 +103,39 @@ _SET_SESSION = (
 )
 
 
-def prepare(conn: Connection, schema: str) -> None:
+def prepare(
+    conn: psycopg.Connection[Any], schema: str, reopen: Callable[[], psycopg.Connection[Any]]
+) -> None:
     """Make a fresh connection's session the package's own: encoding, formats, time-outs, search
     path, rows as tuples, no autocommit.
 
+    :param reopen: opens another connection like it.
+    :raises PoolerUnusable: when the session is shared with other clients.
     :raises DatabaseError: when the database's own encoding is not UTF8.
+
+    A connection that is refused is closed.
     """
+    try:
+        _pin_client(conn)
+        require_own_session(conn, lambda: _pin_client(reopen()))
+        _pin_session(conn, schema)
+        conn.autocommit = False
+    except BaseException:
+        conn.close()
+        raise
+
+
+def _pin_client(conn: psycopg.Connection[Any]) -> Connection:
+    """Undo what the arguments of psycopg's ``connect`` may have set; autocommit on."""
+    conn.row_factory = tuple_row
+    conn.cursor_factory = psycopg.Cursor
+    conn.prepare_threshold = _PREPARE_THRESHOLD
+    conn.isolation_level = conn.read_only = conn.deferrable = None
+    conn.autocommit = True
+    return conn
+
+
+def _pin_session(conn: Connection, schema: str) -> None:
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise DatabaseError(
@@ -113,15 +143,12 @@ def prepare(conn: Connection, schema: str) -> None:
             " name of the dumps; nothing was written. Create one with UTF8, and load into that:"
             " CREATE DATABASE discogs ENCODING 'UTF8' TEMPLATE template0;"
         )
-    conn.row_factory = tuple_row
-    conn.autocommit = True
     conn.execute(_SET_SESSION, [list(_SESSION), list(_SESSION.values())])
     conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
     with contextlib.suppress(psycopg.DatabaseError):  # PostgreSQL 13, or no Linux server
         conn.execute(
             "SELECT set_config('client_connection_check_interval', %s, false)", [_CHECK_INTERVAL]
         )
-    conn.autocommit = False
 
 
 def refusal(text: str, where: str) -> DatabaseError:

@@ -21,6 +21,21 @@ class LockBusy(DatabaseError):
     transient = True
 
 
+class PoolerUnusable(DatabaseError):
+    """A connection pooler does not give a load PostgreSQL sessions of its own.
+
+    :param where: the pooler's host, port and database.
+    :param how: what it does with sessions, as a verb phrase.
+    """
+
+    def __init__(self, where: str, how: str) -> None:
+        super().__init__(
+            f"The connection pooler at {where} {how}; a load needs sessions of its own, and has"
+            " changed nothing. Use PostgreSQL's own address, or a pool with pool_mode = session"
+            " and server_reset_query = DISCARD ALL."
+        )
+
+
 class MigrationError(DatabaseError):
     """The database's schema and the package's migrations do not go together."""
 

@@ -52,11 +52,20 @@ class DiscogsPostgresHook(PostgresHook):
         :raises DatabaseError: when it refuses the login, or the provider uses another driver
             than psycopg 3.
         """
-        from discogs.database.connection import prepare, refusal
-        from discogs.database.errors import DatabaseError
+        from discogs.database.connection import prepare
 
         with self._lock:  # the look-up of the connection speaks to Airflow: one thread at a time
             details = self.connection
+        conn = self._open_session(details)
+        prepare(conn, self.settings.schema, lambda: self._open_session(details))
+        self._open.add(conn)
+        return conn
+
+    def _open_session(self, details: Any) -> psycopg.Connection[Any]:
+        """A connection as Airflow opens it."""
+        from discogs.database.connection import refusal
+        from discogs.database.errors import DatabaseError
+
         try:
             conn = self.get_conn()
         except psycopg.OperationalError as error:
@@ -65,15 +74,24 @@ class DiscogsPostgresHook(PostgresHook):
             if details.password:
                 text = text.replace(details.password, "***")
             raise refusal(text, where) from None
+        except (psycopg.ProgrammingError, TypeError, ValueError) as error:
+            text = " ".join(str(error).split())
+            raise DatabaseError(
+                f"The connection {self.get_conn_id()} cannot be used: {text}. Look at its extra."
+            ) from None
         if not isinstance(conn, psycopg.Connection):
             conn.close()
             raise DatabaseError(
                 "apache-airflow-providers-postgres does not use psycopg 3 here: install"
                 " apache-airflow-providers-postgres>=7 with psycopg[binary] and SQLAlchemy 2."
             )
-        prepare(conn, self.settings.schema)
-        self._open.add(conn)
         return conn
+
+    def _get_cursor_config(self, raw_cursor: str) -> tuple[str, Any]:
+        """The extra's ``cursor`` is for other hooks: a load reads rows as tuples."""
+        from psycopg.rows import tuple_row
+
+        return "row_factory", tuple_row
 
     def repository(self) -> PostgresMonthRepository:
         """The tracking rows."""
