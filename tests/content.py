@@ -16,6 +16,7 @@ TRACKING = {
     "entity_loads",
     "rejected_records",
     "schema_migrations",
+    "load_steps",
     "staged_shards",
 }
 

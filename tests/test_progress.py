@@ -5,7 +5,7 @@ from discogs.progress import Progress
 
 def test_progress_is_a_line_with_share_rate_and_time_left() -> None:
     progress = Progress(
-        step="stage", name="labels", bytes_done=3_000_000, total=6_000_000, seconds=2, records=500
+        step="stage", name="labels", done=3_000_000, total=6_000_000, seconds=2, records=500
     )
     assert (progress.share, progress.rate, progress.eta) == (0.5, 1_500_000, 2)
     assert str(progress) == (
@@ -15,7 +15,7 @@ def test_progress_is_a_line_with_share_rate_and_time_left() -> None:
 
 def test_what_an_earlier_attempt_left_does_not_count_as_speed() -> None:
     progress = Progress(
-        step="download", name="f", bytes_done=300, total=None, seconds=2, resumed_from=100
+        step="download", name="f", done=300, total=None, seconds=2, resumed_from=100
     )
     assert (progress.share, progress.rate, progress.eta) == (None, 100, None)
     assert str(progress) == "download f: 0.0 of ? MB, 0.00 MB/s"

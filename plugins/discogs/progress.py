@@ -1,54 +1,73 @@
-"""How far a step is that takes more than seconds: the same for logs, bars and metrics."""
+"""How far a step is that takes more than seconds: the same for logs, bars, rows and metrics."""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The progress of one step on one file.
+    """The progress of one step of one entity.
 
-    :param step: ``download``, ``verify`` or ``stage``.
+    :param step: ``download``, ``verify``, ``stage``, ``keys`` or ``merge``.
     :param name: the file, or the entity that it holds.
-    :param bytes_done: of the packed file, including those of an earlier attempt.
-    :param total: bytes of the packed file; None when they are not known.
+    :param done: bytes of the packed file, those of an earlier attempt included; or parts that
+        have ended.
+    :param total: of the packed file or of the parts; None when it is not known.
     :param seconds: since this attempt began.
-    :param resumed_from: bytes that an earlier attempt left.
+    :param unit: what is counted.
+    :param resumed_from: what an earlier attempt left.
     :param records: read so far; None for a step that reads none.
+    :param detail: what is being done, such as the table that is merged.
+    :param shard: which of the shards, from 0.
     """
 
     step: str
     name: str
-    bytes_done: int
+    done: int
     total: int | None
     seconds: float
+    unit: Literal["bytes", "parts"] = "bytes"
     resumed_from: int = 0
     records: int | None = None
+    detail: str | None = None
+    shard: int = 0
+    shards: int = 1
 
     @property
     def share(self) -> float | None:
         """Done so far, from 0 to 1."""
-        return min(1.0, self.bytes_done / self.total) if self.total else None
+        return min(1.0, self.done / self.total) if self.total else None
 
     @property
     def rate(self) -> float:
-        """Bytes a second of this attempt."""
-        return (self.bytes_done - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
+        """Bytes, or parts, a second of this attempt."""
+        return (self.done - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the end; None when unknown."""
-        if self.total is None or self.rate <= 0:
+        """Seconds until the end; None when unknown, as it is of parts, which are not alike."""
+        if self.total is None or self.rate <= 0 or self.unit == "parts":
             return None
-        return max(0, self.total - self.bytes_done) / self.rate
+        return max(0, self.total - self.done) / self.rate
 
     def __str__(self) -> str:
         """A line for a log."""
+        name = self.name
+        if self.shards > 1:
+            name += f", shard {self.shard + 1} of {self.shards}"
+        if self.unit == "parts":
+            return f"{self.step} {name}: {self.done} of {self.total}: {self.detail}"
         total = "?" if self.total is None else f"{self.total / 1e6:,.1f}"
-        parts = [f"{self.bytes_done / 1e6:,.1f} of {total} MB"]
+        parts = [f"{self.done / 1e6:,.1f} of {total} MB"]
         if self.share is not None:
             parts.append(f"{self.share:.1%}")
         parts.append(f"{self.rate / 1e6:.2f} MB/s")
@@ -56,11 +75,69 @@ class Progress:
             rate = self.records / self.seconds if self.seconds > 0 else 0
             parts.append(f"{self.records:,} records, {rate:,.0f} records/s")
         if self.eta is not None:
-            parts.append(f"{self.eta:.0f} s left")
-        return f"{self.step} {self.name}: {', '.join(parts)}"
+            left = f"{self.eta:.0f} s" if self.eta < 60 else duration(self.eta)
+            parts.append(f"{left} left")
+        return f"{self.step} {name}: {', '.join(parts)}"
 
 
 OnProgress = Callable[[Progress], object]
+
+
+class Parts:
+    """The parts of a step that cannot say how far they are: each is logged as it starts and ends.
+
+    :param step: such as ``merge``.
+    :param total: how many parts there are.
+    :param on_progress: called as a part starts and ends; from several threads where parts are.
+    """
+
+    def __init__(
+        self, step: str, name: str, total: int, on_progress: OnProgress | None = None
+    ) -> None:
+        self._step, self._name, self._total = step, name, total
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._started = self._ended = 0
+
+    @contextmanager
+    def part(self, detail: str) -> Iterator[Callable[[str], None]]:
+        """Do a part.
+
+        :param detail: what it does.
+        :returns: takes what it has found or done, for the line that says that it ended.
+        """
+        found: list[str] = []
+        with self._lock:
+            self._started += 1
+            number = self._started
+        log.info("%s %s, %d of %d: %s", self._step, self._name, number, self._total, detail)
+        self._report(detail)
+        began = time.monotonic()
+        yield found.append
+        with self._lock:
+            self._ended += 1
+        self._report(detail)
+        what = f"{', '.join(found)}, " if found else ""
+        took = duration(time.monotonic() - began)
+        log.info(
+            "%s %s, %d of %d: %s: %s%s",
+            self._step, self._name, number, self._total, detail, what, took,
+        )  # fmt: skip
+
+    def _report(self, detail: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(
+                Progress(
+                    step=self._step,
+                    name=self._name,
+                    done=self._ended,
+                    total=self._total,
+                    seconds=time.monotonic() - self._began,
+                    unit="parts",
+                    detail=detail,
+                )
+            )
 
 
 class Ticker:
@@ -76,3 +153,12 @@ class Ticker:
             return False
         self.last = now
         return True
+
+
+def duration(seconds: float) -> str:
+    """``0.8 s``, ``4:05`` (minutes), ``3:04:05``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -45,7 +45,7 @@ def test_a_good_server_is_asked_once(place: Open, storage: DumpStorage, layout: 
     assert (report.sha256, report.size, report.attempts) == (at.digest, len(at.data), 1)
     assert (report.transferred, report.resumed_from) == (len(at.data), 0)
     assert not report.republished
-    assert (seen[-1].bytes_done, seen[-1].total, seen[-1].eta) == (len(at.data), len(at.data), 0)
+    assert (seen[-1].done, seen[-1].total, seen[-1].eta) == (len(at.data), len(at.data), 0)
     assert json.loads(json.dumps(report.as_dict()))["name"] == at.name
 
 
@@ -177,7 +177,7 @@ def test_a_slow_body_reports_its_progress(place: Open, storage: DumpStorage) -> 
     fetch(at, storage, on_progress=seen.append)
     assert whole(at, storage)
     assert 3 <= len(seen) <= 62
-    assert [item.bytes_done for item in seen] == sorted(item.bytes_done for item in seen)
+    assert [item.done for item in seen] == sorted(item.done for item in seen)
     assert all(item.total == len(at.data) and item.rate > 0 for item in seen)
     assert seen[0].eta is not None
     assert seen[0].eta > 0

@@ -12,5 +12,7 @@ CROSS JOIN LATERAL (
 ) live
 WHERE l.entity = %(entity)s AND l.year_month = %(month)s
     AND NOT EXISTS (
-        SELECT FROM entity_loads n WHERE n.entity = l.entity AND n.year_month > l.year_month
+        SELECT FROM entity_loads n
+        WHERE n.entity = l.entity
+            AND (n.year_month, n.generation) > (l.year_month, l.generation)
     )

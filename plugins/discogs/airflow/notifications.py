@@ -290,7 +290,7 @@ def without_secrets(text: str) -> str:
 
 
 def _report(record: MonthRecord | None) -> str:
-    return MonthReport.of(record).as_text() if record is not None else ""
+    return MonthReport.of(record, last_load=True).as_text() if record is not None else ""
 
 
 def _is_of(record: MonthRecord | None, run_id: str) -> bool:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     with server(args, settings) as source, Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:
-            bars.update(progress.name, progress.bytes_done, progress.total)
+            bars.update(progress.name, progress.done, progress.total)
 
         for report in fetch_month(source, args.month, storage, args.entities, on_progress=show):
             how = "was there" if report.already_there else f"{report.seconds:.1f} s"

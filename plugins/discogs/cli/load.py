@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     with Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:
-            bars.update(f"{progress.step} {progress.name}", progress.bytes_done, progress.total)
+            bars.update(f"{progress.step} {progress.name}", progress.done, progress.total)
 
         report = load_folder(
             connect,

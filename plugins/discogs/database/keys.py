@@ -17,6 +17,7 @@ from discogs.database.connection import Connect, Connection
 from discogs.database.references import add_placeholders
 from discogs.database.sql_files import read
 from discogs.database.staging import Staging
+from discogs.progress import OnProgress, Parts
 from discogs.schema.tables import Table
 from discogs.settings import Settings
 
@@ -66,8 +67,21 @@ class KeySettings:
         return 0 if 1 < self.connections <= steps else None
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One of those that are done in parallel, on one table."""
+
+    table: str
+    detail: str
+    work: Callable[[Connection], None]
+
+
 def build_keys(
-    connect: Connect, staging: Staging, settings: KeySettings, claims: dict[int, UUID]
+    connect: Connect,
+    staging: Staging,
+    settings: KeySettings,
+    claims: dict[int, UUID],
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Build on the staged tables whatever keys the live ones have, in parallel.
 
@@ -81,12 +95,14 @@ def build_keys(
         sizes = _sizes(conn, staging)
     own = {table.name for table in staging.tables.all}
     inner = [c for c in constraints if c.kind == "f" and c.target in own]
+    total = len(indexes) + len(inner) + len(own) + 1
+    parts = Parts("keys", str(staging.tables.entity), total, on_progress)
 
-    def in_parallel(steps: Iterable[tuple[str, Callable[[Connection], None]]]) -> None:
-        largest_first = sorted(steps, key=lambda step: -sizes.get(step[0], 0))
+    def in_parallel(steps: Iterable[_Step]) -> None:
+        largest_first = sorted(steps, key=lambda step: -sizes.get(step.table, 0))
         helpers = settings.parallel_workers(len(largest_first))
         with ThreadPoolExecutor(settings.connections, thread_name_prefix="keys") as pool:
-            futures = [pool.submit(run, step, helpers) for _, step in largest_first]
+            futures = [pool.submit(run, step, helpers) for step in largest_first]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
@@ -95,8 +111,8 @@ def build_keys(
             if not future.cancelled():
                 future.result()
 
-    def run(step: Callable[[Connection], None], helpers: int | None) -> None:
-        with connect() as conn:
+    def run(step: _Step, helpers: int | None) -> None:
+        with parts.part(step.detail), connect() as conn:
             conn.execute(
                 "SELECT set_config('maintenance_work_mem', %s, false),"
                 " set_config('synchronous_commit', 'off', false),"
@@ -106,11 +122,13 @@ def build_keys(
             )
             conn.commit()
             staging.hold(conn, claims)
-            step(conn)
+            step.work(conn)
             conn.commit()
 
-    in_parallel((index.table, _index_step(staging, index)) for index in indexes)
-    with connect() as conn:
+    in_parallel(
+        _Step(i.table, f"index {i.name} of {i.table}", _index_step(staging, i)) for i in indexes
+    )
+    with parts.part("attach keys"), connect() as conn:
         staging.hold(conn, claims)
         for table in staging.tables.all:
             _attach_keys(conn, staging, table, constraints)
@@ -119,8 +137,13 @@ def build_keys(
         for constraint in inner:
             add_reference(conn, staging, constraint, valid=False)
         conn.commit()
-    in_parallel((c.table, _validate_step(staging, c)) for c in inner)
-    in_parallel((table.name, _analyze_step(staging, table)) for table in staging.tables.all)
+    in_parallel(
+        _Step(c.table, f"validate {c.name} of {c.table}", _validate_step(staging, c)) for c in inner
+    )
+    in_parallel(
+        _Step(table.name, f"analyze {table.name}", _analyze_step(staging, table))
+        for table in staging.tables.all
+    )
 
 
 def definitions(conn: Connection, staging: Staging) -> tuple[list[Index], list[Constraint]]:

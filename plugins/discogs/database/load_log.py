@@ -1,4 +1,4 @@
-"""Which months were merged into an entity's tables, and which shards wait to be."""
+"""Every load of an entity's tables, which months they were of, and which shards wait to be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StagedShard:
 
 @dataclass(frozen=True)
 class EntityLoad:
-    """One merged month of one entity."""
+    """One load of a month of one entity."""
 
     month: Month
     generation: int
@@ -31,14 +31,23 @@ class EntityLoad:
 
 
 def merged_months(conn: Connection, entity: Entity) -> dict[Month, EntityLoad]:
-    """The months merged so far, oldest first."""
+    """The months merged so far, oldest first, each with its last load."""
     rows = conn.execute(
-        "SELECT year_month, generation, records, report FROM entity_loads"
-        " WHERE entity = %s ORDER BY year_month",
+        "SELECT DISTINCT ON (year_month) year_month, generation, records, report FROM entity_loads"
+        " WHERE entity = %s ORDER BY year_month, generation DESC",
         [str(entity)],
     ).fetchall()
     found = [EntityLoad(Month.parse(row[0]), *row[1:]) for row in rows]
     return {load.month: load for load in found}
+
+
+def reports(conn: Connection, entity: Entity, month: Month) -> list[dict[str, Any]]:
+    """The reports of every load of a month, oldest first."""
+    rows = conn.execute(
+        "SELECT report FROM entity_loads WHERE entity = %s AND year_month = %s ORDER BY generation",
+        [str(entity), str(month)],
+    ).fetchall()
+    return [report for (report,) in rows]
 
 
 def generation(conn: Connection, entity: Entity) -> int:
@@ -57,14 +66,16 @@ def record_load(
     number: int,
     records: int,
     report: dict[str, Any],
+    run: tuple[str, str] | None = None,
 ) -> None:
-    """Note a merge, in the transaction that does it."""
+    """Note a merge, in the transaction that does it.
+
+    :param run: the DAG and the run that do it, if known.
+    """
     conn.execute(
-        "INSERT INTO entity_loads (year_month, entity, generation, records, report)"
-        " VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT (year_month, entity) DO UPDATE SET generation = excluded.generation,"
-        " records = excluded.records, report = excluded.report, merged_at = now()",
-        [str(month), str(entity), number, records, json.dumps(report)],
+        "INSERT INTO entity_loads (year_month, entity, generation, records, report, dag_id, run_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [str(month), str(entity), number, records, json.dumps(report), *(run or (None, None))],
     )
 
 

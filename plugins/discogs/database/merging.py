@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -10,6 +11,7 @@ from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
 from discogs.database.sql_files import compose
 from discogs.database.staging import ABSENT, REJECTED, Staging
+from discogs.progress import OnProgress, Parts
 from discogs.schema.entities import Month
 from discogs.schema.tables import Table
 
@@ -66,12 +68,56 @@ class Merged:
     placeholders_dropped: int = 0
 
 
-def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memory: int) -> Merged:
+def merge_rows(
+    conn: Connection,
+    staging: Staging,
+    place: MonthNeighbours,
+    memory: int,
+    on_progress: OnProgress | None = None,
+) -> Merged:
     """Merge what is staged; nothing is seen of it before the caller commits.
 
     :param memory: bytes that one of its statements may take in the server.
     """
-    _plan_for_few_rows(conn, staging, memory)
+    entity = str(staging.tables.entity)
+    parts = Parts("merge", entity, 5 + len(staging.tables.children), on_progress)
+    with parts.part("analyze what is staged"):
+        _plan_for_few_rows(conn, staging, memory)
+    with parts.part(f"compare with {entity}") as found:
+        found(f"{_classify(conn, staging, place):,} records are new or have other bytes")
+    with parts.part("names and placeholders") as found:
+        add_names(conn, staging)
+        made = add_placeholders(conn, staging)
+        found(f"{made:,} placeholders added")
+    with parts.part(entity) as found:
+        found(f"{_upsert_roots(conn, staging, place):,} rows written")
+    for table in staging.tables.children:
+        with parts.part(table.name) as found:
+            found(_counted(_merge_children(conn, staging, table)))
+    with parts.part("removed records, unused placeholders and the change feed") as found:
+        _mark_removed(conn, staging, place)
+        dropped = drop_unused(conn, staging)
+        if not place.first:  # whoever follows the feed starts from the tables
+            conn.execute(
+                compose(
+                    "merge/log_changes", feed=sql.Identifier(staging.live_schema, "entity_changes")
+                ),
+                {"month": str(place.month), "entity": entity},
+            )
+        counts = _changes(conn)
+        found(_counted(counts))
+    return Merged(
+        added=counts.get("added", 0),
+        changed=counts.get("changed", 0),
+        removed=counts.get("removed", 0),
+        restored=counts.get("restored", 0),
+        placeholders_added=made,
+        placeholders_dropped=dropped,
+    )
+
+
+def _classify(conn: Connection, staging: Staging, place: MonthNeighbours) -> int:
+    """Note in ``merge_changes`` what each staged record is to the live ones; how many there are."""
     live = _live(staging, staging.tables.root)
     staged = staging.table(staging.tables.root)
     root = staging.tables.root
@@ -80,7 +126,7 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
         "CREATE TEMP TABLE merge_changes"
         " (id integer PRIMARY KEY, change text NOT NULL, differs boolean NOT NULL) ON COMMIT DROP"
     )
-    conn.execute(
+    cursor = conn.execute(
         compose(
             "merge/classify",
             live=live,
@@ -91,13 +137,31 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
         {"newest": place.newest},
     )
     conn.execute("ANALYZE merge_changes")
-    add_names(conn, staging)
-    made = add_placeholders(conn, staging)
-    conn.execute(
+    return max(0, cursor.rowcount)
+
+
+def _changes(conn: Connection) -> dict[str, int]:
+    """How many records were added, removed and restored, and how many changed: differ in rows."""
+    rows = conn.execute(
+        "SELECT change, count(*) FROM merge_changes WHERE change <> 'changed' OR differs"
+        " GROUP BY change ORDER BY change"
+    ).fetchall()
+    return {str(change): int(count) for change, count in rows}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """Counts for a log, such as ``12 added, 3 changed``."""
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items()) or "nothing to change"
+
+
+def _upsert_roots(conn: Connection, staging: Staging, place: MonthNeighbours) -> int:
+    """Write the root rows; how many."""
+    root = staging.tables.root
+    cursor = conn.execute(
         compose(
             "merge/upsert_root",
-            live=live,
-            staged=staged,
+            live=_live(staging, root),
+            staged=staging.table(root),
             columns=_columns(root.names),
             assignments=_assignments(root.values, "excluded"),
         ),
@@ -106,31 +170,7 @@ def merge_rows(conn: Connection, staging: Staging, place: MonthNeighbours, memor
             "last_seen": None if place.newest else str(place.month),
         },
     )
-    for table in staging.tables.children:
-        _merge_children(conn, staging, table)
-    _mark_removed(conn, staging, place)
-    dropped = drop_unused(conn, staging)
-    if not place.first:  # whoever follows the feed starts from the tables
-        conn.execute(
-            compose(
-                "merge/log_changes", feed=sql.Identifier(staging.live_schema, "entity_changes")
-            ),
-            {"month": str(place.month), "entity": str(staging.tables.entity)},
-        )
-    counts: dict[str, int] = dict(
-        conn.execute(
-            "SELECT change, count(*) FROM merge_changes WHERE change <> 'changed' OR differs"
-            " GROUP BY change"
-        ).fetchall()
-    )
-    return Merged(
-        added=int(counts.get("added", 0)),
-        changed=int(counts.get("changed", 0)),
-        removed=int(counts.get("removed", 0)),
-        restored=int(counts.get("restored", 0)),
-        placeholders_added=made,
-        placeholders_dropped=dropped,
-    )
+    return max(0, cursor.rowcount)
 
 
 def log_rejected(conn: Connection, staging: Staging) -> None:
@@ -165,7 +205,8 @@ def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
     conn.execute("SET LOCAL jit TO off")
 
 
-def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
+def _merge_children(conn: Connection, staging: Staging, table: Table) -> dict[str, int]:
+    """Write what differs of a table; how many rows are new, changed and gone."""
     parts = {
         "live": _live(staging, table),
         "staged": staging.table(table),
@@ -186,14 +227,17 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> None:
     }
 
     conn.execute(compose("merge/compare_children", **parts))
-    found = conn.execute("SELECT DISTINCT merge_change FROM merge_rows").fetchall()
-    changes = {change for (change,) in found}
+    rows = conn.execute(
+        "SELECT merge_change, count(*) FROM merge_rows GROUP BY merge_change ORDER BY merge_change"
+    ).fetchall()
+    changes = {str(change): int(count) for change, count in rows}
     for change, statement in _WRITES.items():
         if change in changes:
             conn.execute(sql.SQL(statement).format(**parts))
     if changes:
         conn.execute(sql.SQL(_NOTE_DIFFERENT).format(**parts))
     conn.execute("DROP TABLE merge_rows")
+    return changes
 
 
 def _mark_removed(conn: Connection, staging: Staging, place: MonthNeighbours) -> None:

@@ -370,7 +370,7 @@ class _Transfer:
         progress = Progress(
             step="download",
             name=self.file.name,
-            bytes_done=self.part.size,
+            done=self.part.size,
             total=total,
             seconds=seconds,
             resumed_from=begun_at,

@@ -71,7 +71,7 @@ class MonthFiles:
 
         def record(progress: Progress) -> None:
             self.repository.record_file(
-                self.month, name, bytes_done=progress.bytes_done, size=progress.total
+                self.month, name, bytes_done=progress.done, size=progress.total
             )
             if on_progress is not None:
                 on_progress(progress)

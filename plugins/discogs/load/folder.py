@@ -101,7 +101,7 @@ def load_folder(
             run.check_staged(planned)
             for file in planned:
                 still_held()
-                run.merge(source.storage, file)
+                run.merge(source.storage, file, on_progress)
             run.check()
             report = run.complete()
         except (DiscogsError, KeyboardInterrupt) as error:

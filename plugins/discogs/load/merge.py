@@ -6,6 +6,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -22,9 +24,11 @@ from discogs.database.staging import Staging, leftovers
 from discogs.load.errors import DumpRefused, StagingStale
 from discogs.load.guards import check_entity, staged_counts
 from discogs.load.stage import staging_of
+from discogs.progress import OnProgress, Parts
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
-from discogs.tracking.report import EntityReport
+from discogs.tracking.model import RunIdentity
+from discogs.tracking.report import LAST_LOAD, EntityReport
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,8 @@ def merge(
     settings: Settings,
     allow_shrink: bool = False,
     swap_seconds: float = SWAP_SECONDS,
+    run: RunIdentity | None = None,
+    on_progress: OnProgress | None = None,
 ) -> EntityReport:
     """Merge what is staged of an entity, in one transaction.
 
@@ -52,6 +58,8 @@ def merge(
 
     :param allow_shrink: accept a dump that has far fewer records than the month before, or none.
     :param swap_seconds: how long a first load waits for readers before swapping its tables in.
+    :param run: who does it, for the load log.
+    :returns: what this load did.
     :raises NotStaged: when a shard is missing.
     :raises StagingStale: when the shards must be staged again: another month was merged or the
         tables were changed since, or a crash of the server has emptied their tables.
@@ -59,13 +67,14 @@ def merge(
     :raises DumpRefused: when a guard does not hold that held before the first merge.
     """
     staging = staging_of(settings, entity, month)
+    job = _Job(connect, staging, settings, allow_shrink, swap_seconds, run, on_progress)
     try:
         with connect() as conn:
             key = merge_lock(settings.schema, entity)
             with advisory_lock(conn, key, wait=_LOCK_SECONDS):
                 while True:
                     try:
-                        return _merge(connect, conn, staging, settings, allow_shrink, swap_seconds)
+                        return _merge(conn, job)
                     except psycopg.errors.DeadlockDetected as error:
                         # With another entity's merge, which goes on now: both make placeholders.
                         log.info("Merging %s of %s again: %s", entity, month, error)
@@ -95,15 +104,33 @@ def discard_staging(connect: Connect, settings: Settings, needed: Collection[Mon
     return dropped
 
 
-def _merge(
-    connect: Connect,
-    conn: Connection,
-    staging: Staging,
-    settings: Settings,
-    allow_shrink: bool,
-    swap_seconds: float,
-) -> EntityReport:
+def month_report(connect: Connect, entity: Entity, month: Month) -> dict[str, Any]:
+    """The numbers of all loads of a month, and beside them those of its last load."""
+    try:
+        with connect() as conn:
+            found = load_log.reports(conn, entity, month)
+    except psycopg.Error as error:
+        raise explain(error) from error
+    loads = [EntityReport.from_dict(entity, report) for report in found]
+    return {**EntityReport.of_loads(loads).as_dict(), LAST_LOAD: loads[-1].as_dict()}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a merge is given."""
+
+    connect: Connect
+    staging: Staging
+    settings: Settings
+    allow_shrink: bool
+    swap_seconds: float
+    run: RunIdentity | None
+    on_progress: OnProgress | None
+
+
+def _merge(conn: Connection, job: _Job) -> EntityReport:
     started = time.monotonic()
+    connect, staging, settings = job.connect, job.staging, job.settings
     entity, month = staging.tables.entity, staging.month
     merged = load_log.merged_months(conn, entity)
     shards = load_log.staged(conn, entity, month)
@@ -112,7 +139,7 @@ def _merge(
     counts = staged_counts(entity, month, shards)
     claims = _check_fresh(conn, staging, shards)
     # Only another month's merge can have changed what was checked before the first merge.
-    problems = check_entity(conn, entity, month, counts, settings, allow_shrink)
+    problems = check_entity(conn, entity, month, counts, settings, job.allow_shrink)
     if problems:
         raise DumpRefused(month, problems)
     conn.commit()
@@ -121,11 +148,18 @@ def _merge(
     done = None
     if first:
         keys = KeySettings.of(settings)
-        build_keys(connect, staging, keys, claims)
-        retry = LockRetry(entity, swap_seconds)
-        outwait_snapshots(conn, retry)
-        staging.lock(conn, claims, _STAGING_SECONDS)
-        placeholders = promote(conn, staging, retry)
+        log.info(
+            "%s is empty: keys are built on the staged tables, which then become %s.",
+            entity,
+            entity,
+        )
+        build_keys(connect, staging, keys, claims, job.on_progress)
+        retry = LockRetry(entity, job.swap_seconds)
+        parts = Parts("merge", str(entity), 1, job.on_progress)
+        with parts.part("swap the new tables in for the empty ones"):
+            outwait_snapshots(conn, retry)
+            staging.lock(conn, claims, _STAGING_SECONDS)
+            placeholders = promote(conn, staging, retry)
         if placeholders is not None:
             added = sum(shard.report["changed"] for shard in shards)
             done = Merged(added, placeholders_added=placeholders)
@@ -134,7 +168,7 @@ def _merge(
         staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
         neighbours = MonthNeighbours.among(month, list(merged))
-        done = merge_rows(conn, staging, neighbours, settings.maintenance_memory)
+        done = merge_rows(conn, staging, neighbours, settings.maintenance_memory, job.on_progress)
     report = _report(entity, shards, done, first, time.monotonic() - started)
     log_rejected(conn, staging)
     load_log.record_load(
@@ -144,6 +178,7 @@ def _merge(
         number=load_log.generation(conn, entity) + 1,
         records=counts.read,
         report=report.as_dict(),
+        run=(job.run.dag_id, job.run.run_id) if job.run is not None else None,
     )
     load_log.forget_staged(conn, entity, month)
     staging.drop(conn)

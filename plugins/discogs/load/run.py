@@ -30,14 +30,14 @@ from discogs.load.errors import ChecksFailed, MonthNotReady, RetryLimitReached, 
 from discogs.load.files import MonthFiles
 from discogs.load.guards import check_staged
 from discogs.load.locks import turn_lock
-from discogs.load.merge import discard_staging, merge
+from discogs.load.merge import discard_staging, merge, month_report
 from discogs.load.options import PlannedFile, RunOptions
 from discogs.load.source import Source
 from discogs.load.stage import SIZES, Sizes, StageReport, stage
 from discogs.progress import OnProgress
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
-from discogs.tracking import reconciliation, transitions
+from discogs.tracking import progress, reconciliation, transitions
 from discogs.tracking.errors import MonthTaken
 from discogs.tracking.model import FileChecksum, MonthRecord, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -136,6 +136,7 @@ class MonthRun:
         if record is None:
             held = self.repository.ensure(self.month)
             raise MonthTaken(self.month, str(held.status), str(held.run))
+        progress.clear(self.connect, self.month)
         return record
 
     # -- the files -----------------------------------------------------------------------
@@ -221,7 +222,10 @@ class MonthRun:
         """
         if not self._begin_processing():
             return None
-        with storage.open(planned.name) as packed:
+        with (
+            storage.open(planned.name) as packed,
+            progress.recorded(self.connect, self.month, planned.entity, on_progress) as report,
+        ):
             return stage(
                 self.connect,
                 packed,
@@ -233,7 +237,7 @@ class MonthRun:
                 shards=self.options.shards,
                 sha256=self.files.sha256(planned),
                 total_bytes=storage.size(planned.name),
-                on_progress=on_progress,
+                on_progress=report,
                 sizes=self.sizes,
             )
 
@@ -251,33 +255,39 @@ class MonthRun:
                 allow_shrink=self.options.allow_shrink,
             )
 
-    def merge(self, storage: DumpStorage, planned: PlannedFile) -> EntityReport | None:
+    def merge(
+        self, storage: DumpStorage, planned: PlannedFile, on_progress: OnProgress | None = None
+    ) -> EntityReport | None:
         """Merge an entity's staged rows into its tables, in one transaction.
 
         What was staged before another month was merged is staged again first.
 
-        :returns: None when the month is completed already.
+        :returns: what this load did; None when the month is completed already.
         """
         if not self._begin_processing():
             return None
         try:
-            report = self._merge(planned.entity)
+            report = self._merge(planned.entity, on_progress)
         except StagingStale as stale:
             log.info("%s It is done here.", stale)
             for shard in range(self.options.shards):
-                self.stage(storage, planned, shard)
-            report = self._merge(planned.entity)
-        self.repository.record_entity_stats(self.month, planned.entity, report.as_dict())
+                self.stage(storage, planned, shard, on_progress)
+            report = self._merge(planned.entity, on_progress)
+        stats = month_report(self.connect, planned.entity, self.month)
+        self.repository.record_entity_stats(self.month, planned.entity, stats)
         return report
 
-    def _merge(self, entity: Entity) -> EntityReport:
-        return merge(
-            self.connect,
-            entity=entity,
-            month=self.month,
-            settings=self.settings,
-            allow_shrink=self.options.allow_shrink,
-        )
+    def _merge(self, entity: Entity, on_progress: OnProgress | None) -> EntityReport:
+        with progress.recorded(self.connect, self.month, entity, on_progress) as report:
+            return merge(
+                self.connect,
+                entity=entity,
+                month=self.month,
+                settings=self.settings,
+                allow_shrink=self.options.allow_shrink,
+                run=self.identity,
+                on_progress=report,
+            )
 
     # -- the end -------------------------------------------------------------------------
 
@@ -298,7 +308,7 @@ class MonthRun:
     def complete(self) -> MonthReport:
         """Everything is merged and checked; the row becomes ``completed``.
 
-        :returns: the month's report.
+        :returns: the report of the month's last load.
         :raises MonthNotReady: naming the entities whose rows do not come from the files that are
             published: a task was marked as a success by hand.
         """
@@ -309,7 +319,9 @@ class MonthRun:
                 f"{self.month} is not completed: {', '.join(map(str, lacking))} not merged from"
                 " the published files. Clear their stage and merge tasks, and what follows them."
             )
-        return MonthReport.of(self._completed(record), self.repository.files(self.month))
+        done = self._completed(record)
+        progress.clear(self.connect, self.month)
+        return MonthReport.of(done, self.repository.files(self.month), last_load=True)
 
     def _completed(self, record: MonthRecord) -> MonthRecord:
         if record.status is Status.COMPLETED:

@@ -170,7 +170,7 @@ class FolderSource:
                     Progress(
                         step="verify",
                         name=str(planned.entity),
-                        bytes_done=bytes_done,
+                        done=bytes_done,
                         total=planned.file.size,
                         seconds=seconds,
                     )

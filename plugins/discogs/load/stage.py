@@ -240,10 +240,12 @@ def _report_progress(job: _Job, packed: BinaryIO, records: int, started: float) 
             Progress(
                 step="stage",
                 name=str(job.entity),
-                bytes_done=_position(packed),
+                done=_position(packed),
                 total=job.total_bytes,
                 seconds=time.monotonic() - started,
                 records=records,
+                shard=job.shard,
+                shards=job.shards,
             )
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from discogs.progress import duration
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import FileRecord, MonthRecord, Status, Waiting
 
@@ -16,12 +17,28 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 #: Columns that a report needs.
-LOG_WIDTH = 132
+LOG_WIDTH = 110
+#: Where a month's statistics of an entity keep those of its last load alone.
+LAST_LOAD = "last_load"
+#: What several loads of a month have done together.
+_SUMMED = (
+    "inserted",
+    "updated",
+    "removed",
+    "restored",
+    "rows",
+    "seconds",
+    "stage_seconds",
+    "merge_seconds",
+    "placeholders_added",
+    "placeholders_dropped",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntityReport:
-    """What a month's load did to one entity; every record that was read is in one of the counts.
+    """What a load did to one entity, or all loads of its month; every record that was read is in
+    one of the counts.
 
     ``read = unchanged + inserted + updated + restored + rejected + same``, where ``same`` counts
     the records whose bytes differ from the last time and whose rows do not. What an earlier
@@ -32,6 +49,7 @@ class EntityReport:
     :param seconds: of staging and merging.
     :param first_load: whether the staged tables replaced empty ones.
     :param sha256: of the packed file that was merged.
+    :param loads: how many loads of the month the numbers are of; None for those of one load.
     :param placeholders_added: rows for ids that are referred to and in no dump.
     :param unmapped: names in the dump that the mapping does not know, and how many of the records
         that were sampled have them.
@@ -55,6 +73,7 @@ class EntityReport:
     sha256: str | None = None
     placeholders_added: int | None = None
     placeholders_dropped: int | None = None
+    loads: int | None = None
     unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -63,6 +82,27 @@ class EntityReport:
         names = {field.name for field in dataclasses.fields(cls)} - {"entity"}
         known = {name: value for name, value in values.items() if name in names}
         return cls(entity=entity, **known)
+
+    @classmethod
+    def of_loads(cls, loads: Sequence[EntityReport]) -> EntityReport:
+        """The numbers of a month that was loaded several times.
+
+        What changed, and the time, is of all its loads together; what was read is of the last.
+
+        :param loads: at least one, oldest first.
+        """
+        last = loads[-1]
+        sums: dict[str, Any] = {}
+        for name in _SUMMED:
+            values = [value for load in loads if (value := getattr(load, name)) is not None]
+            sums[name] = sum(values) if values else None
+        whole = dataclasses.replace(last, **sums, loads=len(loads))
+        first = any(load.first_load for load in loads)
+        if last.unchanged is None:
+            return dataclasses.replace(whole, first_load=first)
+        others = whole.total("inserted", "updated", "restored", "rejected", "same")
+        left = max(0, (whole.read or 0) - others)
+        return dataclasses.replace(whole, first_load=first, unchanged=left)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, without the entity, which is the key wherever it is kept."""
@@ -75,7 +115,7 @@ class EntityReport:
         counts = ("unchanged", "inserted", "updated", "removed", "restored", "rejected")
         parts = ", ".join(f"{getattr(self, name) or 0:,} {name}" for name in counts)
         line = f"{self.entity}: {self.read or 0:,} records read: {parts}"
-        return line if self.seconds is None else f"{line}; {_duration(self.seconds)}"
+        return line if self.seconds is None else f"{line}; {duration(self.seconds)}"
 
     def total(self, *names: str) -> int:
         """The sum of some of the counts; what was not counted adds nothing."""
@@ -112,8 +152,16 @@ class MonthReport:
     files: tuple[FileRecord, ...]
 
     @classmethod
-    def of(cls, record: MonthRecord, files: Iterable[FileRecord] = ()) -> MonthReport:
+    def of(
+        cls, record: MonthRecord, files: Iterable[FileRecord] = (), *, last_load: bool = False
+    ) -> MonthReport:
+        """A month's report.
+
+        :param last_load: the numbers of each entity's last load alone, not of all its loads.
+        """
         stats = record.processing_stats
+        if last_load:
+            stats = {entity: values.get(LAST_LOAD, values) for entity, values in stats.items()}
         return cls(
             month=record.month,
             status=record.status,
@@ -212,7 +260,7 @@ class MonthReport:
         if self.dump_date:
             parts.append(f"dump of {self.dump_date}")
         if self.seconds is not None:
-            parts.append(f"{_duration(self.seconds)} in all")
+            parts.append(f"{duration(self.seconds)} in all")
         if self.retry_count:
             parts.append(f"failed attempts: {self.retry_count}")
         return ", ".join(parts)
@@ -230,7 +278,7 @@ class MonthReport:
                 str(line.entity),
                 *(_number(getattr(line, name)) for name in counted),
                 _number(line.bytes / 1e6 if line.bytes is not None else None, ",.1f"),
-                _duration(line.seconds) if line.seconds is not None else "",
+                duration(line.seconds) if line.seconds is not None else "",
                 _number(line.records_per_second, ",.0f"),
             )
         return table
@@ -240,15 +288,6 @@ def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None
     if start is None or end is None or end < start:
         return None
     return (end - start).total_seconds()
-
-
-def _duration(seconds: float) -> str:
-    """``0.8 s``, ``4:05`` (minutes), ``3:04:05``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _number(value: float | None, form: str = ",") -> str:
