@@ -89,12 +89,20 @@ def _switch(text: str) -> bool:
 
 
 _SHARE = _Kind(float, lambda share: 0.0 <= share <= 1.0, "a share from 0 to 1, such as 0.02")
+# Below a tenth of a second the looks would be all that the server and the triggerer do.
 _SECONDS = _Kind(
-    float, lambda s: 0.0 < s <= 30 * 86400, "a number of seconds, more than 0 and at most 30 days"
+    float, lambda s: 0.1 <= s <= 30 * 86400, "a number of seconds from 0.1 to 2592000 (30 days)"
 )
 # 63 bytes is PostgreSQL's limit for a name; the rest is for the suffix of the staging schema.
+# PostgreSQL keeps pg_ and information_schema for itself.
 _IDENTIFIER = _matching(
-    "[a-z_][a-z0-9_]{0,50}", "a schema name of at most 51 lower-case letters, digits and _"
+    "(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,50}",
+    "a schema name of at most 51 lower-case letters, digits and _, not one of PostgreSQL's own",
+)
+# Each process has a current folder of its own, so that a relative one is another place in each.
+_STORAGE = _matching(
+    r"[/~].*|[a-z][a-z0-9+.-]+://.+",
+    "a folder from / or ~ on, or an address such as s3://connection@bucket/dumps",
 )
 _KEEP: _Kind[int | None] = _Kind(
     lambda text: None if text == "all" else int(text),
@@ -189,7 +197,7 @@ class Settings:
     storage: str = _setting(
         _storage,
         "where dumps are kept: a folder, or an address such as `s3://connection@bucket/dumps`",
-        _matching(".+", "a folder or an address"),
+        _STORAGE,
         shown="`discogs-dumps` in AIRFLOW_HOME",
     )
     keep_months: int | None = _setting(

@@ -174,6 +174,7 @@ def test_failures_make_alerts_and_a_receiver_that_is_down_changes_nothing(
     assert "no longer tries" in text
     assert broken.name in text
     assert airflow.statsd.values("airflow.discogs.month.failed") != []
+    assert set(airflow.statsd.values("airflow.discogs.download.labels.failed")) == {1}
 
     airflow.webhook.close()
     try:

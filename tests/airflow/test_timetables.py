@@ -12,6 +12,7 @@ from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 
 from discogs.airflow.timetables import MonthlyDumpTimetable, timetable
+from discogs.errors import InvalidSetting
 from discogs.schema.entities import Month
 
 CATCHUP = TimeRestriction(earliest=pendulum.datetime(2026, 1, 30), latest=None, catchup=True)
@@ -157,3 +158,8 @@ def test_without_a_schedule_there_are_no_ticks_and_months_can_be_backfilled_all_
         ]
     assert off.summary == "off (one month a run)"
     assert timetable("0 7 * * *").summary == "0 7 * * * (one month a run)"
+
+
+def test_a_cron_expression_that_is_none_is_named_with_its_setting() -> None:
+    with pytest.raises(InvalidSetting, match=r"DISCOGS_SCHEDULE is '99 5 \* \* \*'.*out of range"):
+        timetable("99 5 * * *")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import socket
+import uuid
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from discogs.database.connection import connector, describe, explain
+from discogs.database.connection import Connect, connector, describe, explain
 from discogs.database.errors import DatabaseError, DatabaseUnavailable
 
 
@@ -102,6 +105,29 @@ def test_a_missing_table_leads_to_the_migrations(database: str) -> None:
             conn.execute("SELECT FROM nothing")
         assert "discogs migrate" in str(explain(caught.value))
         assert not explain(caught.value).transient
+
+
+def test_a_schema_that_the_role_may_not_use_is_not_taken_for_one_without_tables(
+    database: str, connect: Connect
+) -> None:
+    role = sql.Identifier(f"reader_{uuid.uuid4().hex[:8]}")
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE ROLE {}").format(role))
+        try:
+            options = f"-crole={role.as_string().strip(chr(34))}"
+            denied = connector(make_conninfo(database, options=options), "discogs")
+            with pytest.raises(DatabaseError, match="permission denied") as caught:
+                denied()
+            text = str(caught.value)
+            assert f"GRANT USAGE, CREATE ON SCHEMA discogs TO {role.as_string()[1:-1]};" in text
+            assert "migrate" not in text
+            conn.execute(sql.SQL("GRANT USAGE ON SCHEMA discogs TO {}").format(role))
+            with denied() as allowed, pytest.raises(psycopg.Error) as refused:
+                allowed.execute("SELECT FROM labels")
+            assert "permission denied for table labels" in str(explain(refused.value))
+        finally:
+            conn.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            conn.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001", "40003", "55P03"])

@@ -35,6 +35,7 @@ def record(run: Run, message: str) -> None:
     database may be what failed, or have no tables yet.
     """
     from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+    from discogs.database.errors import NotMigrated
     from discogs.tracking import reconciliation
 
     try:
@@ -47,6 +48,9 @@ def record(run: Run, message: str) -> None:
             limit=hook.settings.max_attempts,
             started=run.started,
         )
+    except NotMigrated:
+        log.warning("%s (not in the tracking table: the database has none yet)", message)
+        return
     except DiscogsError as error:
         log.warning("The failure is not in the tracking table: %s", error)
         return

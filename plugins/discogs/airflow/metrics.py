@@ -28,6 +28,7 @@ METRICS: dict[str, tuple[Metrics, ...]] = {
     "discogs.download.ENTITY": (
         Metrics("timer", ("seconds",), "one file's download"),
         Metrics("counter", ("bytes", "attempts"), "bytes over the network, attempts"),
+        Metrics("counter", ("failed",), "tries of the task that failed"),
         Metrics("gauge", ("bytes_per_second",), "of one download"),
     ),
     "discogs.stage.ENTITY": (
@@ -67,6 +68,11 @@ def downloaded(entity: str, report: Mapping[str, Any]) -> None:
         "bytes_per_second": _rate(report["transferred"], report["seconds"]),
     }
     _emit("discogs.download.ENTITY", values, entity)
+
+
+def download_failed(entity: str) -> None:
+    """A try to download a file has failed."""
+    _emit("discogs.download.ENTITY", {"failed": 1}, entity)
 
 
 def staged(entity: str, report: Mapping[str, Any]) -> None:

@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow.exceptions import InvalidPartitionKeyError
+from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo
 from airflow.timetables.trigger import CronPartitionTimetable
 
-from discogs.errors import InvalidMonth
+from discogs.errors import InvalidMonth, InvalidSetting
 from discogs.schema.entities import Month
+from discogs.settings import variable
 
 if TYPE_CHECKING:
     from airflow.timetables.base import TimeRestriction
@@ -126,5 +127,14 @@ def timetable(schedule: str) -> MonthlyDumpTimetable:
     """The timetable of a schedule.
 
     :param schedule: a cron expression, or ``off``.
+    :raises InvalidSetting: when it is neither.
     """
-    return UnscheduledDumpTimetable() if schedule == "off" else MonthlyDumpTimetable(schedule)
+    if schedule == "off":
+        return UnscheduledDumpTimetable()
+    made = MonthlyDumpTimetable(schedule)
+    try:
+        made.validate()
+    except AirflowTimetableInvalid as error:
+        expected = f"a cron expression of five fields, or off ({error})"
+        raise InvalidSetting(variable("schedule"), schedule, expected) from None
+    return made

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 
-from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
+from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy, NotMigrated
 from discogs.database.pooling import require_own_session
 
 Connection = psycopg.Connection[TupleRow]
@@ -101,6 +101,11 @@ _SET_SESSION = (
     "SELECT set_config(w.name, w.value, false) FROM unnest(%s::text[], %s::text[])"
     " AS w (name, value) JOIN pg_settings s ON lower(s.name) = lower(w.name)"
 )
+# PostgreSQL passes over a schema of the search path that the role may not use, and finds no table.
+_MAY_NOT_USE = """
+SELECT current_user, format('GRANT USAGE, CREATE ON SCHEMA %%I TO %%I', nspname, current_user)
+FROM pg_namespace WHERE nspname = %s AND NOT has_schema_privilege(oid, 'USAGE')
+"""
 
 
 def prepare(
@@ -144,6 +149,12 @@ def _pin_session(conn: Connection, schema: str) -> None:
             " CREATE DATABASE discogs ENCODING 'UTF8' TEMPLATE template0;"
         )
     conn.execute(_SET_SESSION, [list(_SESSION), list(_SESSION.values())])
+    row = conn.execute(_MAY_NOT_USE, [schema]).fetchone()
+    if row is not None:
+        raise DatabaseError(
+            f"The role {row[0]} may not use the schema {schema} of the database {conn.info.dbname}"
+            f" (permission denied). Let its owner run: {row[1]}; (to read, USAGE alone)"
+        )
     conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
     with contextlib.suppress(psycopg.DatabaseError):  # PostgreSQL 13, or no Linux server
         conn.execute(
@@ -195,10 +206,7 @@ def explain(error: psycopg.Error) -> DatabaseError:
     if state == "55P03" or state.startswith("40"):
         return LockBusy(f"Another connection holds what is needed: {text}")
     if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
-        return DatabaseError(
-            f"PostgreSQL refused: {_first_line(error)}. Run `python -m discogs migrate` first,"
-            " or check the schema."
-        )
+        return NotMigrated(_first_line(error))
     return DatabaseError(f"PostgreSQL refused: {text}")
 
 

@@ -15,6 +15,19 @@ class DatabaseUnavailable(DatabaseError):
     transient = True
 
 
+class NotMigrated(DatabaseError):
+    """The package's tables are not in the schema.
+
+    :param what: what PostgreSQL does not find, in its own words.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"PostgreSQL refused: {what}. Run `python -m discogs migrate` first, or check the"
+            " schema."
+        )
+
+
 class LockBusy(DatabaseError):
     """Another connection holds a lock that is needed."""
 

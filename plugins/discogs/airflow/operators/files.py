@@ -104,6 +104,9 @@ class DownloadOperator(_FileOperator):
                 report = self.month_run(context).fetch(source, self.planned)
         except (DumpNotPublished, NotAGzipFile) as error:
             self._look_again(error)
+        except Exception:
+            metrics.download_failed(str(self.planned.entity))
+            raise
         if report is None:
             self.log.info("The month is completed: nothing is fetched.")
         return {**self.file, "download": report.as_dict() if report is not None else None}
@@ -118,6 +121,7 @@ class DownloadOperator(_FileOperator):
         now = dt.datetime.now(dt.timezone.utc)
         since = self._since or now
         if now - since >= WAIT:
+            metrics.download_failed(str(self.planned.entity))
             raise error
         self.log.warning("%s The next look is in the triggerer.", error)
         self.defer(
