@@ -21,11 +21,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(CORE, BASE),
     "tracking": BASE | {"database"},
+    "overview": BASE | {"database", "tracking"},
     "sample": BASE,
     "load": BASE | CORE,
     "cli": BASE | CORE | {"load", "sample"},
     "__main__": {"cli"},
-    **dict.fromkeys(FACE, BASE | CORE | FACE | {"load"}),
+    **dict.fromkeys(FACE, BASE | CORE | FACE | {"load", "overview"}),
 }  # fmt: skip
 
 FILES = sorted(PACKAGE.rglob("*.py"))

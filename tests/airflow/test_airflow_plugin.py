@@ -64,3 +64,4 @@ def test_the_plugin_brings_no_heavy_library_into_every_process() -> None:
     heavy = {"pyarrow", "lxml", "xml2arrow", "numpy", "psycopg", "requests", "pycurl", "rich"}
     assert heavy.isdisjoint(added)
     assert {"discogs.airflow.hooks", "discogs.airflow.operators"}.isdisjoint(added)
+    assert not any(name.startswith("discogs.airflow.page") for name in added)

@@ -164,18 +164,18 @@ class PostgresMonthRepository:
     def get(self, month: Month) -> MonthRecord | None:
         with self._cursor() as cursor:
             row = cursor.execute(_GET, [str(month)]).fetchone()
-            return _month(row) if row is not None else None
+            return month_record(row) if row is not None else None
 
     def all(self) -> list[MonthRecord]:
         """Every month's row, oldest month first."""
         with self._cursor() as cursor:
             cursor.execute("SELECT * FROM discogs_data_processing ORDER BY year_month")
-            return [_month(row) for row in cursor.fetchall()]
+            return [month_record(row) for row in cursor.fetchall()]
 
     def ensure(self, month: Month) -> MonthRecord:
         """The month's row, created as ``not_started`` when there is none."""
         with self._cursor() as cursor:
-            return _month(self._ensured(cursor, month))
+            return month_record(self._ensured(cursor, month))
 
     def claim(self, month: Month, run: RunIdentity) -> MonthRecord | None:
         """Give a month to a run: of all that ask at once, one gets it.
@@ -290,7 +290,7 @@ class PostgresMonthRepository:
             row = cursor.execute(_GET, [str(month)]).fetchone()
             if row is None:
                 raise MonthUnknown(month)
-            old = _month(row)
+            old = month_record(row)
             new = rule(old, row["clock"])
             if new is None or new is old:
                 return new
@@ -307,7 +307,7 @@ class PostgresMonthRepository:
             }
             written = cursor.execute(_COMPARE_AND_SET, values).fetchone()
             if written is not None:
-                return _month(written)
+                return month_record(written)
             # Somebody changed the row since it was read: decide again by what it is now.
 
     @staticmethod
@@ -328,7 +328,7 @@ class PostgresMonthRepository:
             row = cursor.execute(statement, {**values, "year_month": str(month)}).fetchone()
             if row is None:
                 raise MonthUnknown(month)
-            return _month(row)
+            return month_record(row)
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
@@ -349,7 +349,7 @@ _MONTH_TIMES = (
 )
 
 
-def _month(row: DictRow) -> MonthRecord:
+def month_record(row: DictRow) -> MonthRecord:
     return MonthRecord(
         id=row["id"],
         month=Month.parse(row["year_month"]),

@@ -1,0 +1,94 @@
+// What the address after # names is shown, and kept fresh while something runs.
+
+import { get } from "./api.js";
+import { h, show } from "./dom.js";
+import { monthView, forgetMonth } from "./month.js";
+import { monthsView } from "./months.js";
+import { problem } from "./parts.js";
+import { recordView } from "./record.js";
+
+const content = document.getElementById("content");
+const notice = document.getElementById("notice");
+const BUSY_SECONDS = 2;
+const QUIET_SECONDS = 15;
+
+const state = { list: null, progress: null, changedAt: undefined, now: null };
+let turn = 0; // of the latest view asked for: an answer for an earlier one is dropped
+let timer = null;
+
+/** The address: "#/months/2026-04?entity=releases" is {path: ["months", "2026-04"], query}. */
+function route() {
+  const [path, query] = decodeURI(location.hash.replace(/^#\/?/, "")).split("?");
+  return { path: path.split("/").filter(Boolean), query: new URLSearchParams(query ?? "") };
+}
+
+const page = new URLSearchParams(location.search);
+
+async function refresh({ force = false } = {}) {
+  clearTimeout(timer);
+  const mine = ++turn;
+  const { path, query } = route();
+  try {
+    const progress = await get("progress");
+    const changed = force || progress.changed_at !== state.changedAt || state.list === null;
+    const list = changed ? await get("months", { limit: 240 }) : state.list;
+    if (mine !== turn) return;
+    Object.assign(state, { progress, list, now: progress.now, changedAt: progress.changed_at });
+    if (changed) forgetMonth();
+    const nodes = await view(path, query);
+    if (mine !== turn) return;
+    show(notice);
+    show(content, nodes);
+    document.dispatchEvent(new Event("shown"));
+  } catch (error) {
+    if (mine !== turn) return;
+    // What was shown before stays: it says more than nothing.
+    if (state.list !== null && error.status !== 404) show(notice, problem(error));
+    else {
+      show(notice);
+      show(content, problem(error, { alone: true }));
+    }
+  }
+  const busy = state.progress?.months.length > 0;
+  timer = setTimeout(tick, 1000 * (busy ? BUSY_SECONDS : QUIET_SECONDS));
+}
+
+function tick() {
+  // Nobody looks: nothing is asked.
+  if (document.hidden) timer = setTimeout(tick, 1000);
+  else refresh();
+}
+
+async function view(path, query) {
+  const dag = page.get("dag_id");
+  if (dag !== null && dag !== state.list.dag_id) return otherDag(dag);
+  if (path[0] === "months" && path[1]) return monthView(state, path[1], query);
+  if (path[0] === "records") return recordView(state, path.slice(1), query);
+  const run = page.get("run_id");
+  if (run !== null && path.length === 0) {
+    const found = state.list.months.find((month) => month.run_id === run);
+    if (found) return monthView(state, found.year_month, query);
+    return [
+      h("p", { class: "card muted" }, "No month was last moved by this run: it had nothing to do, another run took its month over since, or it has not begun."),
+      monthsView(state),
+    ];
+  }
+  return monthsView(state);
+}
+
+const otherDag = (dag) =>
+  h(
+    "section",
+    { class: "card" },
+    h("h2", {}, "Not a Discogs DAG"),
+    h("p", {}, `This tab belongs to ${state.list.dag_id}, which loads Discogs' monthly dumps. It has nothing to show for ${dag}.`),
+  );
+
+addEventListener("hashchange", () => {
+  if (location.hash === "#content") return;
+  scrollTo(0, 0);
+  refresh({ force: false });
+});
+document.addEventListener("refresh", () => refresh());
+document.addEventListener("visibilitychange", () => !document.hidden && refresh());
+refresh();

@@ -1,0 +1,206 @@
+// The first view: where the catalogue is, what is at work, every month, and the charts.
+
+import { address, link, triggerLink } from "./airflow.js";
+import { chartCards } from "./charts.js";
+import { h } from "./dom.js";
+import * as f from "./format.js";
+import { atWork } from "./progress.js";
+import { card, ENTITIES, errorText, KINDS, pill, standing, sum, table } from "./parts.js";
+
+export function monthsView(state) {
+  const { months, dag_id: dag } = state.list;
+  return [header(state), months.length ? [tiles(months), current(state), strip(months), chartCards(months), history(state)] : empty(dag)];
+}
+
+function header(state) {
+  const { months, dag_id: dag } = state.list;
+  const loaded = months.find((month) => month.status === "completed");
+  const newest = months[0];
+  const parts = [];
+  if (loaded) parts.push("loaded through ", h("strong", {}, loaded.year_month));
+  if (newest && newest !== loaded) parts.push(loaded ? " · " : "", `${newest.year_month} is ${standing(newest)[0]}`);
+  if (months.length === 0) parts.push("no month was started yet");
+  return h(
+    "header",
+    {},
+    h("h1", {}, "Discogs catalogue"),
+    h("p", { class: "muted" }, parts),
+    h(
+      "nav",
+      { "aria-label": "Actions" },
+      h("a", { href: "#/records", class: "button" }, "Find a record"),
+      triggerLink(dag, nextMonth(months), "Load a month…", {}, { class: "button" }),
+      link(address.backfills(dag), "Backfill…", { class: "button", title: "Opens the DAG's backfills in Airflow" }),
+      link(address.dag(dag), "Open the DAG", { class: "button" }),
+    ),
+  );
+}
+
+/** The month that a user most likely wants to load: the failed one, else the one after the last. */
+function nextMonth(months) {
+  const open = months.find((month) => ["failed", "not_started"].includes(month.status));
+  return open ? open.year_month : null;
+}
+
+const empty = (dag) =>
+  card(
+    "Nothing is loaded yet",
+    null,
+    h("p", {}, "The tables are there and hold no month. Unpause the DAG to have each month loaded when Discogs publishes it, or load one now."),
+    h("p", { class: "buttons" }, triggerLink(dag, null, "Load a month…", {}, { class: "button primary" }), link(address.dag(dag), "Open the DAG", { class: "button" })),
+  );
+
+function tiles(months) {
+  const merged = [...months].reverse();
+  return h(
+    "section",
+    { class: "tiles", "aria-label": "Records" },
+    ENTITIES.map((entity) => {
+      const points = merged
+        .map((month) => ({ month, e: month.entities.find((e) => e.entity === entity && e.state === "merged") }))
+        .filter(({ e }) => e && e.records !== null);
+      const last = points.at(-1);
+      const before = points.at(-2);
+      const delta = last && before ? last.e.records - before.e.records : null;
+      return h(
+        "div",
+        { class: "tile" },
+        h(
+          "div",
+          {},
+          h("h2", {}, h("i", { class: `dot ${entity}` }), entity),
+          h("p", { class: "figure" }, last ? f.number(last.e.records) : "–"),
+          delta === null
+            ? h("p", { class: "muted" }, last ? `in ${last.month.year_month}` : "not loaded")
+            : h("p", { class: "muted" }, h("span", { class: delta < 0 ? "down" : "up" }, f.signed(delta)), ` in ${last.month.year_month}`),
+        ),
+        sparkline(points.map(({ e }) => e.records), entity),
+      );
+    }),
+  );
+}
+
+function sparkline(values, entity) {
+  if (values.length < 2) return null;
+  const recent = values.slice(-24);
+  const [low, high] = [Math.min(...recent), Math.max(...recent)];
+  const at = (value, i) => {
+    const y = high === low ? 20 : 36 - (32 * (value - low)) / (high - low);
+    return `${((110 * i) / (recent.length - 1) + 2).toFixed(1)} ${y.toFixed(1)}`;
+  };
+  return h(
+    "svg",
+    { class: `sparkline ${entity}`, viewBox: "0 0 114 40", "aria-hidden": "true" },
+    h("path", { d: `M${recent.map(at).join("L")}` }),
+  );
+}
+
+/** The months that want attention: at work, then the newest when it waits or has failed. */
+function current(state) {
+  const shown = state.list.months.filter((month) => month.at_work);
+  const newest = state.list.months[0];
+  if (!shown.includes(newest) && newest.status !== "completed") shown.push(newest);
+  return shown.map((month) => (month.at_work ? atWork(state, month) : attention(state, month)));
+}
+
+function attention(state, month) {
+  const { dag_id: dag } = state.list;
+  const failed = month.status === "failed";
+  return h(
+    "section",
+    { class: failed ? "card alert" : "card", "data-key": month.year_month },
+    h(
+      "div",
+      { class: "line" },
+      h("h2", {}, h("a", { href: `#/months/${month.year_month}` }, month.year_month)),
+      pill(month),
+      h("span", { class: "muted" }, failed ? `${f.time(month.updated_at, state.now)} · failed attempts: ${month.failed_attempts}` : `first looked for ${f.time(month.created_at, state.now)}`),
+      h("span", { class: "links" }, runLinks(dag, month)),
+    ),
+    month.error ? errorText(month.error) : null,
+  );
+}
+
+/** Links to the run that last moved a month, and to the log of what failed in it. */
+export function runLinks(dag, month) {
+  if (month.dag_id !== dag) return month.run_id ? [h("span", { class: "muted" }, month.dag_id)] : [];
+  const links = [link(address.run(dag, month.run_id), "Run")];
+  if (month.status === "failed" && month.failed_task) {
+    links.push(link(address.task(dag, month.run_id, month.failed_task), `Log of ${month.failed_task}`));
+  }
+  return links;
+}
+
+function strip(months) {
+  const byName = new Map(months.map((month) => [month.year_month, month]));
+  const cells = [];
+  let name = months[0].year_month;
+  const oldest = months.at(-1).year_month;
+  while (cells.length < 24 && (name >= oldest || cells.length < 12)) {
+    cells.unshift(name);
+    name = previous(name);
+  }
+  return card(
+    "Months",
+    null,
+    h(
+      "ol",
+      { class: "strip" },
+      cells.map((name) => {
+        const month = byName.get(name);
+        if (!month) return h("li", {}, h("span", { class: "cell none", title: `${name}: not loaded` }, name.slice(2)));
+        const [text, tone] = standing(month);
+        return h("li", {}, h("a", { class: `cell ${tone}`, href: `#/months/${name}`, title: `${name}: ${text}`, "aria-label": `${name}: ${text}` }, name.slice(2)));
+      }),
+    ),
+    h(
+      "p",
+      { class: "legend muted", "aria-hidden": "true" },
+      [["good", "loaded"], ["work", "at work"], ["waiting", "waiting"], ["bad", "failed"], ["none", "not loaded"]].map(([tone, text]) =>
+        h("span", {}, h("i", { class: `dot ${tone}` }), text),
+      ),
+    ),
+  );
+}
+
+function previous(name) {
+  const [year, month] = name.split("-").map(Number);
+  return month === 1 ? `${year - 1}-12` : `${year}-${String(month - 1).padStart(2, "0")}`;
+}
+
+function history(state) {
+  const { months, dag_id: dag } = state.list;
+  const columns = [["Month"], ["Status"], ["Dump of"], ["Duration", "number"], ["Records", "number"], ...KINDS.map((kind) => [capital(kind), "number"]), ["Rejected", "number"], ["Failed attempts", "number"], ["Run"]];
+  return card(
+    "History",
+    "newest first; open a month for its entities",
+    table(
+      "Every month",
+      columns,
+      months.map((month) => ({
+        "data-key": month.year_month,
+        cells: [
+          h("a", { href: `#/months/${month.year_month}` }, month.year_month),
+          pill(month),
+          month.dump_date ?? "–",
+          f.duration(month.seconds),
+          f.number(sum(month.entities, "records")),
+          ...KINDS.map((kind) => counted(month, kind)),
+          f.number(sum(month.entities, "rejected")),
+          f.number(month.failed_attempts),
+          h("span", { class: "links" }, runLinks(dag, month)),
+        ],
+      })),
+    ),
+  );
+}
+
+/** A count with what it consists of, entity by entity, as its title. */
+function counted(month, kind) {
+  const total = sum(month.entities, kind);
+  if (!total) return f.number(total);
+  const parts = month.entities.filter((e) => e[kind]).map((e) => `${f.number(e[kind])} ${e.entity}`);
+  return h("a", { class: "plain", href: `#/months/${month.year_month}?change=${kind}`, title: parts.join(", ") }, f.number(total));
+}
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);

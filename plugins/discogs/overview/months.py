@@ -1,0 +1,333 @@
+"""The months: all, one, and what is at work now."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from discogs.database.connection import Connect
+from discogs.overview.model import (
+    Check,
+    DumpFile,
+    EntityMonth,
+    MonthDetail,
+    MonthProgress,
+    MonthSummary,
+    Progress,
+    Step,
+    StepProgress,
+)
+from discogs.overview.reading import reading
+from discogs.schema.entities import Entity, Month
+from discogs.tracking.model import AT_WORK, FileState, Status
+from discogs.tracking.postgres import month_record
+from discogs.tracking.report import EntityReport, MonthReport
+
+# A month's row with what its loads did. A month has a handful of rows in each of the tables.
+_MONTHS = """
+SELECT
+    m.*,
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.merged_at), '[]')
+        FROM entity_loads l WHERE l.year_month = m.year_month
+    ) AS loads,
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.shard), '[]')
+        FROM staged_shards s WHERE s.year_month = m.year_month
+    ) AS shards,
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.file_name), '[]')
+        FROM discogs_data_processing_files f WHERE f.year_month = m.year_month
+    ) AS files
+FROM discogs_data_processing m
+"""
+_LIST = _MONTHS + " WHERE %(before)s::text IS NULL OR m.year_month < %(before)s"
+_LIST += " ORDER BY m.year_month DESC LIMIT %(limit)s"
+_ONE = _MONTHS + " WHERE m.year_month = %(year_month)s"
+
+_EXISTS = "SELECT FROM discogs_data_processing WHERE year_month = %s"
+
+_REJECTED = """
+SELECT entity, count(*) AS records FROM rejected_records
+WHERE year_month = %(year_month)s GROUP BY entity
+"""
+
+_PROGRESS = """
+SELECT
+    clock_timestamp() AS now,
+    (SELECT max(updated_at) FROM discogs_data_processing) AS changed_at,
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.year_month DESC), '[]')
+        FROM (
+            SELECT year_month, status, started_at FROM discogs_data_processing
+            WHERE status = ANY(%(at_work)s::processing_status[])
+        ) m
+    ) AS months,
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.started_at, f.file_name), '[]')
+        FROM discogs_data_processing_files f
+        JOIN discogs_data_processing m USING (year_month)
+        WHERE m.status = ANY(%(at_work)s::processing_status[])
+    ) AS files
+"""
+
+# A task's name as failures are recorded: "merge.releases: …", "download [releases]: …".
+_TASK = re.compile(r"([a-z_]+(?:\.[a-z_]+)?)(?: \[[^\]]{1,60}\])?: ")
+
+
+def months(connect: Connect, *, before: str | None = None, limit: int) -> list[MonthSummary]:
+    """The months, newest first.
+
+    :param before: only months before this one.
+    """
+    with reading(connect) as cursor:
+        rows = cursor.execute(_LIST, {"before": before, "limit": limit}).fetchall()
+    return [MonthSummary(**_summary(row)) for row in rows]
+
+
+def month(connect: Connect, year_month: Month) -> MonthDetail | None:
+    """One month; None when it has no row."""
+    values = {"year_month": str(year_month)}
+    with reading(connect) as cursor:
+        row = cursor.execute(_ONE, values).fetchone()
+        if row is None:
+            return None
+        rejected = cursor.execute(_REJECTED, values).fetchall()
+    summary = _summary(row)
+    files = [_file(file, row["file_checksums"]) for file in row["files"]]
+    return MonthDetail(
+        **summary,
+        files=files,
+        checks=[Check(**check) for check in row["checks"]],
+        steps=_steps(files, row),
+        rejected={Entity(each["entity"]): each["records"] for each in rejected},
+    )
+
+
+def exists(connect: Connect, year_month: Month) -> bool:
+    """Whether a month has a row."""
+    with reading(connect) as cursor:
+        return cursor.execute(_EXISTS, [str(year_month)]).fetchone() is not None
+
+
+def progress(connect: Connect) -> Progress:
+    """What is at work now: one statement, cheap enough to be asked every second."""
+    with reading(connect) as cursor:
+        row = cursor.execute(_PROGRESS, {"at_work": [str(s) for s in AT_WORK]}).fetchone()
+    assert row is not None
+    now = row["now"]
+    return Progress(
+        now=now,
+        changed_at=row["changed_at"],
+        months=[
+            MonthProgress(
+                year_month=each["year_month"],
+                status=Status(each["status"]),
+                started_at=_time(each["started_at"]),
+                steps=[
+                    _download(file, now)
+                    for file in row["files"]
+                    if file["year_month"] == each["year_month"]
+                ],
+            )
+            for each in row["months"]
+        ],
+    )
+
+
+# -- one row ---------------------------------------------------------------------------------
+
+
+def _summary(row: DictRow) -> dict[str, Any]:
+    record = month_record(row)
+    times = MonthReport.of(record)
+    failed = _TASK.match(record.error_message or "")
+    sizes = [file["size"] for file in row["files"] if file["size"] is not None]
+    return {
+        "year_month": record.year_month,
+        "status": record.status,
+        "at_work": record.status.at_work,
+        "dump_date": record.dump_date,
+        "dag_id": record.dag_id,
+        "run_id": record.run_id,
+        "failed_attempts": record.retry_count,
+        "error": record.error_message,
+        "failed_task": failed[1] if failed is not None else None,
+        "alive_until": record.alive_until,
+        "waiting": record.waiting,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "started_at": record.started_at,
+        "download_completed_at": record.download_completed_at,
+        "processing_completed_at": record.processing_completed_at,
+        "download_seconds": times.download_seconds,
+        "processing_seconds": times.processing_seconds,
+        "seconds": times.seconds,
+        "file_bytes": sum(sizes) if sizes else None,
+        "entities": _entities(row["loads"], row["shards"]),
+    }
+
+
+def _entities(
+    loads: Iterable[Mapping[str, Any]], shards: Iterable[Mapping[str, Any]]
+) -> list[EntityMonth]:
+    merged = _by_entity(loads)
+    staged = _by_entity(shards)
+    found = []
+    for entity in Entity:
+        if entity in merged:
+            found.append(_merged(entity, merged[entity]))
+        elif entity in staged:
+            found.append(_staged(entity, [shard["report"] for shard in staged[entity]]))
+    return found
+
+
+def _by_entity(rows: Iterable[Mapping[str, Any]]) -> dict[Entity, list[Mapping[str, Any]]]:
+    found: dict[Entity, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(Entity(row["entity"]), []).append(row)
+    return found
+
+
+def _merged(entity: Entity, loads: Sequence[Mapping[str, Any]]) -> EntityMonth:
+    """An entity's month from its loads, oldest first."""
+    reports = [EntityReport.from_dict(entity, load["report"]) for load in loads]
+    last = reports[-1]
+
+    def total(name: str) -> int | None:
+        counts = [getattr(report, name) for report in reports]
+        return sum(count or 0 for count in counts) if any(c is not None for c in counts) else None
+
+    return EntityMonth(
+        entity=entity,
+        state="merged",
+        records=loads[-1]["records"],
+        unchanged=last.unchanged,
+        added=total("inserted"),
+        changed=total("updated"),
+        removed=total("removed"),
+        restored=total("restored"),
+        rejected=last.rejected,
+        rows=total("rows"),
+        bytes=last.bytes,
+        seconds=last.seconds,
+        stage_seconds=last.stage_seconds,
+        merge_seconds=last.merge_seconds,
+        first_load=any(report.first_load for report in reports),
+        loads=len(loads),
+        merged_at=_time(loads[-1]["merged_at"]),
+    )
+
+
+def _staged(entity: Entity, reports: Sequence[Mapping[str, Any]]) -> EntityMonth:
+    seconds = max(float(report["seconds"]) for report in reports)
+    return EntityMonth(
+        entity=entity,
+        state="staged",
+        records=sum(report["read"] for report in reports),
+        unchanged=sum(report["unchanged"] for report in reports),
+        rejected=sum(report["rejected"] for report in reports),
+        rows=sum(report["rows"] for report in reports),
+        bytes=max(report["unpacked_bytes"] for report in reports),
+        seconds=seconds,
+        stage_seconds=seconds,
+    )
+
+
+def _file(row: Mapping[str, Any], checksums: Mapping[str, Any]) -> DumpFile:
+    checksum = checksums.get(row["file_name"], {})
+    return DumpFile(
+        file_name=row["file_name"],
+        entity=_entity_of(row["file_name"]),
+        url=row["url"],
+        size=row["size"],
+        bytes_done=row["bytes_done"],
+        state=FileState(row["state"]),
+        attempts=row["attempts"],
+        started_at=_time(row["started_at"]),
+        completed_at=_time(row["completed_at"]),
+        expected_sha256=checksum.get("expected"),
+        actual_sha256=checksum.get("actual") or row["sha256"],
+        validated_at=_time(checksum.get("validated_at")),
+    )
+
+
+def _steps(files: Iterable[DumpFile], row: Mapping[str, Any]) -> list[Step]:
+    """The timeline of the latest attempt, as far as the tables know it."""
+    steps = [
+        Step(
+            step="download",
+            entity=file.entity,
+            started_at=file.started_at,
+            ended_at=file.completed_at,
+        )
+        for file in files
+        if file.started_at is not None
+        and (file.completed_at is not None or file.state is FileState.DOWNLOADING)
+    ]
+    for shard in row["shards"]:
+        ended = _time(shard["staged_at"])
+        assert ended is not None
+        steps.append(
+            Step(
+                step="stage",
+                entity=Entity(shard["entity"]),
+                shard=shard["shard"] if shard["shards"] > 1 else None,
+                started_at=ended - dt.timedelta(seconds=float(shard["report"]["seconds"])),
+                ended_at=ended,
+            )
+        )
+    for load in row["loads"]:
+        ended, seconds = _time(load["merged_at"]), load["report"].get("merge_seconds")
+        if ended is not None and seconds is not None:
+            steps.append(
+                Step(
+                    step="merge",
+                    entity=Entity(load["entity"]),
+                    started_at=ended - dt.timedelta(seconds=float(seconds)),
+                    ended_at=ended,
+                )
+            )
+    return sorted(steps, key=lambda step: step.started_at)
+
+
+def _download(row: Mapping[str, Any], now: dt.datetime) -> StepProgress:
+    started, updated = _time(row["started_at"]), _time(row["updated_at"])
+    running = row["state"] == FileState.DOWNLOADING.value
+    until = updated if running else _time(row["completed_at"])
+    seconds = (until - started).total_seconds() if started and until else 0
+    rate = row["bytes_done"] / seconds if seconds > 0 else None
+    left = None
+    if running and rate and row["size"] is not None:
+        left = max(0, row["size"] - row["bytes_done"]) / rate
+    return StepProgress(
+        step="download",
+        entity=_entity_of(row["file_name"]),
+        done=row["bytes_done"],
+        total=row["size"],
+        rate=rate,
+        seconds_left=left,
+        detail=row["state"],
+        started_at=started,
+        updated_at=updated,
+    )
+
+
+def _entity_of(file_name: str) -> Entity | None:
+    """The entity that a file holds, by its name: ``discogs_20260401_labels.xml.gz``."""
+    return next((entity for entity in Entity if f"_{entity}." in file_name), None)
+
+
+def _time(text: str | dt.datetime | None) -> dt.datetime | None:
+    """A time of a row, or as jsonb writes it."""
+    if text is None:
+        return None
+    if isinstance(text, str):
+        # Python 3.10 reads no Z, and fractions of three or six digits alone.
+        text = re.sub(r"\.(\d+)", lambda m: f".{m[1]:0<6}", text.replace("Z", "+00:00"))
+        text = dt.datetime.fromisoformat(text)
+    return text.astimezone(dt.timezone.utc)
