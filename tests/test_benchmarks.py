@@ -196,3 +196,15 @@ def test_a_transfer_is_measured_beside_curl(tmp_path: Path) -> None:
         assert min(step["seconds"], step["cpu_seconds"], step["megabytes_per_second"]) > 0
     assert report["ratios"].keys() == {"transfer", "download"}
     assert done.stdout.count("of curl's rate") == 2
+
+
+@pytest.mark.full
+def test_the_cost_of_the_options_and_the_searches_are_measured(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.options", f"--releases={RELEASES}"]
+    command += [f"--data={tmp_path / 'data'}", f"--results={tmp_path}"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = report_of(tmp_path, f"options-{RELEASES}")
+    assert set(report["variants"]) == {"no options", "search indexes", "old values"}
+    assert all(found["median"] > 0 for found in report["searches"].values())

@@ -186,6 +186,12 @@ class Settings:
         _SWITCH,
         shown="off",
     )
+    old_values: bool = _setting(
+        False,
+        "keep in `entity_changes` what changed columns held before: `on` or `off`",
+        _SWITCH,
+        shown="off",
+    )
     max_shrink: float = _setting(
         0.02,
         "a dump with fewer records than the month before by more than this share is refused",

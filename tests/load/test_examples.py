@@ -16,7 +16,7 @@ from tests.dump_files import write_dump
 from tests.load.conftest import load
 
 EXAMPLES = PROJECT / "include" / "sql" / "examples"
-JUNE, JULY = Month(2026, 6), Month(2026, 7)
+JUNE, JULY, AUGUST = Month(2026, 6), Month(2026, 7), Month(2026, 8)
 
 
 def artist(number: int, name: str, body: str = "") -> str:
@@ -72,7 +72,7 @@ GONE = '<release id="4"><title>Gone</title></release>'
 def database(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Two months: release 4 is only in the first one."""
+    """Three months: release 4 is only in the first one; the third changes a country."""
     folder = tmp_path_factory.mktemp("examples")
     profile = "<profile>With [a2] and [l1], once [a=3].</profile>"
     aliases = '<aliases><name id="4">Alias</name></aliases>'
@@ -89,9 +89,10 @@ def database(
         )
         write_dump(folder, month, Entity.MASTERS, '<master id="7"><title>One</title></master>')
         write_dump(folder, month, Entity.RELEASES, *releases)
+    write_dump(folder, AUGUST, Entity.RELEASES, RELEASE.replace("UK", "France"), VERSION, BY_ALIAS)
     with new_database(server, template=migrated_template) as dsn:
-        for month in (JUNE, JULY):
-            load(dsn, folder, month)
+        for month in (JUNE, JULY, AUGUST):
+            load(dsn, folder, month, old_values=True)
         yield dsn
 
 
@@ -111,6 +112,11 @@ def test_what_a_month_changed(database: str) -> None:
         ("releases", "removed", 1, 4, 4),
     ]
     assert run(database, "month_changes", month="2026-06") == []
+
+
+def test_whose_country_a_month_changed(database: str) -> None:
+    assert run(database, "country_changes", month="2026-08") == [(1, "One", "UK", "France")]
+    assert run(database, "country_changes", month="2026-07") == []
 
 
 def test_a_discography_goes_through_aliases(database: str) -> None:
@@ -135,7 +141,7 @@ def test_a_tree_of_labels(database: str) -> None:
 
 def test_the_versions_of_a_master(database: str) -> None:
     assert run(database, "master_versions", master=7) == [
-        (1, "One", "UK", "1999-03-01", "Top T 1", "2 Vinyl LP Album", True),
+        (1, "One", "France", "1999-03-01", "Top T 1", "2 Vinyl LP Album", True),
         (2, "One", None, "2005", None, "CD", False),
     ]
 

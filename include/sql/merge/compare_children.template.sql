@@ -5,6 +5,9 @@ CREATE TEMP TABLE merge_rows ON COMMIT DROP AS
 SELECT
     CASE WHEN l.{parent} IS NULL THEN 'new' WHEN s.{parent} IS NULL THEN 'gone' ELSE 'changed' END
         AS merge_change,
+    CASE WHEN l.{parent} IS NULL OR s.{parent} IS NULL THEN 0 ELSE {changed_bits} END
+        AS merge_changed_bits,
+    {old} AS merge_old,
     {keys},
     {staged_values}
 FROM {staged} s

@@ -6,4 +6,4 @@ WITH removed AS (
     WHERE l.id = a.id AND l.removed_in IS NULL AND NOT l.placeholder
     RETURNING l.id
 )
-INSERT INTO merge_changes (id, change, differs) SELECT id, 'removed', true FROM removed
+INSERT INTO merge_changes (id, change, changed_bits) SELECT id, 'removed', 0 FROM removed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from discogs.database import differences
 from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
 from discogs.database.sql_files import compose
@@ -24,10 +25,13 @@ _WRITES = {
     "new": "INSERT INTO {live} ({columns})"
     " SELECT {columns} FROM merge_rows WHERE merge_change = 'new' ORDER BY {key}",
 }
-#: Records whose rows differ have changed; those of equal rows only look different in the file.
-_NOTE_DIFFERENT = (
-    "UPDATE merge_changes c SET differs = true"
-    " WHERE NOT c.differs AND c.id IN (SELECT {parent} FROM merge_rows)"
+#: What the merge notes on the way. Records whose rows differ have changed; those of equal rows only
+#: look different in the file.
+_NOTES = (
+    "CREATE TEMP TABLE merge_changes (id integer PRIMARY KEY, change text NOT NULL,"
+    " changed_bits integer NOT NULL, old jsonb) ON COMMIT DROP",
+    "CREATE TEMP TABLE merge_differences (id integer NOT NULL, table_name text NOT NULL,"
+    " columns text[] NOT NULL, old jsonb) ON COMMIT DROP",
 )
 
 
@@ -74,17 +78,21 @@ def merge_rows(
     place: MonthNeighbours,
     memory: int,
     on_progress: OnProgress | None = None,
+    *,
+    old_values: bool = False,
 ) -> Merged:
     """Merge what is staged; nothing is seen of it before the caller commits.
 
     :param memory: bytes that one of its statements may take in the server.
+    :param old_values: whether the change feed gets what changed columns held before.
     """
     entity = str(staging.tables.entity)
     parts = Parts("merge", entity, 5 + len(staging.tables.children), on_progress)
     with parts.part("analyze what is staged"):
         _plan_for_few_rows(conn, staging, memory)
     with parts.part(f"compare with {entity}") as found:
-        found(f"{_classify(conn, staging, place):,} records are new or have other bytes")
+        staged = _classify(conn, staging, place, old_values)
+        found(f"{staged:,} records are new or have other bytes")
     with parts.part("names and placeholders") as found:
         add_names(conn, staging)
         made = add_placeholders(conn, staging)
@@ -93,10 +101,11 @@ def merge_rows(
         found(f"{_upsert_roots(conn, staging, place):,} rows written")
     for table in staging.tables.children:
         with parts.part(table.name) as found:
-            found(_counted(_merge_children(conn, staging, table)))
+            found(_counted(_merge_children(conn, staging, table, old_values)))
     with parts.part("removed records, unused placeholders and the change feed") as found:
         _mark_removed(conn, staging, place)
         dropped = drop_unused(conn, staging)
+        conn.execute("ANALYZE merge_differences")
         if not place.first:  # whoever follows the feed starts from the tables
             conn.execute(
                 compose(
@@ -116,34 +125,40 @@ def merge_rows(
     )
 
 
-def _classify(conn: Connection, staging: Staging, place: MonthNeighbours) -> int:
+def _classify(conn: Connection, staging: Staging, place: MonthNeighbours, old_values: bool) -> int:
     """Note in ``merge_changes`` what each staged record is to the live ones; how many there are."""
     live = _live(staging, staging.tables.root)
     staged = staging.table(staging.tables.root)
     root = staging.tables.root
     content = [name for name in root.values if name not in ("fingerprint", "dump_month")]
-    conn.execute(
-        "CREATE TEMP TABLE merge_changes"
-        " (id integer PRIMARY KEY, change text NOT NULL, differs boolean NOT NULL) ON COMMIT DROP"
-    )
+    for statement in _NOTES:
+        conn.execute(statement)
     cursor = conn.execute(
         compose(
             "merge/classify",
             live=live,
             staged=staged,
-            live_values=_columns(content, "l"),
-            staged_values=_columns(content, "s"),
+            changed_bits=differences.changed_bits(content),
+            old=differences.old_values(content) if old_values else differences.NO_VALUES,
         ),
         {"newest": place.newest},
     )
     conn.execute("ANALYZE merge_changes")
+    conn.execute(
+        compose(
+            "merge/note_root_differences",
+            table=sql.Literal(root.name),
+            changed_columns=differences.changed_columns(root.name, content),
+        )
+    )
     return max(0, cursor.rowcount)
 
 
 def _changes(conn: Connection) -> dict[str, int]:
     """How many records were added, removed and restored, and how many changed: differ in rows."""
     rows = conn.execute(
-        "SELECT change, count(*) FROM merge_changes WHERE change <> 'changed' OR differs"
+        "SELECT change, count(*) FROM merge_changes"
+        " WHERE change <> 'changed' OR id IN (SELECT id FROM merge_differences)"
         " GROUP BY change ORDER BY change"
     ).fetchall()
     return {str(change): int(count) for change, count in rows}
@@ -205,9 +220,16 @@ def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
     conn.execute("SET LOCAL jit TO off")
 
 
-def _merge_children(conn: Connection, staging: Staging, table: Table) -> dict[str, int]:
+def _merge_children(
+    conn: Connection, staging: Staging, table: Table, old_values: bool
+) -> dict[str, int]:
     """Write what differs of a table; how many rows are new, changed and gone."""
     parts = {
+        "table": sql.Literal(table.name),
+        "changed_bits": differences.changed_bits(table.values),
+        "changed_columns": differences.changed_columns(table.name, table.values),
+        "order": _columns(table.key[1:], "m"),
+        "old": differences.old_row(table) if old_values else differences.NO_VALUES,
         "live": _live(staging, table),
         "staged": staging.table(table),
         "staged_root": staging.table(staging.tables.root),
@@ -235,7 +257,7 @@ def _merge_children(conn: Connection, staging: Staging, table: Table) -> dict[st
         if change in changes:
             conn.execute(sql.SQL(statement).format(**parts))
     if changes:
-        conn.execute(sql.SQL(_NOTE_DIFFERENT).format(**parts))
+        conn.execute(compose("merge/note_differences", **parts))
     conn.execute("DROP TABLE merge_rows")
     return changes
 

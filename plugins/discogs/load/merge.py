@@ -168,7 +168,14 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
         neighbours = MonthNeighbours.among(month, list(merged))
-        done = merge_rows(conn, staging, neighbours, settings.maintenance_memory, job.on_progress)
+        done = merge_rows(
+            conn,
+            staging,
+            neighbours,
+            settings.maintenance_memory,
+            job.on_progress,
+            old_values=settings.old_values,
+        )
     report = _report(entity, shards, done, first, time.monotonic() - started)
     log_rejected(conn, staging)
     load_log.record_load(
