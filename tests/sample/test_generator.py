@@ -244,7 +244,7 @@ def release_ids(folder: Path, stamp: str) -> list[int]:
         (Entity.MASTERS, master_ids),
         (Entity.RELEASES, release_ids),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_references_resolve_but_for_those_to_ids_that_no_sample_has(
     folder: Path,
