@@ -301,3 +301,48 @@ def test_what_the_mapping_does_not_read_is_reported(
     record = PostgresMonthRepository(connector(dsn, SCHEMA)).get(MAY)
     assert record is not None
     assert record.processing_stats["releases"]["unmapped"] == report.unmapped
+
+
+UNFIT = """<master id="1"><artists><artist><id>abc</id><name>A</name></artist></artists>
+<year>40000</year><main_release>-7</main_release><title>A&#0;B &#xD83D;&#xDE00;</title>
+<videos><video src="u" duration="-" embed="maybe"><title>V</title></video></videos>
+<images><image type="primary" uri="" width="600px" height="3000000000"/></images></master>"""
+
+
+@pytest.mark.parametrize("engine", ["fast", "careful"])
+def test_a_value_that_does_not_fit_costs_that_value_and_is_reported(
+    fresh: Fresh, tmp_path: Path, caplog: pytest.LogCaptureFixture, engine: str
+) -> None:
+    text = f"<masters>\n{UNFIT}\n<master id='2'><year>1999</year></master>\n</masters>\n"
+    write(tmp_path, gzip.compress(text.encode()), entity=Entity.MASTERS)
+    dsn = fresh()
+    with caplog.at_level(logging.WARNING, "discogs"):
+        report = load(dsn, tmp_path, MAY, engine=engine)
+    (masters,) = report.entities
+    assert (masters.read, masters.inserted, masters.rejected) == (2, 2, 0)
+    paths = [
+        "artists/artist/id",
+        "images/image/@height",
+        "images/image/@width",
+        "main_release",
+        "videos/video/@duration",
+        "videos/video/@embed",
+        "year",
+    ]
+    assert masters.invalid_values == {f"master/{path}": 1 for path in paths}
+    assert masters.replaced_characters == 1
+    assert "master/year (1 times)" in caplog.text
+    assert "master/year (1)" in report.as_text()
+    assert "U+FFFD: 1" in report.as_text()
+    with psycopg.connect(dsn) as conn:
+        masters_found = conn.execute(
+            "SELECT title, year, main_release_id FROM discogs.masters ORDER BY id"
+        ).fetchall()
+        artist = conn.execute("SELECT artist_id, name FROM discogs.master_artists").fetchall()
+        videos = conn.execute(
+            "SELECT src, duration, embed, title FROM discogs.master_videos"
+        ).fetchall()
+        images = conn.execute("SELECT type, width, height FROM discogs.master_images").fetchall()
+    assert masters_found == [("A\ufffdB \U0001f600", None, None), (None, 1999, None)]
+    assert (artist, videos) == ([(None, "A")], [("u", None, None, "V")])
+    assert images == [("primary", None, None)]

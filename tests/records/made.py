@@ -44,6 +44,11 @@ class _Element:
     single: dict[str, _Element] = field(default_factory=lambda: defaultdict(_Element))
     lists: dict[str, list[tuple[str, _Element]]] = field(default_factory=lambda: defaultdict(list))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it: then it makes no row."""
+        return not (self.attributes or self.text.strip(SPACE) or self.single or self.lists)
+
 
 class Maker:
     """Makes records; ``odd`` ones hold characters that XML forbids."""
@@ -99,6 +104,9 @@ class Maker:
             row["parent_seq"] = parent
         for each in rows.fields:
             row.update(self._field(element, each))
+        if element.is_empty:
+            seq[0] -= 1
+            return
         tables[rows.table].append(row)
         self._rows(element, rows.rows, {**key, rows.ordinal: own}, tables, 2)
         if rows.nests and depth < 2:

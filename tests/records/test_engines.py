@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from discogs.records.arrow_parser import Unsupported
 from discogs.records.block import ParsedBlock
-from discogs.records.record_xml import MAX_DEPTH
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from tests.records.made import Maker
@@ -101,7 +100,7 @@ def test_both_parsers_read_a_sample_month_alike(
     (path,) = samples_of_both_eras[era].glob(f"*_{entity}.xml.gz")
     made, rejected = blocks(entity, gzip.decompress(path.read_bytes()), block_bytes=200_000)
     assert rejected == []
-    fast = 0
+    fast, reasons = 0, set[str]()
     for block in made:
         by_lxml = LXML[entity].parse(block)
         assert by_lxml.rejected == []
@@ -109,10 +108,11 @@ def test_both_parsers_read_a_sample_month_alike(
         try:
             same(ARROW[entity].parse(block), by_lxml)
             fast += 1
-        except Unsupported:
-            # Members without an id, as before 2016, are LxmlParser's.
-            assert (era, entity) in {("2020", ARTISTS)}
-    assert fast or (era, entity) == ("2020", ARTISTS)
+        except Unsupported as unsupported:
+            reasons.add(str(unsupported))
+    # Members without an id, as before 2016, and elements that may make no row.
+    assert (era, entity) == ("2020", ARTISTS) or all("has no value" in text for text in reasons)
+    assert fast or entity in (LABELS, ARTISTS)
 
 
 def test_both_parsers_read_the_excerpts_alike(samples: Path) -> None:
@@ -148,23 +148,10 @@ GOOD = '<release id="{}"><title>T</title><labels><label id="{}"/></labels></rele
             "<artists><artist><id>1</id><id>2</id></artist></artists>",
             "<id> stands more than once in <artist>",
         ),
-        ('<images><image width="wide"/></images>', "width: 'wide' is not integer"),
-        ('<images><image width="3000000000"/></images>', "'3000000000' is not integer"),
-        ('<videos><video duration="1.5"/></videos>', "duration: '1.5' is not integer"),
-        ('<videos><video embed="maybe"/></videos>', "embed: 'maybe' is not boolean"),
-        ("<master_id>x</master_id>", "master_id: 'x' is not integer"),
-        (
-            "<x>" * 5_000 + "</x>" * 5_000,
-            ("nest deeper than", "Excessive depth in document"),
-        ),
-        (
-            "<x>" * (MAX_DEPTH + 1) + "y" * 20_000 + "</x>" * (MAX_DEPTH + 1),
-            f"elements nest deeper than {MAX_DEPTH}",
-        ),
     ],
-    ids=range(17),
+    ids=range(10),
 )
-def test_only_the_record_that_fails_is_rejected(broken: str, reason: str | tuple[str, ...]) -> None:
+def test_only_the_record_that_fails_is_rejected(broken: str, reason: str) -> None:
     records = [GOOD.format(1, 5), f'<release id="2">{broken}</release>', GOOD.format(3, 6)]
     data = dump(RELEASES, *records)
     (block,), rejected = blocks(RELEASES, data)
@@ -173,7 +160,8 @@ def test_only_the_record_that_fails_is_rejected(broken: str, reason: str | tuple
         parsed = engines[RELEASES].parse(block)
         (reject,) = parsed.rejected
         assert (reject.offset, reject.record_id) == (data.index(b'<release id="2"'), 2)
-        assert any(r in reject.reason for r in ([reason] if isinstance(reason, str) else reason))
+        assert reason in reject.reason
+        assert "<string>" not in reject.reason
         assert reject.xml.startswith(records[1].encode()[:1000])
         assert [row["id"] for row in rows(parsed)["releases"]] == [1, 3]
         assert [row["label_id"] for row in rows(parsed)["release_labels"]] == [5, 6]
@@ -190,15 +178,6 @@ def test_bytes_that_are_no_utf8_reject_their_record_alone(bad: bytes) -> None:
         assert [row["id"] for row in rows(parsed)["releases"]] == [1, 3]
         (reject,) = parsed.rejected
         assert "Invalid bytes in character encoding" in reject.reason
-
-
-def test_deep_but_known_shapes_of_long_records_stay_with_the_fast_parser() -> None:
-    """What is counted as depth leaves room for many empty elements."""
-    labels = '<label name="x" id="5"/>' * 2_000
-    (block,), _ = blocks(
-        RELEASES, dump(RELEASES, f'<release id="1"><labels>{labels}</labels></release>')
-    )
-    assert ARROW[RELEASES].parse(block).tables["release_labels"].num_rows == 2_000
 
 
 def test_a_record_with_two_ids_is_rejected_by_both() -> None:

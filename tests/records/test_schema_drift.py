@@ -79,7 +79,7 @@ def test_threads_share_the_first_records() -> None:
 
 def test_what_a_block_holds_beyond_the_mapping_comes_with_its_rows() -> None:
     (block,), _ = blocks(RELEASES, dump(RELEASES, '<release id="1"><mood/></release>'))
-    assert Parser(RELEASES).parse(block).unmapped == {"release/mood": 1}
+    assert Parser(RELEASES).parse(block).findings.unmapped == {"release/mood": 1}
 
 
 @pytest.mark.parametrize("era", ["2020", "2026"])

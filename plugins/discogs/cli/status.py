@@ -51,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
         print(_json(reports, problems, late))
     else:
         _table(reports)
+        for report in reports:
+            for remark in report.remarks:
+                print(f"{report.month} {remark}")
         sys.stdout.flush()
         for problem in problems:
             print(problem, file=sys.stderr)

@@ -203,6 +203,10 @@ def _report(
     def total(name: str) -> int:
         return sum(int(shard.report[name]) for shard in shards)
 
+    def counted(name: str) -> dict[str, int]:
+        found = (Counter[str](shard.report.get(name, {})) for shard in shards)
+        return dict(sum(found, Counter[str]()))
+
     stage_seconds = max(float(shard.report["seconds"]) for shard in shards)
     return EntityReport(
         entity=entity,
@@ -223,7 +227,9 @@ def _report(
         sha256=shards[0].report.get("sha256"),
         placeholders_added=done.placeholders_added,
         placeholders_dropped=done.placeholders_dropped,
-        unmapped=dict(sum((Counter(shard.report["unmapped"]) for shard in shards), Counter())),
+        unmapped=counted("unmapped"),
+        invalid_values=counted("invalid_values"),
+        replaced_characters=sum(shard.report.get("replaced_characters", 0) for shard in shards),
     )
 
 

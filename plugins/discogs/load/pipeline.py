@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -21,7 +20,7 @@ import pyarrow as pa
 from discogs.database.connection import Connect, Connection, explain
 from discogs.database.copying import copy_batches
 from discogs.database.staging import Staging
-from discogs.records.block import Block, BlockJoiner, ParsedBlock, Rejected
+from discogs.records.block import Block, BlockJoiner, Findings, ParsedBlock, Rejected
 from discogs.records.parser import Parser
 
 #: How often waiting threads look whether another one has failed.
@@ -37,12 +36,12 @@ class Written:
     copy_seconds: float = 0.0
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
-    unmapped: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
 
     def add(self, other: Written | ParsedBlock) -> None:
         self.rows += other.rows
         self.rejected += other.rejected
-        self.unmapped.update(other.unmapped)
+        self.findings.add(other.findings)
         for kind, names in other.names.items():
             self.names.setdefault(kind, {}).update(names)
         if isinstance(other, Written):

@@ -69,6 +69,12 @@ class StageReport:
     copy_seconds: float = 0.0
     #: Elements, attributes and texts that the mapping does not read, in the records checked.
     unmapped: dict[str, int] = field(default_factory=dict)
+    #: Values that do not fit their column and became NULL, by path.
+    invalid_values: dict[str, int] = field(default_factory=dict)
+    #: Characters that PostgreSQL does not take and that became U+FFFD.
+    replaced_characters: int = 0
+    #: Rows by the path of their element, and values by theirs, of the records staged.
+    filled: dict[str, int] = field(default_factory=dict)
     #: Of the packed file, as it was verified.
     sha256: str | None = None
 
@@ -214,15 +220,13 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         seconds=round(time.monotonic() - started, 3),
         first_load=shard.first_load,
         copy_seconds=round(written.copy_seconds, 3),
-        unmapped=dict(written.unmapped),
+        unmapped=dict(written.findings.unmapped),
+        invalid_values=dict(written.findings.invalid),
+        replaced_characters=written.findings.replaced,
+        filled={path: count for path, count in written.findings.filled.items() if count},
         sha256=job.sha256,
     )
-    if report.unmapped:
-        log.warning(
-            "%s holds what the mapping does not read, and no table has: %s",
-            job.name,
-            ", ".join(f"{path} ({count} times)" for path, count in report.unmapped.items()),
-        )
+    _warn(job.name, report)
     complete(
         conn,
         shard,
@@ -232,6 +236,32 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         report=report.as_dict(),
     )
     return report
+
+
+def _warn(name: str, report: StageReport) -> None:
+    if report.unmapped:
+        log.warning(
+            "%s holds what the mapping does not read, and no table has: %s",
+            name,
+            _counted(report.unmapped),
+        )
+    if report.invalid_values:
+        log.warning(
+            "%s has values that do not fit their column, and are NULL: %s",
+            name,
+            _counted(report.invalid_values),
+        )
+    if report.replaced_characters:
+        log.warning(
+            "%s: %d characters that PostgreSQL's text does not take (NUL, halves of surrogate"
+            " pairs) are stored as U+FFFD.",
+            name,
+            report.replaced_characters,
+        )
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{path} ({count} times)" for path, count in sorted(counts.items()))
 
 
 def _report_progress(job: _Job, packed: BinaryIO, records: int, started: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from xml2arrow import Xml2ArrowError, XmlToArrowParser
 
-from discogs.records.block import Block, ParsedBlock
-from discogs.records.columns import SPACE, arrow_schema, finish
-from discogs.records.record_xml import MAX_DEPTH
+from discogs.records.block import Block, Findings, ParsedBlock
+from discogs.records.columns import (
+    SPACE,
+    TableLayout,
+    arrow_schema,
+    convert,
+    finish,
+    is_plain_number,
+    layouts,
+)
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 from discogs.schema.model import EntityMapping, Field, Rows
@@ -34,9 +42,8 @@ _DTYPES = {
     Type.BOOLEAN: "Boolean",
 }
 
-#: The depth of records above this size is counted, which costs a tenth of parsing them; few
-#: are, and the parser keeps nothing of what it does not know, so depth harms it only by size.
-_LONG_BYTES = 16 * 1024
+#: What a whole number is to every parser; anything else is looked at by itself.
+_NUMBER = "^[0-9]{1,9}$"
 
 Ordinals = npt.NDArray[np.int64]
 
@@ -66,6 +73,7 @@ class ArrowParser:
         self.root = str(entity)
         self.open = f"<{entity}>".encode()
         self.close = f"</{entity}>".encode()
+        self.layouts = {layout.table.name: layout for layout in layouts(self.mapping)}
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
         self.parser = _compiled(self.mapping)
 
@@ -80,7 +88,6 @@ class ArrowParser:
         if b"\r" in data:
             # XML's own rule for line ends, which the parser leaves to its caller.
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        _check_depth(block)
         try:
             found = self.parser.parse(b"".join((self.open, data, self.close)))
         except (Xml2ArrowError, TypeError, ValueError) as error:
@@ -89,11 +96,15 @@ class ArrowParser:
         root = found[self.root]
         if root["id"].null_count or not np.array_equal(_numpy(root["id"]), block.ids):
             raise Unsupported("its records are not those that were scanned")
-        batches = {self.root: self._batch(self.root, root, {})}
+        findings = Findings()
+        invalid = findings.invalid
+        batches = {self.root: self._batch(self.root, root, {}, invalid)}
         ids = block.ids
         for rows in self.mapping.rows:
-            self._rows(rows, found, ids, batches, data)
-        return finish(self.mapping, batches, block.fingerprints, [])
+            self._rows(rows, found, ids, batches, data, invalid)
+        for name, batch in batches.items():
+            _check_filled(self.layouts[name], batch)
+        return finish(self.mapping, batches, block.fingerprints, [], findings)
 
     def _rows(
         self,
@@ -102,6 +113,7 @@ class ArrowParser:
         ids: npt.NDArray[np.int32],
         batches: dict[str, pa.RecordBatch],
         data: bytes,
+        invalid: Counter[str],
     ) -> None:
         batch = found[rows.table]
         record = _numpy(batch.column(0)).astype(np.int64)
@@ -110,7 +122,7 @@ class ArrowParser:
         lists = self._lists(rows, rows.table, found, record)
         if not rows.nests:
             keys["seq"] = (position + 1).astype(np.int32)
-            batches[rows.table] = self._batch(rows.table, batch, {**keys, **lists})
+            batches[rows.table] = self._batch(rows.table, batch, {**keys, **lists}, invalid)
             self._check_older_forms(rows, batch, data)
             return
         if not np.array_equal(_numpy(batch.column(1)), position):
@@ -138,6 +150,7 @@ class ArrowParser:
                 "parent_seq": pa.nulls(len(record), pa.int32()),
                 **lists,
             },
+            invalid,
         )
         lower = self._batch(
             rows.table,
@@ -148,6 +161,7 @@ class ArrowParser:
                 "parent_seq": seq[outer_row].astype(np.int32),
                 **self._lists(rows, _nested(rows.table, 1), found, outer_row),
             },
+            invalid,
         )
         batches[rows.table] = _joined(upper, lower)
         inner_first = np.searchsorted(outer_row, np.arange(len(record)))
@@ -168,6 +182,7 @@ class ArrowParser:
                             rows.ordinal: (inner_seq if depth else seq)[row].astype(np.int32),
                             "seq": (_positions(row) + 1).astype(np.int32),
                         },
+                        invalid,
                     )
                 )
             batches[below.table] = _joined(*parts)
@@ -194,16 +209,28 @@ class ArrowParser:
             )
         return lists
 
-    def _batch(self, table: str, batch: pa.RecordBatch, computed: dict[str, Any]) -> pa.RecordBatch:
-        schema = self.schemas[table]
+    def _batch(
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        computed: dict[str, Any],
+        invalid: Counter[str],
+    ) -> pa.RecordBatch:
+        schema, layout = self.schemas[table], self.layouts[table]
+        fields = {field.column: field for field in layout.fields}
         columns = []
         for column in schema:
             if column.name in computed:
                 values = computed[column.name]
                 columns.append(values if isinstance(values, pa.Array) else pa.array(values))
-            else:
-                values = batch.column(column.name)
-                columns.append(_trimmed(values) if column.type == pa.string() else values)
+                continue
+            values = batch.column(column.name)
+            if values.type == pa.string():
+                values = _trimmed(values)
+            if values.type != column.type:
+                field = fields[column.name]
+                values = _numbers(values, field, column.type, invalid, layout.path_of(field))
+            columns.append(values)
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _check_older_forms(self, rows: Rows, batch: pa.RecordBatch, data: bytes) -> None:
@@ -214,16 +241,31 @@ class ArrowParser:
                     raise Unsupported(f"{rows.container} is written in an older form")
 
 
-def _check_depth(block: Block) -> None:
-    ends = np.append(block.starts[1:], len(block.data))
-    for index in np.flatnonzero(ends - block.starts > _LONG_BYTES).tolist():
-        text = np.frombuffer(block.record(index), np.uint8)
-        tags = np.flatnonzero(text[:-1] == ord("<"))
-        # An empty element's own tag ends it as well, so this is more than the depth.
-        steps = np.where(text[tags + 1] == ord("/"), np.int8(-1), np.int8(1))
-        empty = np.count_nonzero((text[:-1] == ord("/")) & (text[1:] == ord(">")))
-        if int(np.cumsum(steps, dtype=np.int32).max(initial=0)) > MAX_DEPTH + empty:
-            raise Unsupported(f"elements nest deeper than {MAX_DEPTH}")
+def _check_filled(layout: TableLayout, batch: pa.RecordBatch) -> None:
+    """:raises Unsupported: when a row has no value: its element may be one that makes no row."""
+    if layout.table.key == ("id",) or not batch.num_rows:
+        return
+    columns = [batch.column(field.column) for field in layout.fields]
+    if all(column.null_count for column in columns):
+        empty = np.logical_and.reduce([_numpy(column.is_null()) for column in columns])
+        if empty.any():
+            raise Unsupported(f"a row of {layout.table.name} has no value")
+
+
+def _numbers(
+    texts: pa.Array, field: Field, kind: pa.DataType, invalid: Counter[str], path: str
+) -> pa.Array:
+    """Texts as numbers; what is none becomes NULL and is counted."""
+    if texts.null_count == len(texts) or pc.all(pc.match_substring_regex(texts, _NUMBER)).as_py():
+        return texts.cast(kind)
+    values = []
+    for text in texts.to_pylist():
+        try:
+            values.append(None if text is None else convert(text, field.type))
+        except ValueError:
+            invalid[path] += 1
+            values.append(None)
+    return pa.array(values, kind)
 
 
 def _nested(table: str, depth: int) -> str:
@@ -275,7 +317,8 @@ def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:
 def _table_paths(mapping: EntityMapping) -> Iterator[_TablePath]:
     """Every table of the parser's configuration, those of nested rows included."""
     base = (str(mapping.entity), mapping.entity.record)
-    root_fields = (Field("id", mapping.id_path, Type.INTEGER), *mapping.fields)
+    number = Field("id", mapping.id_path, Type.INTEGER, zero_is_null=True)
+    root_fields = (number, *mapping.fields)
     yield _TablePath(mapping.root.name, base, (), root_fields)
 
     def below(
@@ -314,7 +357,8 @@ def _compiled(mapping: EntityMapping) -> XmlToArrowParser:
             {
                 "name": field.column,
                 "xml_path": f"{path}/{field.path}" if field.path else path,
-                "data_type": _DTYPES[field.type],
+                # It would read a sign without digits as 0.
+                "data_type": "Utf8" if is_plain_number(field) else _DTYPES[field.type],
                 "nullable": True,
             }
             for field in table.fields

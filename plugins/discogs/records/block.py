@@ -46,6 +46,18 @@ class Block:
         end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
         return self.data[self.starts[index] : end]
 
+    def single(self, index: int) -> Block:
+        """A block of one of the records."""
+        one = slice(index, index + 1)
+        return Block(
+            self.entity,
+            self.record(index),
+            np.zeros(1, np.int64),
+            self.ids[one],
+            self.fingerprints[one],
+            self.offsets[one],
+        )
+
 
 class BlockJoiner:
     """Joins small blocks: a block costs more than a hundred records, whatever it holds, and of a
@@ -86,17 +98,50 @@ def _joined(blocks: list[Block]) -> Block:
 
 
 @dataclass
-class ParsedBlock:
-    """A block's rows by table, the names that they refer to by id, and what was rejected.
+class Findings:
+    """What was found in records beside their rows.
 
-    ``unmapped`` counts what the mapping does not read in those of the records that were checked.
+    :param unmapped: what the mapping does not read, by path, in the records that were checked.
+    :param invalid: values that do not fit their column and became NULL, by path.
+    :param replaced: characters that PostgreSQL does not take and that became U+FFFD.
+    :param filled: rows by the path of their element, and values by theirs.
     """
+
+    unmapped: Counter[str] = field(default_factory=Counter)
+    invalid: Counter[str] = field(default_factory=Counter)
+    replaced: int = 0
+    filled: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Findings) -> None:
+        self.unmapped.update(other.unmapped)
+        self.invalid.update(other.invalid)
+        self.replaced += other.replaced
+        self.filled.update(other.filled)
+
+
+@dataclass
+class ParsedBlock:
+    """A block's rows by table, the names that they refer to by id, and what was rejected."""
 
     tables: dict[str, pa.RecordBatch]
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
-    unmapped: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def rows(self) -> int:
         return sum(batch.num_rows for batch in self.tables.values())
+
+
+def join_parsed(blocks: list[ParsedBlock]) -> ParsedBlock:
+    """What several blocks of one entity gave, as one."""
+    names = blocks[0].tables
+    joined = ParsedBlock(
+        {name: pa.concat_batches([block.tables[name] for block in blocks]) for name in names}
+    )
+    for block in blocks:
+        joined.rejected += block.rejected
+        joined.findings.add(block.findings)
+        for kind, found in block.names.items():
+            joined.names.setdefault(kind, {}).update(found)
+    return joined

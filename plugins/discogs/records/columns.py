@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from discogs.records.block import ParsedBlock, Rejected
-from discogs.schema.model import FINGERPRINT, EntityMapping, Field
+from discogs.records.block import Findings, ParsedBlock, Rejected
+from discogs.schema.model import FINGERPRINT, EntityMapping, Field, Rows
 from discogs.schema.tables import Table, Type
 from discogs.schema.values import name_id
 
@@ -56,10 +59,35 @@ def arrow_schema(mapping: EntityMapping, table: Table) -> pa.Schema:
     )
 
 
+@dataclass(frozen=True)
+class TableLayout:
+    """A table, the fields that fill it, and the path of the elements that make its rows."""
+
+    table: Table
+    fields: tuple[Field, ...]
+    path: str
+
+    def path_of(self, field: Field) -> str:
+        """The path of a field's element or attribute, such as ``release/videos/video/@src``."""
+        return f"{self.path}/{field.path}" if field.path else self.path
+
+
 @cache
-def _layout(mapping: EntityMapping) -> tuple[tuple[Table, tuple[Field, ...]], ...]:
-    """Every table with its fields; asked for each block."""
-    return tuple((table, table_fields(mapping, table)) for table in mapping.tables().all)
+def layouts(mapping: EntityMapping) -> tuple[TableLayout, ...]:
+    """Every table of an entity, in the order in which they are written."""
+    record = mapping.entity.record
+    paths = {mapping.root.name: record, **dict(_paths(mapping.rows, record))}
+    return tuple(
+        TableLayout(table, table_fields(mapping, table), paths[table.name])
+        for table in mapping.tables().all
+    )
+
+
+def _paths(rows: tuple[Rows, ...], above: str) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        path = f"{above}/{row.path}"
+        yield row.table, path
+        yield from _paths(row.rows, path)
 
 
 def finish(
@@ -67,14 +95,17 @@ def finish(
     batches: dict[str, pa.RecordBatch],
     fingerprints: npt.NDArray[np.int64],
     rejected: list[Rejected],
+    findings: Findings,
 ) -> ParsedBlock:
     """Add what is computed from the fields, so that the columns are those of the tables.
 
     :param fingerprints: one a row of the root table.
+    :param findings: those of the parser, to which others are added.
     """
     names: dict[str, dict[int, str]] = {}
     tables: dict[str, pa.RecordBatch] = {}
-    for table, fields in _layout(mapping):
+    for layout in layouts(mapping):
+        table, fields = layout.table, layout.fields
         batch = batches[table.name]
         columns: dict[str, pa.Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         for field in fields:
@@ -82,21 +113,74 @@ def finish(
             if field.by_name:
                 columns[field.column] = _ids(column, names.setdefault(str(field.references), {}))
             elif field.references or field.zero_is_null:
-                columns[field.column] = _without_zero(column)
+                columns[field.column], negative = _without_zero(column)
+                if negative:
+                    findings.invalid[layout.path_of(field)] += negative
             if field.derived:
                 columns.update(_derived(column, field))
         if table.name == str(mapping.entity):
             columns[FINGERPRINT.name] = pa.array(fingerprints)
+        findings.filled[layout.path] += len(batch)
+        for field in fields:
+            if field.path:
+                column = columns[field.column]
+                findings.filled[layout.path_of(field)] += len(column) - column.null_count
         wanted = [name for name in table.names if name in columns]
         tables[table.name] = pa.RecordBatch.from_arrays([columns[n] for n in wanted], names=wanted)
-    return ParsedBlock(tables, names, rejected)
+    return ParsedBlock(tables, names, rejected, findings)
 
 
-def _without_zero(column: pa.Array) -> pa.Array:
-    """Ids of 0 (and below) as NULL: they stand for "none"."""
-    if not len(column) or pc.min(column).as_py() is None or pc.min(column).as_py() > 0:
-        return column
-    return pc.if_else(pc.greater(column, 0), column, pa.scalar(None, column.type))
+def convert(text: str, kind: Type) -> Any:
+    """A text as its column's type.
+
+    :raises ValueError: when it is not of the type, or out of its range.
+    """
+    return _CONVERT[kind](text)
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def converted(text: str) -> int:
+        # As ArrowParser: spaces of every kind around a number mean nothing.
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
+            raise ValueError(text)
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return converted
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in ("true", "1", "yes", "on", "t", "y"):
+        return True
+    if lowered in ("false", "0", "no", "off", "f", "n"):
+        return False
+    raise ValueError(text)
+
+
+_CONVERT: dict[Type, Callable[[str], Any]] = {
+    Type.TEXT: str,
+    Type.SMALLINT: _integer(-(2**15), 2**15 - 1),
+    Type.INTEGER: _integer(-(2**31), 2**31 - 1),
+    Type.BOOLEAN: _boolean,
+}
+
+
+def is_plain_number(field: Field) -> bool:
+    """Whether 0 is a value of the field as any other, not the absence of one."""
+    numeric = field.type in (Type.INTEGER, Type.SMALLINT)
+    return numeric and not (field.references or field.zero_is_null)
+
+
+def _without_zero(column: pa.Array) -> tuple[pa.Array, int]:
+    """Ids of 0 as NULL, since they stand for "none"; negative ones too, and how many they are."""
+    low = pc.min(column).as_py() if len(column) else None
+    if low is None or low > 0:
+        return column, 0
+    negative = pc.sum(pc.less(column, 0)).as_py() if low < 0 else 0
+    return pc.if_else(pc.greater(column, 0), column, pa.scalar(None, column.type)), negative
 
 
 def _ids(column: pa.Array, names: dict[int, str]) -> pa.Array:

@@ -7,24 +7,54 @@ read, and gives the same rows for everything else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from lxml import etree
 
-from discogs.records.block import REJECTED_XML_BYTES, Block, ParsedBlock, Rejected
-from discogs.records.columns import SPACE, arrow_schema, finish
-from discogs.records.record_xml import MAX_DEPTH, parse_record
+from discogs.records.block import REJECTED_XML_BYTES, Block, Findings, ParsedBlock, Rejected
+from discogs.records.columns import (
+    SPACE,
+    TableLayout,
+    arrow_schema,
+    convert,
+    finish,
+    is_plain_number,
+    layouts,
+)
+from discogs.records.record_xml import parse_record
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 from discogs.schema.model import EntityMapping, Field, Rows
 from discogs.schema.tables import Type
 
+#: What lxml adds to its messages, of a file that there is none of.
+_NO_FILE = re.compile(r" \(<string>, line \d+\)$")
+
 
 class Unreadable(ValueError):
     """A record that parses as XML but does not fit the tables; the text is the reason."""
+
+
+@dataclass
+class _Found:
+    """What one record gave so far."""
+
+    #: From each stand-in character to the one of the dump.
+    originals: dict[int, str]
+    rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    invalid: Counter[str] = field(default_factory=Counter)
+
+    def clean(self, text: str | None) -> str | None:
+        """A text as it is stored; None for one that is empty."""
+        if text is None:
+            return None
+        text = text.strip(SPACE)
+        return (text.translate(self.originals) if self.originals else text) or None
 
 
 class LxmlParser:
@@ -32,31 +62,30 @@ class LxmlParser:
 
     def __init__(self, entity: Entity) -> None:
         self.mapping: EntityMapping = MAPPINGS[entity]
-        self.children = list(self.mapping.children())
+        self.layouts = {layout.table.name: layout for layout in layouts(self.mapping)}
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
 
     def parse(self, block: Block) -> ParsedBlock:
         """The rows of a block; never raises for what a record holds."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self.schemas}
+        findings = Findings()
         rejected: list[Rejected] = []
         kept: list[int] = []
         for index in range(len(block)):
             xml = block.record(index)
+            number = int(block.ids[index])
             try:
-                found = self._record(xml, int(block.ids[index]))
+                tree = parse_record(xml)
+                found = self._record(tree.element, number, _Found(tree.originals))
             except (etree.XMLSyntaxError, Unreadable) as error:
-                reason = str(error) or "the record is not well-formed"
-                rejected.append(
-                    Rejected(
-                        int(block.offsets[index]),
-                        int(block.ids[index]),
-                        reason,
-                        xml[:REJECTED_XML_BYTES],
-                    )
-                )
+                reason = _NO_FILE.sub("", str(error)) or "the record is not well-formed"
+                offset = int(block.offsets[index])
+                rejected.append(Rejected(offset, number, reason, xml[:REJECTED_XML_BYTES]))
                 continue
             kept.append(index)
-            for name, table_rows in found.items():
+            findings.replaced += tree.replaced
+            findings.invalid.update(found.invalid)
+            for name, table_rows in found.rows.items():
                 rows[name].extend(table_rows)
         batches = {
             name: pa.RecordBatch.from_arrays(
@@ -69,35 +98,31 @@ class LxmlParser:
             for name, schema in self.schemas.items()
         }
         fingerprints = block.fingerprints[np.array(kept, dtype=np.int64)]
-        return finish(self.mapping, batches, fingerprints, rejected)
+        return finish(self.mapping, batches, fingerprints, rejected, findings)
 
-    def _record(self, xml: bytes, record_id: int) -> dict[str, list[tuple[Any, ...]]]:
-        tree = parse_record(xml)
-        element, originals = tree.element, tree.originals
+    def _record(self, element: etree._Element, record_id: int, found: _Found) -> _Found:
         if element.tag != self.mapping.entity.record:
             raise Unreadable(f"the record is a <{element.tag}>")
-        _check_depth(element)
-        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self.schemas}
         path = self.mapping.id_path
         if not path.startswith("@") and len(list(element.iterchildren(path))) > 1:
             raise Unreadable(f"<{path}> stands more than once in <{element.tag}>")
-        values = [_value(element, field, originals) for field in self.mapping.fields]
-        rows[self.mapping.root.name].append((record_id, *values))
-        self._below(element, self.mapping.rows, (record_id,), rows, originals)
-        return rows
+        layout = self.layouts[self.mapping.root.name]
+        values = [_value(element, item, layout, found) for item in layout.fields]
+        found.rows[layout.table.name] = [(record_id, *values)]
+        self._below(element, self.mapping.rows, (record_id,), found)
+        return found
 
     def _below(
         self,
         element: etree._Element,
         children: tuple[Rows, ...],
         key: tuple[int, ...],
-        rows: dict[str, list[tuple[Any, ...]]],
-        originals: dict[int, str],
+        found: _Found,
     ) -> None:
         for child in children:
             counter = iter(range(1, 2**31))
-            for found in _elements(element, child.path):
-                self._row(found, child, key, counter, None, rows, originals)
+            for below in _elements(element, child.path):
+                self._row(below, child, key, counter, None, found)
 
     def _row(
         self,
@@ -106,26 +131,24 @@ class LxmlParser:
         key: tuple[int, ...],
         counter: Iterator[int],
         parent_seq: int | None,
-        rows: dict[str, list[tuple[Any, ...]]],
-        originals: dict[int, str],
+        found: _Found,
     ) -> None:
+        if _is_empty(element):
+            return
         seq = next(counter)
         above = (*key, seq, parent_seq) if child.nests else (*key, seq)
-        values = (_value(element, field, originals) for field in child.fields)
-        rows[child.table].append((*above, *values))
-        self._below(element, child.rows, (*key, seq), rows, originals)
+        layout = self.layouts[child.table]
+        values = (_value(element, item, layout, found) for item in child.fields)
+        found.rows.setdefault(child.table, []).append((*above, *values))
+        self._below(element, child.rows, (*key, seq), found)
         if child.nests:
             for nested in _elements(element, child.nests):
-                self._row(nested, child, key, counter, seq, rows, originals)
+                self._row(nested, child, key, counter, seq, found)
 
 
-def _check_depth(element: etree._Element) -> None:
-    depth, node = 0, [element]
-    while node:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise Unreadable(f"elements nest deeper than {MAX_DEPTH}")
-        node = [below for above in node for below in above]
+def _is_empty(element: etree._Element) -> bool:
+    """Whether an element has no text, no attribute and no child: it stands for no row."""
+    return not (len(element) or element.attrib or (element.text or "").strip(SPACE))
 
 
 def _elements(element: etree._Element, path: str) -> Iterator[etree._Element]:
@@ -135,26 +158,29 @@ def _elements(element: etree._Element, path: str) -> Iterator[etree._Element]:
         yield from holder.iterchildren(row)
 
 
-def _value(element: etree._Element, field: Field, originals: dict[int, str]) -> Any:
-    if field.type is Type.TEXT_ARRAY:
-        texts = [_clean(_own_text(e), originals) for e in _elements(element, field.path)]
+def _value(element: etree._Element, item: Field, layout: TableLayout, found: _Found) -> Any:
+    if item.type is Type.TEXT_ARRAY:
+        texts = [found.clean(_own_text(e)) for e in _elements(element, item.path)]
         return [text for text in texts if text is not None] or None
-    text = _clean(_raw(element, field), originals)
-    if text is None and field.before:
+    text = found.clean(_raw(element, item))
+    if text is None and item.before:
         sibling = element.getprevious()
-        if sibling is not None and sibling.tag == field.before:
-            text = _clean(sibling.text, originals)
+        if sibling is not None and sibling.tag == item.before:
+            text = found.clean(sibling.text)
     if text is None:
         return None
     try:
-        return _CONVERT[field.type](text)
-    except ValueError as error:
-        raise Unreadable(f"{field.column}: {text[:80]!r} is not {field.type.value}") from error
+        return convert(text, item.type)
+    except ValueError:
+        # ArrowParser reads a sign without digits as 0, which such a field does not have.
+        if is_plain_number(item) or item.type is Type.BOOLEAN or text not in ("+", "-"):
+            found.invalid[layout.path_of(item)] += 1
+        return None
 
 
-def _raw(element: etree._Element, field: Field) -> str | None:
-    path, at, attribute = field.path.rpartition("@")
-    path = path.rstrip("/") if at else field.path
+def _raw(element: etree._Element, item: Field) -> str | None:
+    path, at, attribute = item.path.rpartition("@")
+    path = path.rstrip("/") if at else item.path
     if path:
         found = list(element.iterchildren(path))
         filled = [e for e in found if (e.text or "") != "" or len(e)]
@@ -177,40 +203,3 @@ def _own_text(element: etree._Element) -> str:
             raise Unreadable(f"the entity {below.text} is not defined")
         parts.append(below.tail or "")
     return "".join(parts)
-
-
-def _clean(text: str | None, originals: dict[int, str]) -> str | None:
-    if text is None:
-        return None
-    text = text.strip(SPACE)
-    return (text.translate(originals) if originals else text) or None
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        # As ArrowParser: spaces of every kind around a number mean nothing.
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
-            raise ValueError(text)
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(text)
-        return value
-
-    return convert
-
-
-def _boolean(text: str) -> bool:
-    lowered = text.lower()
-    if lowered in ("true", "1", "yes", "on", "t", "y"):
-        return True
-    if lowered in ("false", "0", "no", "off", "f", "n"):
-        return False
-    raise ValueError(text)
-
-
-_CONVERT: dict[Type, Callable[[str], Any]] = {
-    Type.TEXT: str,
-    Type.SMALLINT: _integer(-(2**15), 2**15 - 1),
-    Type.INTEGER: _integer(-(2**31), 2**31 - 1),
-    Type.BOOLEAN: _boolean,
-}

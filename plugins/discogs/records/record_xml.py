@@ -15,16 +15,18 @@ from typing import Any
 
 from lxml import etree
 
-#: Deeper than this is no record of Discogs', whose deepest element is the eighth.
-MAX_DEPTH = 64
-
 _FORBIDDEN = [code for code in range(1, 32) if code not in (9, 10, 13)] + [0xFFFE, 0xFFFF]
 #: Characters that are referred to in many records, and that XML allows.
 _ALLOWED = {9, 10, 13, *range(32, 0xD800)}
 #: Where runs of 64 characters of private use start.
 _PRIVATE = range(0x100000, 0x10FFC0, 64)
-#: NUL, and halves of surrogate pairs, become the replacement character.
-_REPLACEMENT = "\ufffd"
+#: NUL, and a half of a surrogate pair by itself, become the replacement character.
+_REPLACEMENT = b"\xef\xbf\xbd"
+#: A character beyond U+FFFF as Java and JavaScript write it: a reference to each half of its pair.
+_PAIR = re.compile(
+    rb"&#(?:x0*([Dd][89ABab][0-9A-Fa-f]{2})|0*(5[56][0-9]{3}));"
+    rb"&#(?:x0*([Dd][C-Fc-f][0-9A-Fa-f]{2})|0*(5[67][0-9]{3}));"
+)
 _RAW_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,8}));")
 _TAG = re.compile(rb"""<[^\s<>/"']+(?:\s+[^\s=<>/"']+\s*=\s*(?:"[^"]*"|'[^']*'))+\s*/?>""")
@@ -46,6 +48,8 @@ class RecordTree:
     element: etree._Element
     #: For ``str.translate``: from each stand-in to the character of the dump.
     originals: dict[int, str]
+    #: How many characters became U+FFFD, since PostgreSQL does not take them.
+    replaced: int = 0
 
     def value(self, path: str) -> str | None:
         """The value of an attribute (``@id``) or the text of a child (``id``) of the record."""
@@ -58,8 +62,8 @@ def parse_record(xml: bytes) -> RecordTree:
 
     :raises etree.XMLSyntaxError: when it is not well-formed.
     """
-    sanitized, originals = _sanitize(xml)
-    return RecordTree(_parse(sanitized), originals)
+    sanitized, originals, replaced = _sanitize(xml)
+    return RecordTree(_parse(sanitized), originals, replaced)
 
 
 def read_value(xml: bytes, path: str) -> str | None:
@@ -96,29 +100,46 @@ def _parse(xml: bytes) -> etree._Element:
     return etree.fromstring(xml, etree.XMLParser(**_OPTIONS))
 
 
-def _sanitize(xml: bytes) -> tuple[bytes, dict[int, str]]:
-    """The record with stand-ins for the characters that XML forbids, and what each stands for."""
+def _sanitize(xml: bytes) -> tuple[bytes, dict[int, str], int]:
+    """The record with stand-ins for the characters that XML forbids, what each stands for, and
+    how many characters became U+FFFD.
+    """
     if b"]]>" in xml and b"<![CDATA[" not in xml:
         xml = xml.replace(b"]]>", b"]]&gt;")
     has_raw = _RAW_CONTROL.search(xml) is not None
     references = _references(xml) if b"&#" in xml else set()
+    if any(0xD800 <= code <= 0xDFFF for code in references):
+        xml = _PAIR.sub(_paired, xml)
+        references = _references(xml)
     if not has_raw and not references - _ALLOWED:
-        return xml, {}
+        return xml, {}, 0
     base = next(
         code
         for code in _PRIVATE
         if chr(code).encode()[:3] not in xml and not references & set(range(code, code + 64))
     )
     stand_ins = {code: base + at for at, code in enumerate(_FORBIDDEN)}
+    replaced = 0
 
-    def replaced(code: int, default: bytes) -> bytes:
+    def substitute(code: int, default: bytes) -> bytes:
+        nonlocal replaced
         if code == 0 or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
-            return _REPLACEMENT.encode()
+            replaced += 1
+            return _REPLACEMENT
         return chr(stand_ins[code]).encode() if code in stand_ins else default
 
-    xml = _RAW_CONTROL.sub(lambda match: replaced(ord(match[0].decode()), match[0]), xml)
-    xml = _REFERENCE.sub(lambda match: replaced(_code(match), match[0]), xml)
-    return xml, {stand_in: chr(code) for code, stand_in in stand_ins.items()}
+    xml = _RAW_CONTROL.sub(lambda match: substitute(ord(match[0].decode()), match[0]), xml)
+    xml = _REFERENCE.sub(lambda match: substitute(_code(match), match[0]), xml)
+    return xml, {stand_in: chr(code) for code, stand_in in stand_ins.items()}, replaced
+
+
+def _paired(match: re.Match[bytes]) -> bytes:
+    """The character of a surrogate pair; what is no pair stays as it is."""
+    high = int(match[1], 16) if match[1] else int(match[2])
+    low = int(match[3], 16) if match[3] else int(match[4])
+    if not (0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF):
+        return match[0]
+    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).encode()
 
 
 def _code(match: re.Match[bytes]) -> int:

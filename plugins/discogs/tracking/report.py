@@ -51,8 +51,10 @@ class EntityReport:
     :param sha256: of the packed file that was merged.
     :param loads: how many loads of the month the numbers are of; None for those of one load.
     :param placeholders_added: rows for ids that are referred to and in no dump.
-    :param unmapped: names in the dump that the mapping does not know, and how many of the records
-        that were sampled have them.
+    :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
+        how often they stand in the records that were checked.
+    :param invalid_values: values that do not fit their column and became NULL, by path.
+    :param replaced_characters: that PostgreSQL does not take and that became U+FFFD.
     """
 
     entity: Entity
@@ -75,6 +77,8 @@ class EntityReport:
     placeholders_dropped: int | None = None
     loads: int | None = None
     unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    invalid_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    replaced_characters: int = 0
 
     @classmethod
     def from_dict(cls, entity: Entity, values: Mapping[str, Any]) -> EntityReport:
@@ -116,6 +120,18 @@ class EntityReport:
         parts = ", ".join(f"{getattr(self, name) or 0:,} {name}" for name in counts)
         line = f"{self.entity}: {self.read or 0:,} records read: {parts}"
         return line if self.seconds is None else f"{line}; {duration(self.seconds)}"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the load found in the dump and that somebody should look at, a sentence each."""
+        found = []
+        if self.unmapped:
+            found.append(f"not read, since no table has it: {_counted(self.unmapped)}")
+        if self.invalid_values:
+            found.append(f"NULL, since the value does not fit: {_counted(self.invalid_values)}")
+        if self.replaced_characters:
+            found.append(f"characters stored as U+FFFD: {self.replaced_characters:,}")
+        return tuple(f"{self.entity}: {sentence}" for sentence in found)
 
     def total(self, *names: str) -> int:
         """The sum of some of the counts; what was not counted adds nothing."""
@@ -229,6 +245,11 @@ class MonthReport:
             "files": [file.as_dict() for file in self.files],
         }
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Those of every entity."""
+        return tuple(remark for entity in self.entities for remark in entity.remarks)
+
     def as_text(self) -> str:
         """A plain table, for a log."""
         text = io.StringIO()
@@ -250,6 +271,8 @@ class MonthReport:
             console.print(f"Not verified, as no CHECKSUM.txt lists them: {names}", soft_wrap=True)
         if self.entities:
             console.print(self._table())
+        for remark in self.remarks:
+            console.print(remark, markup=False, soft_wrap=True)
         for check in self.checks:
             if not check["passed"]:
                 line = f"Check failed: {check['name']}: {check['value']:,} {check['detail']}"
@@ -282,6 +305,10 @@ class MonthReport:
                 _number(line.records_per_second, ",.0f"),
             )
         return table
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{path} ({count:,})" for path, count in sorted(counts.items()))
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
