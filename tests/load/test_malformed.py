@@ -346,3 +346,25 @@ def test_a_value_that_does_not_fit_costs_that_value_and_is_reported(
     assert masters_found == [("A\ufffdB \U0001f600", None, None), (None, 1999, None)]
     assert (artist, videos) == ([(None, "A")], [("u", None, None, "V")])
     assert images == [("primary", None, None)]
+
+
+@pytest.mark.parametrize("sep", [b"", b"\n", b"\r\n\t"], ids=["one line", "lines", "indented"])
+@pytest.mark.parametrize("how", [{}, {"shards": 3}], ids=["one shard", "three shards"])
+def test_an_unclosed_record_of_a_later_month_removes_no_other(
+    fresh: Fresh, tmp_path: Path, sep: bytes, how: dict[str, Any]
+) -> None:
+    dsn = fresh()
+    records = [good(number) for number in range(1, 60)]
+    write(tmp_path, gzip.compress(b"<releases>" + sep.join([*records, b"</releases>"])), MAY)
+    records[29] = records[29].removesuffix(b"</release>")
+    records.insert(40, b"<![CDATA[")
+    write(tmp_path, gzip.compress(b"<releases>" + sep.join([*records, b"</releases>"])), JUNE)
+    load(dsn, tmp_path, MAY)
+    (june,) = load(dsn, tmp_path, JUNE, **how).entities
+    assert (june.read, june.unchanged, june.rejected, june.removed) == (60, 58, 2, 0)
+
+
+def test_a_dump_without_a_root_element_is_loaded(fresh: Fresh, tmp_path: Path) -> None:
+    write(tmp_path, gzip.compress(b"\n".join(map(good, range(1, 6))) + b"\n"))
+    (report,) = load(fresh(), tmp_path, MAY).entities
+    assert (report.read, report.inserted, report.rejected) == (5, 5, 0)

@@ -197,7 +197,7 @@ def test_bytes_between_records_are_rejected_with_their_place() -> None:
     data = dump(RELEASES, ONE, "garbage &amp; <more>", TWO)
     found, rejected = split_records(RELEASES, data)
     assert [xml for _, xml in found] == BOTH
-    assert summary(rejected) == [(data.index(b"garbage"), None, "bytes between records")]
+    assert summary(rejected) == [(data.index(b"garbage"), None, "21 bytes between records")]
     assert rejected[0].xml == b"garbage &amp; <more>\n"
 
 
@@ -306,7 +306,7 @@ def test_an_over_long_record_is_rejected_and_the_next_one_is_not(size: int) -> N
     found, rejected = split_records(RELEASES, data, size, limit=500)
     assert [xml for _, xml in found] == BOTH
     assert summary(rejected) == [
-        (data.index(LONG.encode()), None, "the record is longer than 500 bytes")
+        (data.index(LONG.encode()), None, "the record is longer than 500 bytes: it has 1,041")
     ]
     assert rejected[0].xml == LONG.encode()[:500]
 

@@ -66,6 +66,15 @@ def parse_record(xml: bytes) -> RecordTree:
     return RecordTree(_parse(sanitized), originals, replaced)
 
 
+def is_well_formed(xml: bytes) -> bool:
+    """Whether one record can be parsed."""
+    try:
+        parse_record(xml)
+    except etree.XMLSyntaxError:
+        return False
+    return True
+
+
 def read_value(xml: bytes, path: str) -> str | None:
     """As the tree's value; of a broken record, a child counts if it ends before the defect."""
     try:

@@ -12,26 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from discogs.records.block import REJECTED_XML_BYTES, Rejected
-from discogs.records.errors import CorruptDump, NotADump, TruncatedDump
+from discogs.records.errors import CorruptDump, TruncatedDump
+from discogs.records.header import MISC, long_enough, not_a_dump, read_header
+from discogs.records.record_xml import is_well_formed
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 
 _SPACE = b" \t\r\n"
-_DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?\?>""")
-_ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-#: What a well-formed file may hold where no record is: comments and processing instructions.
-_MISC = re.compile(rb"\s*(?:<!--.*?-->|<\?.*?\?>)", re.DOTALL)
 #: The start of what may hold the text of a record without being one.
 _SECTION = re.compile(rb"<!--|<!\[CDATA\[|<\?")
 _SECTION_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
-_ROOT = re.compile(rb"\s*<([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(/?)>")
-#: A header (declaration, comments, root) longer than this is not one.
-_HEADER_BYTES = 64 * 1024
+#: A section inside a record that hides the record's closing tag is looked through this far.
+_SECTION_BYTES = 64 * 1024
 #: Tags, and the end of the root with the space after it, are shorter than this.
 _TAG_BYTES = 64
-#: How much of a file that is no dump is quoted.
-_QUOTED_BYTES = 80
-_BETWEEN = "bytes between records"
 
 
 @dataclass
@@ -53,8 +47,10 @@ def split(
 
     :param max_record_bytes: a longer record is rejected and never held whole.
     :raises NotADump: when the root element is not the entity's, or a document type is declared.
-    :raises TruncatedDump: when the root element is never closed.
-    :raises CorruptDump: when records, or very many bytes, follow the root element.
+    :raises TruncatedDump: when the root element, or the last record where there is none, is
+        never closed.
+    :raises CorruptDump: when records follow the root element, or when more bytes than a record
+        may have belong to none.
     """
     yield from _Splitter(entity, name, max_record_bytes).chunks(pieces)
 
@@ -76,12 +72,20 @@ class _Splitter:
         # Quoted values may hold ">", so an opening tag is read with its quotes.
         self.tags = re.compile(
             rb"<" + tag + rb"(?=[\s/>])(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>|</" + tag + rb"\s*>"
+            rb"|(<!)(?:--(?s:.{,%d}?)-->|\[CDATA\[(?s:.{,%d}?)\]\]>)"
+            % (_SECTION_BYTES, _SECTION_BYTES)
         )
         self.nests = MAPPINGS[entity].record_nests
         # A label within sublabels holds but a text, a record has children.
-        self.next_line = re.compile(
-            rb"\n<" + tag + (rb">\s*<[^/]" if self.nests else rb"(?=[\s/>])")
-        )
+        start = rb"(<" + tag + (rb">\s*<[^/!]" if self.nests else rb"(?=[\s/>])") + rb")"
+        self.next_start = re.compile(start)
+        self.next_line = re.compile(rb"\n[ \t]*" + start)
+        #: Whether the file has no root element, as those of before 2015.
+        self.rootless = False
+        #: Whether no more bytes come.
+        self.final = False
+        #: Where the next comment, or something alike, starts in the bytes at hand.
+        self.section = 0
         self.ended = False
         #: Where the root element ended, and what follows it.
         self.end_offset = 0
@@ -93,66 +97,38 @@ class _Splitter:
 
     def chunks(self, pieces: Iterator[bytes]) -> Iterator[Chunk]:
         rest, offset, found = b"", 0, False
-        for piece in _long_enough(pieces):
+        for piece in long_enough(pieces):
             data = rest + piece if rest else piece
             start = 0
             if not found:
-                start = self._header(data)
-                if start < 0:
-                    if len(data) > _HEADER_BYTES:
-                        raise NotADump(self.name, _first_words(data))
+                header = read_header(data, self.entity, self.name)
+                if header is None:
                     rest = data
                     continue
-                found = True
+                found, start = True, header.end
+                self.rootless, self.ended, self.end_offset = header.rootless, header.empty, start
             self.chunk = Chunk(data, offset)
             used = self._records(data, start)
             yield self.chunk
             rest, offset = data[used:], offset + used
         if not found:
-            raise NotADump(self.name, _first_words(rest))
+            raise not_a_dump(self.name, rest)
+        self.final = True
         self.chunk = Chunk(rest, offset)
-        self._finish(rest)
+        self._finish(rest, self._records(rest, 0))
         yield self.chunk
         if not self.ended:
-            where = offset + len(rest)
+            what = "last record" if self.rootless else f"root element <{self.entity}>"
             raise TruncatedDump(
-                self.name, f"its root element <{self.entity}> is not closed at byte {where:,}"
+                self.name, f"its {what} is not closed at byte {offset + len(rest):,}"
             )
-
-    def _header(self, data: bytes) -> int:
-        """Where the records begin, or -1 when more bytes are needed to find out."""
-        if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
-            raise NotADump(self.name, "it is encoded in UTF-16 or UTF-32, not UTF-8")
-        at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-        declaration = _DECLARATION.match(data, at)
-        if declaration:
-            encoding = _ENCODING.search(declaration[0])
-            if encoding and encoding[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
-                raise NotADump(self.name, f"it is encoded in {encoding[1].decode()}, not UTF-8")
-            at = declaration.end()
-        while misc := _MISC.match(data, at):
-            at = misc.end()
-        rest = data[at : at + 64].lstrip()
-        if rest.upper().startswith(b"<!DOCTYPE"):
-            raise NotADump(self.name, "it declares a document type, which no dump does")
-        root = _ROOT.match(data, at)
-        if root is None:
-            if rest and not rest.startswith(b"<"):
-                raise NotADump(self.name, _first_words(data))
-            return -1
-        if root[1] != str(self.entity).encode():
-            raise NotADump(
-                self.name, f"its root element is <{root[1].decode()}>, not <{self.entity}>"
-            )
-        self.ended = bool(root[2])
-        self.end_offset = root.end()
-        return root.end()
 
     def _records(self, data: bytes, start: int) -> int:
         """Note the whole records of ``data`` from ``start``; how far they reach."""
         if self.ended:
             return self._keep_trailing(data, start)
         starts, ends = self.chunk.starts, self.chunk.ends
+        self.section = self._next_section(data, start)
         starts_with, usual, limit = data.startswith, self.usual, self.limit
         while True:
             if self.skipping is not None:
@@ -166,20 +142,22 @@ class _Splitter:
                 if not more:
                     return start
             end = self._end(data, start)
+            if end > self.section and not self.nests:
+                end = self._past_sections(data, start, end)
             if end < 0 or end - start > limit:
                 reach = end if end >= 0 else len(data)
                 if reach - start <= limit:
                     return start
                 # Perhaps it lacks its end, and that of the next record was found.
                 following = self.next_line.search(data, start, reach)
-                end = following.start() + 1 if following else end
+                end = following.start(1) if following else end
             if end < 0:
                 self.skipping = self.chunk.offset + start
                 self.skipped = data[start : start + min(limit, REJECTED_XML_BYTES)]
                 # What ends it may stand across the end of this chunk.
                 return max(start + 1, len(data) - _TAG_BYTES)
             if end - start > limit:
-                self._reject(start, data[start : start + limit], self._too_long())
+                self._reject(start, data[start : start + limit], self._too_long(end - start))
             else:
                 starts.append(start)
                 ends.append(end)
@@ -192,9 +170,11 @@ class _Splitter:
             return end + len(self.close) if end >= 0 else -1
         depth = 0
         for tag in self.tags.finditer(data, start):
+            if tag[1]:
+                continue
             if tag[0].startswith(b"</"):
                 depth -= 1
-            elif depth and self.next_line.match(data, tag.start() - 1):
+            elif depth and self.next_start.match(data, tag.start()):
                 # The record around it lacks its end; it must not take the file with it.
                 return tag.start()
             elif not tag[0].endswith(b"/>"):
@@ -202,6 +182,56 @@ class _Splitter:
             if depth <= 0:
                 return tag.end()
         return -1
+
+    def _next_section(self, data: bytes, at: int) -> int:
+        """Where the next comment, or something alike, starts; the end of the bytes without one."""
+        # One byte is found far faster than two.
+        while (at := data.find(b"!", at)) >= 0:
+            if data[at - 1 : at] == b"<":
+                return at - 1
+            at += 1
+        return len(data)
+
+    def _past_sections(self, data: bytes, start: int, end: int) -> int:
+        """The end of a record of which a comment or a CDATA section may hold the first closing
+        tag; -1 when more bytes are needed.
+        """
+        first, at, hidden = end, start, False
+        while section := _SECTION.search(data, at, end):
+            close = _SECTION_ENDS[section[0]]
+            reach = section.end() + _SECTION_BYTES
+            stop = data.find(close, section.end(), reach)
+            if stop < 0:
+                if len(data) < reach and not self.final:
+                    return -1
+                end = first  # it has no end, so it hides nothing
+                break
+            at = stop + len(close)
+            if at > end - len(self.close):
+                hidden = True
+                end = self._end(data, at)
+                if end < 0:
+                    if not self.final:
+                        return -1
+                    end = first
+                    break
+        if end > self.section:
+            self.section = self._next_section(data, end)
+        if hidden and end != first and not is_well_formed(data[start:end]):
+            return first
+        return end
+
+    def _is_between(self, data: bytes, start: int, end: int) -> bool:
+        """Whether a comment or something alike, which may hold records, ends between records.
+
+        The end that is found of one that lacks its own is in a record, or is another comment's.
+        """
+        opened = [match.start() for match in self.opens.finditer(data, start, end)]
+        if not opened:
+            return True
+        if data.startswith(b"<!--", start) and data.find(b"--", start + 4) != end - 3:
+            return False
+        return data.rfind(self.close, start, end) > opened[-1]
 
     def _between(self, data: bytes, start: int) -> tuple[int, bool]:
         """Pass what stands before the next record: where that starts, and whether it does."""
@@ -228,13 +258,14 @@ class _Splitter:
                 continue
             if section := _SECTION.match(data, start):
                 close = _SECTION_ENDS[section[0]]
-                end_at = data.find(close, section.end())
-                if end_at < 0 and len(data) - start <= self.limit:
+                stop = data.find(close, section.end())
+                if stop < 0 and not self.final and len(data) - start <= self.limit:
                     return start, False
-                if end_at >= 0:
+                end_at = stop + len(close)
+                if 0 <= stop <= start + self.limit and self._is_between(data, start, end_at):
                     if section[0] == b"<![CDATA[":
-                        self._reject(start, data[start : end_at + len(close)], _BETWEEN)
-                    start = end_at + len(close)
+                        self._reject_between(start, end_at)
+                    start = end_at
                     continue
             found = [
                 pattern.search(data, start + 1) for pattern in (self.opens, self.root_end, _SECTION)
@@ -243,10 +274,9 @@ class _Splitter:
             if not stops:
                 # A tag, or the end of the root, may go on after the end of this chunk.
                 if len(data) - start > max(self.limit, _TAG_BYTES):
-                    self._reject(start, data[start:], _BETWEEN)
-                    return len(data), False
+                    self._reject_between(start, len(data))
                 return start, False
-            self._reject(start, data[start : min(stops)], _BETWEEN)
+            self._reject_between(start, min(stops))
             start = min(stops)
 
     def _skip(self, data: bytes, start: int) -> int:
@@ -255,15 +285,17 @@ class _Splitter:
         end = end + len(self.close) if end >= 0 else end
         following = self.next_line.search(data, start, end if end >= 0 else len(data))
         if following:
-            end = following.start() + 1
+            end = following.start(1)
         if end < 0:
             return max(start, len(data) - _TAG_BYTES)
-        self._end_skipping()
+        self._end_skipping(end)
         return end
 
-    def _end_skipping(self) -> None:
+    def _end_skipping(self, end: int) -> None:
         assert self.skipping is not None
-        self.chunk.rejected.append(Rejected(self.skipping, None, self._too_long(), self.skipped))
+        size = self.chunk.offset + end - self.skipping
+        reject = Rejected(self.skipping, None, self._too_long(size), self.skipped)
+        self.chunk.rejected.append(reject)
         self.skipping, self.skipped = None, b""
 
     def _keep_trailing(self, data: bytes, start: int) -> int:
@@ -279,47 +311,45 @@ class _Splitter:
             )
         return len(data)
 
-    def _finish(self, rest: bytes) -> None:
-        """Take the file's last bytes: a last record without its end, or what follows the root."""
+    def _finish(self, rest: bytes, start: int) -> None:
+        """Take the file's last bytes: a last record without its end, or what follows the root.
+
+        :param start: where the last whole record ends in them.
+        """
         if self.ended:
             trailing = self.trailing
-            while misc := _MISC.match(trailing):
+            while misc := MISC.match(trailing):
                 trailing = trailing[misc.end() :]
             if trailing.strip(_SPACE):
                 reason = f"{len(trailing):,} bytes after the end of the root element"
                 self.chunk.rejected.append(
                     Rejected(self.end_offset, None, reason, self.trailing[:REJECTED_XML_BYTES])
                 )
-        elif last := self.last.search(rest):
+        elif self.rootless and self.skipping is None and not rest[start:].strip(_SPACE):
+            self.ended = True
+        elif last := self.last.search(rest, start):
             self.ended = True
             if self.skipping is not None:
-                self._end_skipping()
-            elif self.opens.match(rest):
-                self.chunk.starts.append(0)
+                self._end_skipping(last.start())
+            elif self.opens.match(rest, start):
+                self.chunk.starts.append(start)
                 self.chunk.ends.append(last.start())
-            elif rest[: last.start()].strip(_SPACE):
-                self._reject(0, rest[: last.start()], _BETWEEN)
+            elif rest[start : last.start()].strip(_SPACE):
+                self._reject_between(start, last.start())
 
     def _reject(self, start: int, xml: bytes, reason: str) -> None:
         where = self.chunk.offset + start
         self.chunk.rejected.append(Rejected(where, None, reason, xml[:REJECTED_XML_BYTES]))
 
-    def _too_long(self) -> str:
-        return f"the record is longer than {self.limit:,} bytes"
+    def _reject_between(self, start: int, end: int) -> None:
+        """:raises CorruptDump: when they are more bytes than one record may have."""
+        size = end - start
+        if size > self.limit:
+            where = self.chunk.offset + start
+            raise CorruptDump(
+                self.name, f"at byte {where:,}, {size:,} bytes or more belong to no record"
+            )
+        self._reject(start, self.chunk.data[start:end], f"{size:,} bytes between records")
 
-
-def _long_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, of which the first piece is long enough to see what the file is."""
-    start = b""
-    for piece in pieces:
-        start += piece
-        if len(start) >= _QUOTED_BYTES:
-            break
-    if start:
-        yield start
-    yield from pieces
-
-
-def _first_words(data: bytes) -> str:
-    words = data[:_QUOTED_BYTES].decode("utf-8", "replace").split()
-    return f"it does not start like a dump but with {' '.join(words)!r}" if words else "it is empty"
+    def _too_long(self, size: int) -> str:
+        return f"the record is longer than {self.limit:,} bytes: it has {size:,}"

@@ -1,7 +1,7 @@
 """Records that follow one that is never closed.
 
-Such a record reaches to the end of the next one, which it would take with it. The next ones
-stand at the start of a line, so they can be found and read for themselves.
+Such a record reaches to the end of the next one, which it would take with it. The next ones can
+be found, since no record holds another of its own name, and read for themselves.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from lxml import etree
 
-from discogs.records.record_xml import parse_record
+from discogs.records.record_xml import is_well_formed, parse_record
 from discogs.records.splitter import Chunk
 from discogs.schema.model import EntityMapping
 
-_LINE_OF_A_TAG = np.frombuffer(b"\n<", np.uint16)[0]
 _HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))
 
 
@@ -26,8 +25,10 @@ class UnclosedRecords:
 
     def __init__(self, mapping: EntityMapping) -> None:
         tag = mapping.entity.record.encode()
-        self._line = b"\n<" + tag
-        self._opening = re.compile(re.escape(self._line) + rb"(?=[\s/>])")
+        self._start = b"<" + tag
+        self._opening = re.compile(rb"<%b(?=[\s/>])" % tag)
+        # What may follow a record: another one, something else between records, the root's end.
+        self._following = re.compile(rb"\s*(?:<%b[\s/>s]|<!|<\?|</%bs|\Z)" % (tag, tag))
         # Where an element named like the record nests, the splitter has counted its depth.
         self._never = mapping.record_nests
 
@@ -38,55 +39,56 @@ class UnclosedRecords:
         """
         if self._never or not len(suspects):
             return None
-        data = chunk.data
-        inner = {}
-        for index in self._with_lines(chunk, suspects):
-            start, end = chunk.starts[index], chunk.ends[index]
-            if data.find(self._line, start, end) >= 0:
-                within = _records_within(data[start:end], self._opening)
-                inner[index] = [start + at for at in within]
+        inner: dict[int, list[int]] = {}
+        starts, ends = chunk.starts, chunk.ends
+        find, tag, size = chunk.data.find, self._start, len(self._start)
+        for index in suspects.tolist():
+            start, end = starts[index], ends[index]
+            at = find(tag, start + size, end)
+            while at >= 0:
+                if chunk.data[at + size] in b" \t\r\n/>":
+                    inner[index] = self._records_within(chunk, start, end)
+                    break
+                at = find(tag, at + size, end)
         if not any(inner.values()):
             return None
-        starts: list[int] = []
-        ends: list[int] = []
-        for index, (start, end) in enumerate(zip(chunk.starts, chunk.ends, strict=True)):
+        new_starts: list[int] = []
+        new_ends: list[int] = []
+        for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
             own = [start, *inner.get(index, ())]
-            starts += own
-            ends += [*own[1:], end]
-        return replace(chunk, starts=starts, ends=ends)
+            new_starts += own
+            new_ends += [*own[1:], end]
+        return replace(chunk, starts=new_starts, ends=new_ends)
 
-    def _with_lines(self, chunk: Chunk, suspects: npt.NDArray[np.int64]) -> list[int]:
-        """Those suspects in which a line starts with a tag."""
-        if 4 * len(suspects) < len(chunk.starts):
-            few: list[int] = suspects.tolist()
-            return few  # searched one by one
-        starts, ends = np.array(chunk.starts), np.array(chunk.ends)
-        lines = _tag_lines(np.frombuffer(chunk.data, np.uint8))
-        lines = lines[(lines >= starts[0]) & (lines < ends[-1])]
-        index = np.searchsorted(starts, lines, side="right") - 1
-        found: list[int] = np.intersect1d(suspects, index[lines < ends[index]]).tolist()
-        return found
+    def _records_within(self, chunk: Chunk, start: int, end: int) -> list[int]:
+        """Where other records start in the bytes of one; none where it is well-formed.
 
-
-def _tag_lines(text: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Where lines start with a tag, in no order; fast, since two bytes are compared at a time."""
-    found = []
-    for first in (0, 1):
-        pairs = text[first : first + (len(text) - first) // 2 * 2].view(np.uint16)
-        found.append(2 * np.flatnonzero(pairs == _LINE_OF_A_TAG) + first)
-    return np.concatenate(found)
+        A tag at the start of a line is a record's. One within a line is, if what starts there is
+        a whole record and another one, or the root's end, follows: it may be some text as well.
+        """
+        data = chunk.data
+        xml = data[start:end]
+        if is_well_formed(xml):
+            return []
+        found = [match.start() for match in self._opening.finditer(xml, 1)]
+        found = [at for at in found if not _is_hidden(xml, at)]
+        if not found:
+            return []
+        is_whole = _is_record(xml[found[-1] :]) and self._following.match(data, end)
+        kept = found if is_whole else [at for at in found if _starts_a_line(xml, at)]
+        return [start + at for at in kept]
 
 
-def _records_within(xml: bytes, opening: re.Pattern[bytes]) -> list[int]:
-    """Where other records start in the bytes of one; none where it is well-formed."""
-    found = [match.start() + 1 for match in opening.finditer(xml)]
-    if not found:
-        return []
+def _is_record(xml: bytes) -> bool:
+    """Whether some bytes are an element with others in it, as every record is."""
     try:
-        parse_record(xml)
+        return len(parse_record(xml).element) > 0
     except etree.XMLSyntaxError:
-        return [start for start in found if not _is_hidden(xml, start)]
-    return []
+        return False
+
+
+def _starts_a_line(xml: bytes, at: int) -> bool:
+    return xml[:at].rstrip(b" \t").endswith(b"\n")
 
 
 def _is_hidden(xml: bytes, at: int) -> bool:

@@ -1,0 +1,85 @@
+"""The start of a dump: declaration, comments and root element, or the first record without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from discogs.records.errors import NotADump
+from discogs.schema.entities import Entity
+
+#: What a well-formed file may hold where no record is: comments and processing instructions.
+MISC = re.compile(rb"\s*(?:<!--.*?-->|<\?.*?\?>)", re.DOTALL)
+_DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?\?>""")
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_ROOT = re.compile(rb"\s*(<([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(/?)>)")
+#: A header longer than this is not one.
+_HEADER_BYTES = 64 * 1024
+#: How much of a file that is no dump is quoted.
+_QUOTED_BYTES = 80
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a dump starts with.
+
+    :param end: the offset at which its records begin.
+    :param rootless: whether there is no root element, as in dumps of before 2015.
+    :param empty: whether the root element is empty, ``<releases/>``.
+    """
+
+    end: int
+    rootless: bool = False
+    empty: bool = False
+
+
+def read_header(data: bytes, entity: Entity, name: str) -> Header | None:
+    """The header of a dump of which the first bytes are given; None when more are needed.
+
+    :param name: the file's, for messages.
+    :raises NotADump: when the file is none of the entity's, or declares a document type.
+    """
+    if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
+        raise NotADump(name, "it is encoded in UTF-16 or UTF-32, not UTF-8")
+    at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    declaration = _DECLARATION.match(data, at)
+    if declaration:
+        encoding = _ENCODING.search(declaration[0])
+        if encoding and encoding[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
+            raise NotADump(name, f"it is encoded in {encoding[1].decode()}, not UTF-8")
+        at = declaration.end()
+    while misc := MISC.match(data, at):
+        at = misc.end()
+    rest = data[at : at + 64].lstrip()
+    if rest.upper().startswith(b"<!DOCTYPE"):
+        raise NotADump(name, "it declares a document type, which no dump does")
+    root = _ROOT.match(data, at)
+    if root is None:
+        if (rest and not rest.startswith(b"<")) or len(data) > _HEADER_BYTES:
+            raise not_a_dump(name, data)
+        return None
+    if root[2] == entity.record.encode():
+        return Header(root.start(1), rootless=True)
+    if root[2] != str(entity).encode():
+        raise NotADump(name, f"its root element is <{root[2].decode()}>, not <{entity}>")
+    return Header(root.end(), empty=bool(root[3]))
+
+
+def long_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, of which the first piece is long enough to see what the file is."""
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= _QUOTED_BYTES:
+            break
+    if start:
+        yield start
+    yield from pieces
+
+
+def not_a_dump(name: str, data: bytes) -> NotADump:
+    """The error of a file that starts as no dump does."""
+    words = data[:_QUOTED_BYTES].decode("utf-8", "replace").split()
+    quoted = f"it does not start like a dump but with {' '.join(words)!r}"
+    return NotADump(name, quoted if words else "it is empty")
