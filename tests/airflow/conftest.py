@@ -70,6 +70,12 @@ def _whole_airflow(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("airflow_stack").begin()
 
 
+@pytest.fixture(autouse=True)
+def _airflow_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a running Airflow keeps in a variable; see :mod:`discogs.airflow.installation`."""
+    monkeypatch.setenv("AIRFLOW_VAR_DISCOGS_AIRFLOW_ID", "tests")
+
+
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
     """The connection ``discogs_postgres``, to a database of the test's own."""

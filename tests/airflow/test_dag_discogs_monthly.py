@@ -109,7 +109,7 @@ def test_the_scheduler_reads_back_the_same_graph(dag: Any) -> None:
     for task_id, task in dag.task_dict.items():
         assert again.get_task(task_id).downstream_task_ids == task.downstream_task_ids
     assert again.timetable.serialize() == dag.timetable.serialize()
-    assert (again.max_active_runs, again.catchup) == (1, False)
+    assert (again.max_active_runs, again.catchup) == (16, False)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import (
-    AirflowSkipException,
-    DownstreamTasksSkipped,
-    TaskDeferred,
-)
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from discogs.airflow import failures
-from discogs.airflow.operators.base import DiscogsOperator, TaskStopped
+from discogs.airflow.operators.base import DiscogsOperator, TaskStopped, WaitBroken
 from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
@@ -44,14 +40,14 @@ from discogs.airflow.operators.processing import (
 from discogs.airflow.runs import Run
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
-from discogs.dumps.errors import DumpIncomplete, NotAGzipFile
-from discogs.load.errors import ChecksFailed, MonthMismatch, MonthNotReady
+from discogs.dumps.errors import DumpIncomplete, NotAGzipFile, RequestRefused
+from discogs.load.errors import ChecksFailed, MonthAhead, MonthMismatch, MonthNotReady
 from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
 from discogs.tracking.errors import MonthTaken
-from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking.model import LEASE, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
 from tests import faults
 from tests.sample.odd_records import write_months
@@ -201,16 +197,15 @@ def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
     assert record is not None
     assert (record.status, record.run) == (
         Status.COMPLETED,
-        RunIdentity("discogs_monthly", "a run"),
+        RunIdentity("discogs_monthly", "a run", "tests"),
     )
     assert {entity: stats["read"] > 0 for entity, stats in record.processing_stats.items()} == (
         dict.fromkeys(ENTITIES, True)
     )
     assert report["status"] == "completed"
     json.dumps(report)
-    with pytest.raises(DownstreamTasksSkipped) as skipped:
+    with pytest.raises(AirflowSkipException, match="2026-05 is completed"):
         run(pending, context("the next run"))
-    assert set(skipped.value.tasks) == {"next", "last"}
 
 
 @pytest.mark.parametrize("answer", [faults.status(404), faults.html()], ids=["404", "a page"])
@@ -249,11 +244,29 @@ def test_an_entity_that_was_not_asked_for_is_skipped(repository: PostgresMonthRe
 def test_a_task_whose_list_of_files_is_gone_says_what_to_clear(
     repository: PostgresMonthRepository,
 ) -> None:
-    fetched()
-
     for operator in (ReadyOperator(task_id="t"), StageOperator(task_id="t", entity="labels")):
         with pytest.raises(MonthNotReady, match="clear that task, and what follows it"):
             run(operator, context(files=None))
+
+
+def test_a_task_whose_list_of_files_is_gone_finds_them_in_the_rows(
+    repository: PostgresMonthRepository,
+) -> None:
+    asked: dict[str, Any] = {"entities": ["labels", "artists"]}
+    gone = context(files=None, **asked)
+    for file in fetched(**asked):
+        run(ChecksumOperator(task_id="t", file=run(DownloadOperator(task_id="t", file=file), gone)))
+
+    (shard,) = run(ReadyOperator(task_id="t"), gone)
+    for entity in asked["entities"]:
+        run(StageOperator(task_id="t", entity=entity, **shard), gone)
+    run(CheckStagedOperator(task_id="t"), gone)
+    for entity in asked["entities"]:
+        assert run(MergeOperator(task_id="t", entity=entity), gone)["read"] > 0
+    with pytest.raises(AirflowSkipException, match="masters"):
+        run(MergeOperator(task_id="t", entity="masters"), gone)
+    assert len(run(ChecksOperator(task_id="t"), gone)) > 0
+    assert run(CompleteOperator(task_id="t"), gone)["status"] == "completed"
 
 
 def test_steps_of_a_completed_month_change_nothing(repository: PostgresMonthRepository) -> None:
@@ -273,13 +286,92 @@ def test_steps_of_a_completed_month_change_nothing(repository: PostgresMonthRepo
 def test_a_month_of_a_run_that_is_alive_is_not_taken(
     repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository.claim(MONTH, RunIdentity("discogs_monthly", "the first"))
+    repository.claim(MONTH, RunIdentity("discogs_monthly", "the first", "tests"))
 
     monkeypatch.setattr(TaskInstance, "run_states", {"the first": "running"})
     with pytest.raises(MonthTaken, match="the first"):
         fetched()
     monkeypatch.setattr(TaskInstance, "run_states", {"the first": "failed"})
     assert len(fetched()) == 4
+
+
+def test_a_run_of_a_month_at_work_ends_skipped_and_leaves_it_alone(
+    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched()
+    before = repository.get(MONTH)
+    monkeypatch.setattr(TaskInstance, "run_states", {"a run": "running"})
+
+    for force in (False, True):
+        with pytest.raises(AirflowSkipException, match=r"downloading in another run.* / a run"):
+            run(MonthPendingOperator(task_id="t"), context("another", force=force))
+    after = repository.get(MONTH)
+    assert before is not None
+    assert after is not None
+    assert after.replace(alive_until=None) == before.replace(alive_until=None)
+
+
+def test_a_run_of_another_airflow_is_alive_as_long_as_its_lease_is(
+    repository: PostgresMonthRepository, connect: Connect
+) -> None:
+    other = RunIdentity("discogs_monthly", "a run", "another")
+    repository.claim(MONTH, other)
+
+    with pytest.raises(AirflowSkipException, match="another run"):
+        run(MonthPendingOperator(task_id="t"))
+    with pytest.raises(MonthTaken):
+        fetched()
+    assert repository.ensure(MONTH).run == other
+
+    with connect() as conn:
+        conn.execute("UPDATE discogs_data_processing SET alive_until = clock_timestamp()")
+    assert len(fetched()) == 4
+    record = repository.ensure(MONTH)
+    assert (record.run, record.retry_count) == (RunIdentity("discogs_monthly", "a run", "tests"), 1)
+
+
+def left_alive(repository: PostgresMonthRepository) -> dt.timedelta:
+    until = repository.ensure(MONTH).alive_until
+    assert until is not None
+    return until - dt.datetime.now(dt.timezone.utc)
+
+
+def test_a_task_leaves_a_lease_until_its_runs_next_task(
+    repository: PostgresMonthRepository, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = fetched(entities=["labels"])
+    minute = dt.timedelta(minutes=1)
+    assert LEASE - minute < left_alive(repository) <= LEASE
+
+    # One that goes to the triggerer, and one that will be tried again.
+    monkeypatch.setenv("DISCOGS_POLL_SECONDS", "1800")
+    download = DownloadOperator(task_id="t", file=file, max_retry_delay=dt.timedelta(hours=2))
+    mirror.add(faults.status(404).on("labels"))
+    with pytest.raises(TaskDeferred):
+        run(download, context(entities=["labels"]))
+    assert LEASE + 29 * minute < left_alive(repository) <= LEASE + 30 * minute
+    mirror.add(faults.status(400).on("labels"))
+    with pytest.raises(RequestRefused):
+        run(download, context(entities=["labels"]))
+    assert LEASE + 119 * minute < left_alive(repository) <= LEASE + 120 * minute
+
+
+def test_a_wait_that_breaks_in_the_triggerer_says_so() -> None:
+    with pytest.raises(WaitBroken, match=r"wait of ready broke in the triggerer .Trigger failure"):
+        ReadyOperator(task_id="ready").resume_execution(
+            "__fail__", {"error": "Trigger failure"}, context()
+        )
+
+
+def test_a_month_that_has_not_begun_is_refused(repository: PostgresMonthRepository) -> None:
+    given = {**context(year_month="2099-01"), "exception": None}
+    given["dag_run"].partition_key = None
+
+    with pytest.raises(MonthAhead, match="2099-01 has not begun") as refused:
+        run(ResolveMonthOperator(task_id="resolve_month"), given)
+    assert not refused.value.transient
+    failures.task_failed({**given, "exception": refused.value})
+    assert repository.all() == []
 
 
 def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(

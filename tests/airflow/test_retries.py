@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.definitions._internal.expandinput import (
+    DictOfListsExpandInput,
+    ListOfDictsExpandInput,
+)
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from discogs.airflow.operators.base import TaskStopped
 from discogs.airflow.operators.retries import TransientRetryPolicy
@@ -22,11 +29,31 @@ from discogs.dumps.errors import ChecksumMismatch, RateLimited
         (psycopg.errors.UndefinedTable("no such table"), RetryAction.FAIL),
         (ChecksumMismatch("a", "b", "c"), RetryAction.FAIL),
         (TaskStopped("stopped"), RetryAction.DEFAULT),
+        (
+            AirflowNotFoundException("The conn_id `discogs_postgres` isn't defined"),
+            RetryAction.FAIL,
+        ),
+        (OSError(errno.EROFS, "Read-only file system"), RetryAction.FAIL),
+        (PermissionError(errno.EACCES, "Permission denied"), RetryAction.FAIL),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), RetryAction.DEFAULT),
         (KeyError("a mistake of ours"), RetryAction.DEFAULT),
     ],
 )
 def test_what_may_pass_is_tried_again(error: BaseException, action: RetryAction) -> None:
     assert TransientRetryPolicy().evaluate(error, 1, 3).action is action
+
+
+def test_what_a_task_is_mapped_over_is_gone_and_the_reason_says_what_to_clear() -> None:
+    task = SimpleNamespace(map_index=0)
+    for expand in (
+        DictOfListsExpandInput({"file": SimpleNamespace(resolve=lambda _context: None)}),
+        ListOfDictsExpandInput(SimpleNamespace(resolve=lambda _context: None)),
+    ):
+        with pytest.raises(Exception, match=r".") as gone:
+            expand.resolve({"ti": task})
+        decision = TransientRetryPolicy().evaluate(gone.value, 1, 3)
+        assert decision.action is RetryAction.FAIL
+        assert "clear the task fetch_checksums" in str(decision.reason)
 
 
 def test_a_server_that_names_a_time_is_not_asked_before_it() -> None:

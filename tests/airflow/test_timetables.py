@@ -123,6 +123,16 @@ def test_a_key_is_the_one_name_of_its_month() -> None:
             timetable.resolve_partition_date(wrong)
 
 
+def test_a_month_that_has_not_begun_is_refused() -> None:
+    now = Month.of(dt.datetime.now(dt.timezone.utc).date())
+    timetable = MonthlyDumpTimetable()
+
+    assert timetable.resolve_partition_date(str(now)) is not None
+    for ahead in (str(now.plus(2)), "2099-01"):
+        with pytest.raises(InvalidPartitionKeyError, match=f"{ahead} has not begun"):
+            timetable.resolve_partition_date(ahead)
+
+
 def test_the_summary_says_that_a_run_is_a_month() -> None:
     assert MonthlyDumpTimetable("0 7 * * *").summary == "0 7 * * * (one month a run)"
 

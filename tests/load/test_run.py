@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import itertools
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from discogs.database.connection import Connect
+from discogs.database.locking import advisory_lock
 from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing, DumpNotPublished
 from discogs.dumps.source import DumpSource, Limits, make_session
 from discogs.dumps.storage import DumpStorage
 from discogs.load.errors import MonthNotReady, RetryLimitReached
+from discogs.load.locks import turn_lock
 from discogs.load.options import PlannedFile
 from discogs.load.run import MonthRun
 from discogs.load.source import ServerSource
@@ -435,6 +438,29 @@ def test_cleaning_up_records_what_it_deleted(run: MonthRun, source: ServerSource
     assert {file.state for file in run.repository.files(MONTH)} == {FileState.DELETED}
 
 
+def test_cleaning_up_leaves_a_month_alone_that_another_run_has_since(
+    run: MonthRun, source: ServerSource
+) -> None:
+    load(run, source)
+    later = replace(run, identity=OTHER, settings=replace(SETTINGS, keep_months=0))
+    claimed = later.claim()
+    stored = len(source.storage.files())
+
+    assert replace(run, settings=later.settings).clean_up(source.storage).deleted == {}
+    assert len(source.storage.files()) == stored
+    assert run.repository.get(MONTH) == claimed
+
+
+def test_staging_tables_stay_while_a_month_begins_to_stage(connect: Connect, run: MonthRun) -> None:
+    with connect() as conn, advisory_lock(conn, turn_lock(SETTINGS.schema)):
+        dropping = threading.Thread(target=run.discard_staging)
+        dropping.start()
+        dropping.join(0.5)
+        assert dropping.is_alive()
+    dropping.join(10)
+    assert not dropping.is_alive()
+
+
 def test_months_are_processed_one_after_the_other(connect: Connect, run: MonthRun) -> None:
     run = replace(run, is_alive=lambda _run: True)
     run.claim()
@@ -450,5 +476,5 @@ def test_months_are_processed_one_after_the_other(connect: Connect, run: MonthRu
     assert held.month == MONTH.plus(1)
     assert status(run) is Status.READY_FOR_PROCESSING
     # A run that is gone holds nobody up.
-    assert replace(run, is_alive=lambda run: run != OTHER).take_turn() is None
+    assert replace(run, is_alive=lambda record: record.run != OTHER).take_turn() is None
     assert status(run) is Status.PROCESSING

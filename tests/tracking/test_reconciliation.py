@@ -73,14 +73,14 @@ def test_months_that_dead_runs_left_at_work_become_failed(
     repository.claim(MAY, RUN)
     repository.claim(JUNE, OTHER)
     complete(repository, JULY, RUN)
-    moved = reconciliation.reconcile(repository, lambda run: run == OTHER)
+    moved = reconciliation.reconcile(repository, lambda record: record.run == OTHER)
     assert [(record.month, record.status) for record in moved] == [(MAY, Status.FAILED)]
     assert [record.status for record in repository.all()] == [
         Status.FAILED,
         Status.DOWNLOADING,
         Status.COMPLETED,
     ]
-    assert reconciliation.reconcile(repository, lambda run: run == OTHER) == []
+    assert reconciliation.reconcile(repository, lambda record: record.run == OTHER) == []
     assert repository.claim(MAY, OTHER) is not None
 
 

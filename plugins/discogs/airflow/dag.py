@@ -55,6 +55,9 @@ from discogs.schema.entities import Entity
 from discogs.settings import Settings
 
 ENTITIES = [str(entity) for entity in Entity]
+# A run that waits for its dump is active for hours, and none may be queued behind it: each month's
+# row, locks and turns keep the runs apart. Airflow's own default, whatever a deployment has set.
+MAX_ACTIVE_RUNS = 16
 # For faults that may pass; others are not tried again, see TransientRetryPolicy.
 RETRIES = {
     "retries": 3,
@@ -84,7 +87,7 @@ def discogs_dag(
         schedule=timetable(settings.schedule),
         start_date=dt.datetime(2008, 1, 1, tzinfo=dt.timezone.utc),
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=MAX_ACTIVE_RUNS,
         params=load_params(settings),
         tags=["discogs", "postgres", "monthly"],
         default_args={

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from discogs.airflow.operators.retries import translated
 from discogs.airflow.runs import Run, task_name
 from discogs.errors import DiscogsError
 
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 def task_failed(context: Context) -> None:
     """Record the error of a task's last try; called in the task's process."""
     error = context.get("exception")
-    message = str(error).strip() or type(error).__name__ if error is not None else "it was stopped"
+    message = "it was stopped"
+    if error is not None:
+        error = translated(error) if isinstance(error, BaseException) else error
+        message = str(error).strip() or type(error).__name__
     record(Run.of(context["dag_run"]), f"{task_name(context['ti'])}: {message}")
 
 

@@ -104,7 +104,9 @@ class DiscogsNotifier(BaseNotifier):
         month, record = self._row(run) if run is not None else (None, None)
         run_id = run.run_id if run is not None else context["run_id"]
         error = f"The run failed: {context.get('reason', 'no reason is known')}"
-        if record is not None and record.error_message:
+        if run is not None and run.refusal is not None:
+            error = run.refusal
+        elif record is not None and record.error_message:
             error = record.error_message
         elif context.get("ti") is not None:
             error = f"{task_name(context['ti'])} failed; see the task log"
@@ -139,7 +141,7 @@ class DiscogsNotifier(BaseNotifier):
             month = run.month
             for _ in range(_LOOKS):
                 record = self.repository().get(month)
-                if record is None or not record.status.at_work or record.run != run.identity:
+                if record is None or not record.status.at_work or not record.is_of(run.identity):
                     break
                 time.sleep(0.5)
         except DiscogsError as error:

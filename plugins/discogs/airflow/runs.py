@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from discogs.airflow import installation
+from discogs.errors import DiscogsError
 from discogs.load.options import RunOptions, resolve_month
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -45,7 +47,7 @@ class Run:
     @property
     def identity(self) -> RunIdentity:
         """As the tracking rows name it."""
-        return RunIdentity(self.dag_id, self.run_id)
+        return RunIdentity(self.dag_id, self.run_id, installation.known())
 
     @property
     def month(self) -> Month:
@@ -53,12 +55,22 @@ class Run:
 
         :raises InvalidMonth: when its key or its parameter is no month.
         :raises MonthMismatch: when they are two months.
+        :raises MonthAhead: when it has not begun.
         """
         return resolve_month(
             partition_key=self.partition_key,
             year_month=self.conf.get("year_month"),
             run_after=self.run_after,
         )
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the run has no month, if it has none."""
+        try:
+            self.month  # noqa: B018
+        except DiscogsError as error:
+            return str(error)
+        return None
 
 
 def run_options(context: Any, settings: Settings) -> RunOptions:

@@ -4,57 +4,68 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferralError
+from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-from discogs.airflow.operators.base import documentation
+from discogs.airflow.operators.base import documentation, is_at_work, run_is_alive, skip_run
 from discogs.airflow.operators.links import DumpListingLink
-from discogs.airflow.runs import run_options
+from discogs.airflow.runs import Run, run_options
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
+from discogs.airflow.waits import MonthWait, level_of, message_of, now, reason_of
 from discogs.dumps.errors import DumpNotPublished, SourceError
 from discogs.errors import DiscogsError
 from discogs.schema.entities import Month
 from discogs.settings import Settings
+from discogs.tracking.model import LEASE, MonthRecord, Status, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
+    from discogs.load.options import RunOptions
 
-#: How long a dump is waited for: below a day, so that the next day's run is not held up.
+#: How long a dump is waited for: below a day, so that the next day's run looks again.
 WAIT = dt.timedelta(hours=20)
 
 
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until a month's CHECKSUM and its files are listed, in whatever order they come.
 
-    Looks once, and goes to the triggerer only when there is nothing yet. When the time is over
-    the task is skipped, not failed: the next day's run looks again. A month that is over is not
-    waited for. Whatever else ends the wait fails the task: a refusal, a server that is down for
+    Looks once, and goes to the triggerer only when there is nothing yet. The log and the month's
+    row (`waiting`) say since when it waits, why, when it looks next and when it gives up. To look
+    now, clear this task, or trigger another run of the month: one that finds nothing either ends
+    skipped, since one is enough to wait.
+
+    When the time is over the task is skipped, and the rest of the run with it: the next day's run
+    looks again. So it is when another run has loaded the month meanwhile. A month that is over is
+    not waited for. Whatever else ends the wait fails the task: a refusal, a server that is down for
     hours, a trigger that broke.
 
     :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param postgres_conn_id: connection of the target database, for the month's row.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
     :param wait: how long in all.
     """
 
     operator_extra_links = (DumpListingLink(),)
-    template_fields: Sequence[str] = ("dumps_conn_id",)
+    template_fields: Sequence[str] = ("dumps_conn_id", "postgres_conn_id")
 
     def __init__(
         self,
         *,
         dumps_conn_id: str = "discogs_dumps",
+        postgres_conn_id: str = "discogs_postgres",
         poll_interval: dt.timedelta | None = None,
         wait: dt.timedelta = WAIT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"doc_md": documentation(type(self)), **kwargs})
         self.dumps_conn_id = dumps_conn_id
+        self.postgres_conn_id = postgres_conn_id
         self.poll_interval = poll_interval
         self.wait = wait
 
@@ -71,22 +82,9 @@ class DumpAvailableSensor(BaseSensorOperator):
             if not error.transient:
                 raise
             if isinstance(error, DumpNotPublished):
-                self._refuse_old(plan.month, error)
-            given = self.poll_interval
-            poll = given.total_seconds() if given is not None else settings.poll_seconds
-            self.log.info("%s Waiting in the triggerer.", error)
-            self.defer(
-                trigger=DumpAvailableTrigger(
-                    dumps_conn_id=self.dumps_conn_id,
-                    year_month=str(plan.month),
-                    entities=[str(entity) for entity in plan.entities],
-                    poll_seconds=poll,
-                    first_wait=wait_after(error, poll),
-                ),
-                method_name="resume",
-                timeout=self.wait,
-            )
-        self.log.info("The dump of %s is there, of %s.", plan.month, found["dump_date"])
+                self._refuse_old(context, plan.month, error)
+            self._wait(context, plan, settings, error)
+        self._log_found(found)
         return found
 
     def resume_execution(
@@ -96,39 +94,131 @@ class DumpAvailableSensor(BaseSensorOperator):
 
         Airflow's ``soft_fail`` would skip the task also when the trigger broke.
         """
+        wait = self._month_wait(context)
+        row = wait.row()
+        wait.end()
         try:
-            return super().resume_execution(next_method, next_kwargs, context)
+            found = super().resume_execution(next_method, next_kwargs, context)
         except AirflowSensorTimeout as over:
-            hours = self.wait.total_seconds() / 3600
-            reason = (
-                f"Nothing was published in {hours:g} hours: the next scheduled run looks again."
-            )
-            self.log.info("%s", reason)
-            raise AirflowSkipException(reason) from over
+            self._give_up(context, row.waiting if row is not None else None, over)
         except TaskDeferralError as broken:
             raise SourceError(
                 f"The wait for the dump broke in the triggerer ({broken}): see its log. The"
                 f" triggerer needs the package and the connection {self.dumps_conn_id}."
             ) from broken
+        since = (next_kwargs or {}).get("since")
+        if row is not None and since is not None:
+            self._skip_if_done(context, row, dt.datetime.fromisoformat(since))
+        return found
 
-    def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Called when the trigger has fired."""
+    def resume(
+        self, context: Context, event: Mapping[str, Any], since: str | None = None
+    ) -> dict[str, Any]:
+        """Called when the trigger has fired.
+
+        :param since: when the wait began.
+        """
         if event["status"] != "found":
             raise SourceError(event["message"])
         found: dict[str, Any] = event["dump"]
-        self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])
+        self._log_found(found)
         return found
 
-    def _refuse_old(self, month: Month, error: DiscogsError) -> None:
-        """Skip the task when the month is over.
+    def _wait(
+        self, context: Context, plan: RunOptions, settings: Settings, error: DiscogsError
+    ) -> NoReturn:
+        """Go to the triggerer, unless another run waits there already."""
+        given = self.poll_interval
+        poll = given.total_seconds() if given is not None else settings.poll_seconds
+        first, since, wait = wait_after(error, poll), now(), self._month_wait(context)
+        waiting = Waiting(
+            reason=reason_of(error),
+            message=message_of(error),
+            since=since,
+            next_look_at=since + dt.timedelta(seconds=first),
+            gives_up_at=since + self.wait,
+            run=wait.run,
+        )
+        row = wait.row()
+        if row is not None and self._waits_already(context, row, wait):
+            skip_run(self, context, f"{error} Another run waits for it. {row.waiting}")
+        self.log.log(level_of(waiting), "%s", waiting)
+        wait.write(waiting)
+        self.defer(
+            trigger=DumpAvailableTrigger(
+                dumps_conn_id=self.dumps_conn_id,
+                year_month=str(plan.month),
+                entities=[str(entity) for entity in plan.entities],
+                poll_seconds=poll,
+                first_wait=first,
+                waiting=waiting.as_dict(),
+                postgres_conn_id=self.postgres_conn_id,
+            ),
+            method_name="resume",
+            kwargs={"since": since.isoformat()},
+            timeout=self.wait,
+        )
+
+    def _waits_already(self, context: Context, row: MonthRecord, wait: MonthWait) -> bool:
+        """Whether another run waits for the month, and is alive."""
+        other = row.waiting
+        if other is None or other.run.is_same(wait.run):
+            return False
+        if other.run.airflow in (None, wait.run.airflow):
+            return is_at_work(context, other.run)
+        return min(other.next_look_at + LEASE, other.gives_up_at) > now()
+
+    def _skip_if_done(self, context: Context, row: MonthRecord, since: dt.datetime) -> None:
+        """Skip the run when another has taken the month, or loaded it, during the wait."""
+        settings, wait = Settings.from_environment(), self._month_wait(context)
+        if row.run is None or row.is_of(wait.run):
+            return
+        if row.status.at_work and run_is_alive(context, row, wait.hook.connect, settings.schema):
+            skip_run(
+                self,
+                context,
+                f"{row.month} is {row.status} in another run, {row.run}, which goes on with it.",
+            )
+        plan, at = run_options(context, settings), row.processing_completed_at
+        loaded = row.status is Status.COMPLETED and at is not None and at > since
+        if loaded and not plan.force and not row.not_loaded(plan.entities):
+            skip_run(self, context, f"{row.month} was loaded meanwhile by {row.run}.")
+
+    def _give_up(self, context: Context, waiting: Waiting | None, over: Exception) -> NoReturn:
+        """The time is over: skip the run if the dump is what was lacking, else fail."""
+        hours = f"{self.wait.total_seconds() / 3600:g} hours"
+        if waiting is not None and waiting.reason.is_fault:
+            raise SourceError(
+                f"The server of dumps gave no proper answer before {hours} were over:"
+                f" {waiting.message}"
+            ) from over
+        if waiting is not None and now() - waiting.next_look_at > LEASE:
+            raise SourceError(
+                f"No look was taken since {waiting.next_look_at:%F %H:%M} UTC, when the next was"
+                " due: is a triggerer running?"
+            ) from over
+        reason = f"Nothing was published in {hours}: the next scheduled run looks again."
+        skip_run(self, context, reason)
+
+    def _refuse_old(self, context: Context, month: Month, error: DiscogsError) -> None:
+        """Skip the run when the month is over.
 
         :param error: that the dump is not published, or not whole.
         """
-        if month >= Month.of(dt.datetime.now(dt.timezone.utc).date()):
+        if month >= Month.of(now().date()):
             return
-        reason = (
+        skip_run(
+            self,
+            context,
             f"{error} {month} is over, so its dump is not waited for: the schedule looks for it"
-            f" once a day until the end of {month.plus(1)}."
+            f" once a day until the end of {month.plus(1)}.",
         )
-        self.log.info("%s", reason)  # Airflow's own line says only that it skips
-        raise AirflowSkipException(reason)
+
+    def _month_wait(self, context: Context) -> MonthWait:
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+
+        run = Run.of(context["dag_run"])
+        return MonthWait(DiscogsPostgresHook(self.postgres_conn_id), run.month, run.identity)
+
+    def _log_found(self, found: Mapping[str, Any]) -> None:
+        self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])

@@ -11,6 +11,7 @@ from airflow.timetables.base import DagRunInfo
 from airflow.timetables.trigger import CronPartitionTimetable
 
 from discogs.errors import InvalidMonth, InvalidSetting
+from discogs.load.errors import MonthAhead
 from discogs.schema.entities import Month
 from discogs.settings import variable
 
@@ -103,6 +104,8 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
             month = Month.parse(partition_key)
         except InvalidMonth as error:
             raise InvalidPartitionKeyError(str(error)) from error
+        if month.is_ahead:
+            raise InvalidPartitionKeyError(str(MonthAhead(month)))
         return self._first_instant(dt.datetime(month.year, month.month, 1))
 
 

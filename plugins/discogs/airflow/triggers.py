@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.waits import MonthWait, level_of, message_of, now, reason_of
 from discogs.dumps.errors import (
     AddressInvalid,
     BrowserCheck,
@@ -19,6 +22,7 @@ from discogs.dumps.errors import (
 )
 from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity, Month
+from discogs.tracking.model import Waiting
 
 #: How long a server may give no proper answer while its dump is waited for.
 DOWN_SECONDS = 6 * 3600.0
@@ -28,8 +32,8 @@ class DumpAvailableTrigger(BaseTrigger):
     """Fires when the month's dump is published, or when its server refuses for good.
 
     Faults that may pass are waited out, though not for hours on end; a server that names a time to
-    come back is not asked before it. Since the sensor has looked before, an
-    answer that cannot be read is such a fault too.
+    come back is not asked before it. Since the sensor has looked before, an answer that cannot be
+    read is such a fault too. Each look is a line in the log, and in the month's row.
 
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param year_month: ``YYYY-MM``.
@@ -37,6 +41,8 @@ class DumpAvailableTrigger(BaseTrigger):
     :param poll_seconds: between two looks.
     :param first_wait: seconds until the first look; None for ``poll_seconds``.
     :param down_seconds: that the server may give no proper answer.
+    :param waiting: the wait as its sensor has recorded it; None records nothing.
+    :param postgres_conn_id: connection of the target database.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class DumpAvailableTrigger(BaseTrigger):
         poll_seconds: float,
         first_wait: float | None = None,
         down_seconds: float = DOWN_SECONDS,
+        waiting: dict[str, Any] | None = None,
+        postgres_conn_id: str = "discogs_postgres",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dumps_conn_id = dumps_conn_id
@@ -56,6 +64,8 @@ class DumpAvailableTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
         self.first_wait = first_wait
         self.down_seconds = down_seconds
+        self.waiting = waiting
+        self.postgres_conn_id = postgres_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -67,11 +77,14 @@ class DumpAvailableTrigger(BaseTrigger):
                 "poll_seconds": self.poll_seconds,
                 "first_wait": self.first_wait,
                 "down_seconds": self.down_seconds,
+                "waiting": self.waiting,
+                "postgres_conn_id": self.postgres_conn_id,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         connection = await DiscogsDumpsHook.aget_connection(self.dumps_conn_id)
+        record = await self._recorder()
         wait = self.poll_seconds if self.first_wait is None else self.first_wait
         answered = time.monotonic()
         while True:
@@ -82,17 +95,41 @@ class DumpAvailableTrigger(BaseTrigger):
                 down = time.monotonic() - answered
                 if isinstance(error, (DumpNotPublished, RateLimited)):
                     answered = time.monotonic()
-                    self.log.info("%s", error)
                 elif not _passing(error) or down >= self.down_seconds:
                     hours = f" That is so for {down / 3600:.1f} hours." if _passing(error) else ""
                     yield _event(status="error", message=f"{error}{hours}")
                     return
-                else:
-                    self.log.warning("%s", error)
                 wait = wait_after(error, self.poll_seconds)
+                await asyncio.to_thread(record, error, wait)
             else:
                 yield _event(status="found", dump=found)
                 return
+
+    async def _recorder(self) -> Callable[[DiscogsError, float], None]:
+        """What to do with a look that failed, and the seconds until the next."""
+        if self.waiting is None:
+            return lambda error, _wait: self.log.warning("%s", error)
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+
+        began, connection = Waiting.from_dict(self.waiting), None
+        try:
+            connection = await DiscogsPostgresHook.aget_connection(self.postgres_conn_id)
+        except Exception as error:  # Airflow's own, of several kinds
+            self.log.warning("The wait cannot be seen in the month's row: %s", error)
+
+        def record(error: DiscogsError, wait: float) -> None:
+            waiting = replace(
+                began,
+                reason=reason_of(error),
+                message=message_of(error),
+                next_look_at=now() + dt.timedelta(seconds=wait),
+            )
+            self.log.log(level_of(waiting), "%s", waiting)
+            if connection is not None:
+                hook = DiscogsPostgresHook(self.postgres_conn_id, connection=connection)
+                MonthWait(hook, Month.parse(self.year_month), waiting.run).write(waiting)
+
+        return record
 
     def _look(self, hook: DiscogsDumpsHook) -> dict[str, Any]:
         from discogs.dumps.transport import ONE_LOOK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from discogs.errors import DiscogsError
+from discogs.schema.entities import Month
 
 
 class MonthMismatch(DiscogsError, ValueError):
@@ -13,6 +14,16 @@ class MonthMismatch(DiscogsError, ValueError):
     def __init__(self, key: object, year_month: object) -> None:
         super().__init__(
             f"The run's partition is {key} and its year_month is {year_month}: give one of them."
+        )
+
+
+class MonthAhead(DiscogsError, ValueError):
+    """A run was given a month that has not begun."""
+
+    def __init__(self, month: Month) -> None:
+        super().__init__(
+            f"{month} has not begun: Discogs publishes its dump on {month.first_day} or later. Is"
+            " the month mistyped?"
         )
 
 

@@ -63,6 +63,23 @@ class MonthFiles:
             planned.append(PlannedFile(replace(dump, files=(file,)), published.get(file.name)))
         return planned
 
+    def planned(self, record: MonthRecord, asked: Sequence[Entity]) -> list[PlannedFile]:
+        """The files to load as the rows know them, for a run whose own list of them is lost.
+
+        :param asked: the entities that the run was asked for.
+        """
+        needed = record.not_loaded(asked) or asked
+        if record.dump_date is None:
+            return []
+        planned = {}
+        for row in self.repository.files(self.month):
+            file = DumpFile(row.file_name, row.url or "", row.size)
+            if file.entity in needed and file.name in record.file_checksums:
+                dump = DumpSet(self.month, record.dump_date, (file,), ())
+                expected = record.file_checksums[file.name].expected
+                planned[file.entity] = PlannedFile(dump, expected)
+        return [planned[entity] for entity in needed if entity in planned]
+
     def fetch(
         self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
     ) -> DownloadReport:

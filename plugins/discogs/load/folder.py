@@ -13,7 +13,8 @@ from discogs.database.keys import KeySettings
 from discogs.database.migrations import migrate
 from discogs.database.search import build_search
 from discogs.errors import DiscogsError
-from discogs.load.locks import COMMAND, command_is_alive, holding_month
+from discogs.load.life import is_alive
+from discogs.load.locks import COMMAND, holding_month
 from discogs.load.options import RunOptions
 from discogs.load.run import MonthRun
 from discogs.load.source import FolderSource
@@ -65,11 +66,6 @@ def load_folder(
     if settings.search:
         build_search(connect, settings.schema, KeySettings.of(settings))
 
-    def is_alive(run: RunIdentity) -> bool:
-        if run.dag_id != COMMAND:
-            return True  # only the Airflow that it belongs to knows better
-        return command_is_alive(connect, settings.schema, run, held=month)
-
     run = MonthRun(
         connect=connect,
         settings=settings,
@@ -82,7 +78,7 @@ def load_folder(
         ),
         identity=RunIdentity(COMMAND, run_id),
         since=dt.datetime.now(dt.timezone.utc),
-        is_alive=is_alive,
+        is_alive=lambda record: is_alive(connect, settings.schema, record, held=month),
         sizes=sizes,
     )
     with holding_month(connect, settings.schema, month, wait=_LOCK_SECONDS) as still_held:

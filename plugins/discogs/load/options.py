@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from discogs.dumps.listing import DumpFile, DumpSet
-from discogs.load.errors import MonthMismatch
+from discogs.load.errors import MonthAhead, MonthMismatch
 from discogs.schema.entities import ENTITIES, Entity, Month
 
 
@@ -63,12 +63,16 @@ def resolve_month(
 
     :raises InvalidMonth: when a text is no month.
     :raises MonthMismatch: when the run was given two months.
+    :raises MonthAhead: when the month has not begun anywhere.
     """
     key = Month.parse(partition_key) if partition_key else None
     asked = Month.parse(year_month) if year_month else None
     if key is not None and asked is not None and key != asked:
         raise MonthMismatch(key, asked)
-    return key or asked or Month.of(run_after.astimezone(dt.timezone.utc).date())
+    month = key or asked or Month.of(run_after.astimezone(dt.timezone.utc).date())
+    if month.is_ahead:
+        raise MonthAhead(month)
+    return month
 
 
 @dataclass(frozen=True)

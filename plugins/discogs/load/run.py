@@ -62,7 +62,8 @@ class MonthRun:
     :param options: what the run was asked to do.
     :param identity: the run, as the month's row names it.
     :param since: when the run was started, or started again after it had ended.
-    :param is_alive: whether another run that a row names may still be at work.
+    :param is_alive: whether the run that another month's row names, or another run that this
+        month's row names, may still be at work.
     :param sizes: of what staging holds in memory.
     """
 
@@ -71,7 +72,7 @@ class MonthRun:
     options: RunOptions
     identity: RunIdentity
     since: dt.datetime
-    is_alive: Callable[[RunIdentity], bool]
+    is_alive: Callable[[MonthRecord], bool]
     sizes: Sizes = SIZES
 
     @property
@@ -99,9 +100,15 @@ class MonthRun:
         self._reconcile()
         month, entities = self.month, self.options.entities
         record = self.repository.ensure(month)
+        if record.status.at_work and not record.is_of(self.identity):
+            return Pending(
+                False,
+                f"{month} is {record.status} in another run, {record.run}, which goes on with it:"
+                " this run leaves it alone.",
+            )
         if self.options.force:
             return Pending(True, f"{month} is {record.status}, and a load is forced")
-        if record.status is Status.FAILED and record.run != self.identity:
+        if record.status is Status.FAILED and not record.is_of(self.identity):
             if record.retry_count >= self.settings.max_attempts:
                 raise RetryLimitReached(
                     month, record.retry_count, self.settings.max_attempts, record.error_message
@@ -159,6 +166,13 @@ class MonthRun:
         planned = self.files.record_plan(dump, published, entities, needed)
         source.require_space(planned)
         return planned
+
+    def planned(self) -> list[PlannedFile]:
+        """The files that this run loads, as the rows know them; none when it lacks the month."""
+        record = self.repository.get(self.month)
+        if record is None or not record.is_of(self.identity):
+            return []
+        return self.files.planned(record, self.options.entities)
 
     def fetch(
         self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
@@ -331,9 +345,10 @@ class MonthRun:
         return self.repository.move(self.month, Status.COMPLETED, run=self.identity)
 
     def clean_up(self, storage: DumpStorage) -> CleanupReport:
-        """Delete the files that retention lets go."""
-        # This task may have failed before, and the row with it.
-        self._completed(self.repository.ensure(self.month))
+        """Delete the files that retention lets go; never those of a month that is at work."""
+        record = self.repository.ensure(self.month)
+        if record.is_of(self.identity):  # another run may have the month since
+            self._completed(record)  # this task may have failed before, and the row with it
         keep = None if self.options.keep_files else self.settings.keep_months
         return self.files.clean_up(storage, keep)
 
@@ -343,10 +358,12 @@ class MonthRun:
         A failure is only logged: the month is loaded all the same.
         """
         at_rest = (Status.COMPLETED, Status.NOT_STARTED)
-        # A failed month goes on from what is staged.
-        needed = [r.month for r in self.repository.all() if r.status not in at_rest]
         try:
-            dropped = discard_staging(self.connect, self.settings, needed)
+            # So that no month begins to stage meanwhile.
+            with self.connect() as conn, advisory_lock(conn, turn_lock(self.settings.schema)):
+                # A failed month goes on from what is staged.
+                needed = [r.month for r in self.repository.all() if r.status not in at_rest]
+                dropped = discard_staging(self.connect, self.settings, needed)
         except DiscogsError as error:
             log.warning("Left-over staging tables were not dropped: %s", error)
             return []
@@ -372,7 +389,8 @@ class MonthRun:
 
     def _reconcile(self) -> None:
         reconciliation.reconcile(
-            self.repository, lambda run: run == self.identity or self.is_alive(run)
+            self.repository,
+            lambda record: record.is_of(self.identity) or self.is_alive(record),
         )
 
     def _begin_processing(self) -> bool:

@@ -69,6 +69,12 @@ class Month:
         return f"{self.year:04d}-{self.month:02d}"
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the month has begun in no time zone yet."""
+        first = dt.datetime(self.year, self.month, 1, tzinfo=dt.timezone(dt.timedelta(hours=14)))
+        return dt.datetime.now(dt.timezone.utc) < first
+
+    @property
     def first_day(self) -> dt.date:
         return dt.date(self.year, self.month, 1)
 

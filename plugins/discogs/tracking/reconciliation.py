@@ -84,17 +84,17 @@ def settle(
 
 
 def reconcile(
-    repository: PostgresMonthRepository, is_alive: Callable[[RunIdentity], bool]
+    repository: PostgresMonthRepository, is_alive: Callable[[MonthRecord], bool]
 ) -> list[MonthRecord]:
     """Move to ``failed`` the months that runs left at work which are gone.
 
-    :param is_alive: whether a run may still be working; called once a row.
+    :param is_alive: whether the run that a row names may still be working; called once a row.
     :returns: the rows of the months that were moved, as they are now.
     """
     moved = []
     for record in at_work(repository):
         run = record.run
-        if run is None or is_alive(run):
+        if run is None or is_alive(record):
             continue
         # In the name of the dead run: if another claimed the month since, the move is refused.
         message = "The run ended without reporting a result (killed, stopped or deleted)."

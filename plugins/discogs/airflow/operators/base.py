@@ -6,16 +6,19 @@ import contextlib
 import dataclasses
 import datetime as dt
 import inspect
+import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralError, TaskDeferred
 
+from discogs.airflow import installation
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.runs import Run, run_options
 from discogs.dumps.storage import DumpStorage
+from discogs.errors import DiscogsError
 from discogs.load.errors import MonthNotReady
 from discogs.load.options import PlannedFile
 from discogs.settings import Settings
@@ -24,12 +27,16 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+    from discogs.database.connection import Connect
+    from discogs.load.life import Heartbeat
     from discogs.load.options import RunOptions
     from discogs.load.run import MonthRun
     from discogs.load.source import ServerSource
     from discogs.schema.entities import Entity
-    from discogs.tracking.model import RunIdentity
+    from discogs.tracking.model import MonthRecord, RunIdentity
 
+
+log = logging.getLogger(__name__)
 
 #: The task that returns the files to fetch. Others read its XCom by this name, for an XComArg
 #: would draw an edge from it to each of them.
@@ -39,6 +46,18 @@ FILES_FROM = "fetch_checksums"
 class TaskStopped(BaseException):
     """The task was stopped by SIGTERM. Not an ``Exception``, so that nothing takes it for a fault
     of the record or block that it interrupts."""
+
+
+class WaitBroken(DiscogsError):
+    """A wait in the triggerer ended with an error in place of an event."""
+
+    transient = True
+
+    def __init__(self, task_id: str, reason: object) -> None:
+        super().__init__(
+            f"The wait of {task_id} broke in the triggerer ({reason}): see the triggerer's log. It"
+            " needs the package."
+        )
 
 
 def documentation(kind: type) -> str:
@@ -70,6 +89,7 @@ class DiscogsOperator(BaseOperator):
         self.postgres_conn_id = postgres_conn_id
         self.dumps_conn_id = dumps_conn_id
         self._working = False
+        self._heartbeat: Heartbeat | None = None
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:  # a mapped task's constructor has not run yet
@@ -77,14 +97,31 @@ class DiscogsOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         self.options = run_options(context, self.settings)
-        self._working = True
-        try:
-            result = self.work(context)
-        finally:
-            self._working = False
+        self._heartbeat = None
+        with contextlib.ExitStack() as self._resources:
+            self._working = True
+            try:
+                result = self.work(context)
+            except TaskDeferred as deferred:
+                self._stay_alive(_pause(deferred))
+                raise
+            except BaseException as error:
+                self._stay_alive(self._longest_retry(error))
+                raise
+            finally:
+                self._working = False
         if result is not None:
             self.measure(result)
         return result
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Called when a wait in the triggerer is over, however it ended."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralError as broken:
+            raise WaitBroken(self.task_id, broken) from broken
 
     def work(self, context: Context) -> Any:
         """What the step does."""
@@ -137,32 +174,41 @@ class DiscogsOperator(BaseOperator):
             yield ServerSource(server, self.storage)
 
     def month_run(self, context: Context) -> MonthRun:
-        """The steps of this run."""
+        """The steps of this run, which counts as alive for others as long as the task works."""
+        from discogs.load.life import Heartbeat
         from discogs.load.run import MonthRun
 
+        connect = self.postgres.connect
+        airflow = installation.ensure(connect, self.settings.schema)
+        if self._heartbeat is None:
+            self._heartbeat = self._resources.enter_context(Heartbeat(connect, airflow))
         run = Run.of(context["dag_run"])
         return MonthRun(
-            connect=self.postgres.connect,
+            connect=connect,
             settings=self.settings,
             options=self.options,
             identity=run.identity,
             since=run.started if run.started is not None else dt.datetime.now(dt.timezone.utc),
-            is_alive=lambda other: self._is_alive(context, other),
+            is_alive=lambda record: run_is_alive(context, record, connect, self.settings.schema),
         )
 
     def files(self, context: Context, *, required: bool = True) -> list[PlannedFile]:
-        """The files that this run fetches.
+        """The files that this run fetches: as the task that plans them has left them in XCom, or,
+        where that was deleted, as the rows know them.
 
         :param required: False for a task that is started also when the rest of the run is skipped.
-        :raises MonthNotReady: when their list is required and gone.
+        :raises MonthNotReady: when they are required, and not known.
         """
         found: Any = context["ti"].xcom_pull(task_ids=FILES_FROM)
-        if found is None and required:
+        if found is not None:
+            return [PlannedFile.from_dict(item) for item in found]
+        planned = self.month_run(context).planned()
+        if not planned and required:
             raise MonthNotReady(
                 f"The files that {FILES_FROM} has listed are no longer known: clear that task, and"
                 " what follows it."
             )
-        return [PlannedFile.from_dict(item) for item in found or ()]
+        return planned
 
     def file_of(self, context: Context, entity: Entity, *, required: bool = True) -> PlannedFile:
         """The file of an entity.
@@ -176,19 +222,66 @@ class DiscogsOperator(BaseOperator):
                 return planned
         raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
 
-    def _is_alive(self, context: Context, run: RunIdentity) -> bool:
-        """Whether a run that a row names may still be at work.
+    def _stay_alive(self, pause: dt.timedelta) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stay(pause)
 
-        Runs that Airflow no longer has are not; a command holds a lock as long as it lives.
-        """
-        from discogs.load.locks import COMMAND, command_is_alive
+    def _longest_retry(self, error: BaseException) -> dt.timedelta:
+        """The longest time until a task that has failed is tried again."""
+        asked = getattr(error, "retry_after", None)
+        longest = self.max_retry_delay or self.retry_delay
+        seconds = longest.total_seconds() if isinstance(longest, dt.timedelta) else float(longest)
+        return dt.timedelta(seconds=max(seconds, asked or 0.0))
 
-        if run.dag_id == COMMAND:
-            return command_is_alive(self.postgres.connect, self.settings.schema, run)
-        states = ["queued", "running"]
-        ti: Any = context["ti"]
-        count: int = ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
-        return count > 0
+
+def run_is_alive(context: Any, record: MonthRecord, connect: Connect, schema: str) -> bool:
+    """Whether the run that a row names may still be at work.
+
+    This Airflow's answer about a run of its own is certain: one that it no longer has is gone.
+    About others the target database answers, see :mod:`discogs.load.life`.
+    """
+    from discogs.load.life import is_alive
+    from discogs.load.locks import COMMAND
+
+    run = record.run
+    if run is not None and run.dag_id != COMMAND and run.airflow in (None, installation.known()):
+        return is_at_work(context, run)
+    return is_alive(connect, schema, record)
+
+
+def is_at_work(context: Any, run: RunIdentity) -> bool:
+    """Whether this Airflow has a run, and it has not ended."""
+    states = ["queued", "running"]
+    count: int = context["ti"].get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
+    return count > 0
+
+
+def skip_run(task: BaseOperator, context: Any, reason: str) -> NoReturn:
+    """Skip a task that is executed and all that comes after it: there is nothing to do.
+
+    Airflow would leave each task after it to its trigger rule, and those of the merges start a
+    process to find out that nothing is staged. What tells Airflow to skip them at once is public
+    only for a task that succeeds.
+    """
+    from airflow.sdk.execution_time import comms, task_runner
+
+    log.info("%s", reason)
+    context["ti"].xcom_push(key="return_value", value=reason)
+    following: list[str | tuple[str, int]] = [
+        each.task_id for each in task.get_flat_relatives(upstream=False)
+    ]
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)  # there while a task is executed
+    if following and supervisor is not None:
+        supervisor.send(comms.SkipDownstreamTasks(tasks=following))
+    raise AirflowSkipException(reason)
+
+
+def _pause(deferred: TaskDeferred) -> dt.timedelta:
+    """How long a task is in the triggerer, where its trigger says so."""
+    moment = getattr(deferred.trigger, "moment", None)
+    if not isinstance(moment, dt.datetime):
+        return dt.timedelta(0)
+    return max(dt.timedelta(0), moment - dt.datetime.now(dt.timezone.utc))
 
 
 def disk_of(storage: DumpStorage) -> dict[str, Any] | None:

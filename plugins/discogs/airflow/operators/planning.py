@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import SkipMixin
-
-from discogs.airflow.operators.base import DiscogsOperator
+from discogs.airflow.operators.base import DiscogsOperator, skip_run
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.settings import without_effect
 
@@ -52,8 +50,12 @@ class MigrateOperator(DiscogsOperator):
         return [migration.name for migration in applied]
 
 
-class MonthPendingOperator(DiscogsOperator, SkipMixin):
-    """Ends the run here when the month is loaded and Discogs has not published it again since.
+class MonthPendingOperator(DiscogsOperator):
+    """Ends the run here, skipped, when there is nothing to do: the month is loaded and Discogs has
+    not published it again since, or another run is at work on it. The log says which.
+
+    So a look that finds nothing to do shows in the grid as skipped, from here on, and no process is
+    started for what follows. It is there all the same: that Discogs was asked can be seen.
 
     Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: trigger it with *Force* when the
     cause is fixed. Months of any run that is gone become `failed` first.
@@ -64,7 +66,7 @@ class MonthPendingOperator(DiscogsOperator, SkipMixin):
     def work(self, context: Context) -> str:
         with self.source() as source:
             answer = self.month_run(context).pending(source)
-        self.log.info("%s", answer.reason)
         if not answer.pending:
-            self.skip(ti=context["ti"], tasks=self.get_flat_relatives(upstream=False))
+            skip_run(self, context, answer.reason)
+        self.log.info("%s", answer.reason)
         return answer.reason

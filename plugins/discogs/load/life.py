@@ -1,0 +1,118 @@
+"""Proof of life in the target database, which everybody who loads into it shares.
+
+A run of an Airflow has a *lease* on the months that it works on: the row says until when it counts
+as alive (``alive_until``). A thread renews it while a task is executed, for every month of the same
+Airflow, since months of a backfill wait for one another; a task that goes to the triggerer, or will
+be tried again, leaves a lease until then. Its own Airflow knows better than the lease and is asked
+first; another Airflow, the command and whoever looks have the lease alone. A command holds its
+month's lock as long as it lives.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from types import TracebackType
+
+import psycopg
+
+from discogs.database.connection import Connect, Connection
+from discogs.errors import DiscogsError
+from discogs.load.locks import COMMAND, command_is_alive
+from discogs.schema.entities import Month
+from discogs.tracking.model import LEASE, MonthRecord
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two renewals of a lease.
+_BEAT_SECONDS = 30.0
+
+_RENEW = """
+UPDATE discogs_data_processing
+SET alive_until = greatest(alive_until, clock_timestamp() + %s)
+WHERE airflow = %s AND status IN ('downloading', 'ready_for_processing', 'processing')
+"""
+_HAS_LEASE = """
+SELECT coalesce(alive_until > clock_timestamp(), true) FROM discogs_data_processing
+WHERE year_month = %s AND dag_id = %s AND run_id = %s AND airflow IS NOT DISTINCT FROM %s
+"""
+
+
+def is_alive(
+    connect: Connect, schema: str, record: MonthRecord, *, held: Month | None = None
+) -> bool:
+    """Whether the run that a row names may still be at work, as far as the database shows.
+
+    A run of a version that had no lease counts as alive: only its own Airflow knows.
+
+    :param held: a month whose lock the caller holds, so that no other command can be at it.
+    """
+    run = record.run
+    if run is None:
+        return False
+    if run.dag_id == COMMAND:
+        return command_is_alive(connect, schema, run, held=held)
+    with connect() as conn:
+        row = conn.execute(
+            _HAS_LEASE, [str(record.month), run.dag_id, run.run_id, run.airflow]
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
+class Heartbeat:
+    """Renews the leases of an Airflow's months while one of its tasks is executed.
+
+    :param airflow: the Airflow's id.
+    :param seconds: between two renewals.
+    """
+
+    def __init__(self, connect: Connect, airflow: str, seconds: float = _BEAT_SECONDS) -> None:
+        self._connect = connect
+        self._airflow = airflow
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="discogs-heartbeat", daemon=True)
+        self._lease = LEASE
+
+    def __enter__(self) -> Heartbeat:
+        # Here, so that whoever cannot reach the database learns it in the task's own thread.
+        self._conn = self._connect()
+        self._renew(LEASE)
+        self._thread.start()
+        return self
+
+    def stay(self, more: dt.timedelta) -> None:
+        """Leave a lease that ends so much later, for the time until the run's next task."""
+        self._lease = LEASE + more
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join(timeout=self._seconds)
+        if not self._thread.is_alive():
+            self._try(self._lease)
+            self._conn.close()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self._try(LEASE)
+
+    def _try(self, lease: dt.timedelta) -> None:
+        """Renew, on another connection if this one broke; a failure is only logged."""
+        try:
+            if self._conn.closed:
+                self._conn = self._connect()
+            self._renew(lease)
+        except (psycopg.Error, DiscogsError) as error:
+            self._conn.close()
+            log.warning("The sign of life could not be renewed: %s", " ".join(str(error).split()))
+
+    def _renew(self, lease: dt.timedelta) -> None:
+        conn: Connection = self._conn
+        conn.execute(_RENEW, [lease, self._airflow])
+        conn.commit()
