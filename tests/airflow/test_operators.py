@@ -435,6 +435,21 @@ def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthReposit
     assert record.error_message == "download [releases]: out of luck"
 
 
+def test_the_error_of_a_task_takes_the_place_of_what_explains_nothing(
+    repository: PostgresMonthRepository,
+) -> None:
+    fetched()
+    this = Run.of(context()["dag_run"])
+
+    failures.record(this, failures.explanation("task_failure", ["download [releases]"]))
+    failures.task_failed({**context(), "exception": ValueError("out of luck")})
+    failures.task_failed({**context(), "exception": ValueError("later")})
+    failures.record(this, failures.explanation("task_failure", ["download [releases]"]))
+
+    record = repository.ensure(MONTH)
+    assert (record.retry_count, record.error_message) == (1, "a_task: out of luck")
+
+
 def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
     assert failures.explanation("task_failure", ["ready", "merge.labels"]) == (
         "merge.labels, ready failed without an error message (killed or timed out); see the task"

@@ -103,6 +103,10 @@ def test_a_run_that_waits_holds_up_no_other_and_a_second_run_of_a_month_ends_ski
         airflow, client.trigger(DAG_ID, partition_key=str(PAST), conf=LABELS), "month_pending"
     )
 
+    # Also what is cleared.
+    client.clear(DAG_ID, other, ["checks"], only_failed=False)
+    assert airflow.wait(other) == "success", airflow.states(other)
+
     # Another of the month that is waited for looks once.
     second = client.trigger(DAG_ID, partition_key=str(NOW), conf=LABELS)
     assert "Another run waits for it" in skipped_from(airflow, second, "wait_for_dump")
@@ -123,6 +127,32 @@ def test_a_run_that_waits_holds_up_no_other_and_a_second_run_of_a_month_ends_ski
     client.set_run_state(DAG_ID, waiting, "failed")
     row_failed(airflow, waiting, "manually set", NOW)
     assert airflow.month(str(NOW)).retry_count == 0
+
+
+def test_tasks_whose_xcoms_were_deleted_find_what_they_need_or_say_what_to_clear(
+    airflow_stack: RunningAirflow,
+) -> None:
+    airflow, client, month = airflow_stack, airflow_stack.client, PAST.plus(3)
+    write_months(airflow.dumps, month, releases=50, seed=4, since=month)
+    fault = airflow.fault("merge.check_staged")
+    fault.write_text("made to fail")
+    run_id, state = airflow.load(str(month), **LABELS)
+    fault.unlink()
+    assert state == "failed"
+    for task_id, map_index in (("fetch_checksums", -1), ("download", 0), ("ready", -1)):
+        path = f"dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        client.call("DELETE", path, params={"map_index": map_index})
+
+    for task_id in ("download", "checksum", "stage.labels"):
+        client.clear(DAG_ID, run_id, [task_id], only_failed=False, downstream=False)
+        assert airflow.wait(run_id) == "failed"
+        row_failed(airflow, run_id, f"{task_id} ", month)
+        assert "clear the task fetch_checksums" in str(airflow.month(str(month)).error_message)
+        client.set_task_state(DAG_ID, run_id, task_id, "success", map_index=0)
+
+    client.clear(DAG_ID, run_id, ["merge.check_staged"], only_failed=False)
+    assert airflow.wait(run_id) == "success", airflow.states(run_id)
+    assert airflow.month(str(month)).status is Status.COMPLETED
 
 
 def second_airflow(airflow: RunningAirflow, home: Path) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 Two places notice one, and both call :func:`record`: a task's ``on_failure_callback``, which has the
 error, and the listener for runs, for those whose tasks ended without one (killed, timed out, marked
-by hand). The first message of a run stays. What both miss, because a machine went down, the next
-run finds; see :mod:`discogs.tracking.reconciliation`.
+by hand). The first message of a run stays, except that a task's error replaces the listener's when
+that knew none: a task records its error only after Airflow knows that it failed. What both miss,
+because a machine went down, the next run finds; see :mod:`discogs.tracking.reconciliation`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from discogs.airflow.operators.retries import translated
 from discogs.airflow.runs import Run, task_name
 from discogs.errors import DiscogsError
+from discogs.tracking.transitions import UNEXPLAINED
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,5 +72,5 @@ def explanation(reason: str, failed: Sequence[str]) -> str:
     """
     if reason == "task_failure" and failed:
         names = ", ".join(sorted(failed))
-        return f"{names} failed without an error message (killed or timed out); see the task log."
+        return f"{names} {UNEXPLAINED} (killed or timed out); see the task log."
     return f"The run failed: {reason}"

@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 8192  # characters
 
+#: What the row says of a run whose tasks have failed and have left no error. The error of a task
+#: that is recorded later, since its process was slower than the run's end, takes its place.
+UNEXPLAINED = "failed without an error message"
+
 LEGAL: dict[Status, frozenset[Status]] = {
     # A run may fail before it has downloaded anything.
     Status.NOT_STARTED: frozenset({Status.DOWNLOADING, Status.FAILED}),
@@ -173,6 +177,8 @@ def fail(
         return failed.replace(retry_count=record.retry_count)
     if record.is_of(run):
         again = started is not None and record.updated_at < started
+        if record.status is Status.FAILED and not again and _explains(error_message, record):
+            return record.replace(error_message=_as_text(error_message), updated_at=now)
         if record.status is Status.FAILED and again:
             record = move(record, Status.DOWNLOADING, run=run, now=now)  # as a further attempt
     elif record.status is Status.FAILED and limit is not None and record.retry_count >= limit:
@@ -230,6 +236,10 @@ def _begins(record: MonthRecord, to: Status) -> bool:
     return (
         record.started_at is None or to is Status.DOWNLOADING or record.status is Status.COMPLETED
     )
+
+
+def _explains(message: str, record: MonthRecord) -> bool:
+    return UNEXPLAINED in (record.error_message or "") and UNEXPLAINED not in message
 
 
 def _as_text(message: str | None) -> str:
