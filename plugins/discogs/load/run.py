@@ -20,18 +20,18 @@ from functools import cached_property
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.download import DownloadReport
-from discogs.dumps.errors import SourceError
 from discogs.dumps.listing import DumpSet
 from discogs.dumps.retention import CleanupReport
 from discogs.dumps.storage import DumpStorage
 from discogs.errors import DiscogsError
 from discogs.load.checks import CheckResult, run_checks
-from discogs.load.errors import ChecksFailed, MonthNotReady, RetryLimitReached, StagingStale
+from discogs.load.errors import ChecksFailed, MonthNotReady, StagingStale
 from discogs.load.files import MonthFiles
 from discogs.load.guards import check_staged
 from discogs.load.locks import turn_lock
 from discogs.load.merge import discard_staging, merge, month_report
 from discogs.load.options import PlannedFile, RunOptions
+from discogs.load.pending import Pending, is_pending
 from discogs.load.source import Source
 from discogs.load.stage import SIZES, Sizes, StageReport, stage
 from discogs.progress import OnProgress
@@ -44,14 +44,6 @@ from discogs.tracking.postgres import PostgresMonthRepository
 from discogs.tracking.report import EntityReport, MonthReport
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Pending:
-    """Whether a month is to be loaded, and why or why not."""
-
-    pending: bool
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,36 +90,10 @@ class MonthRun:
         :raises RetryLimitReached: when the month has failed too often to be tried without force.
         """
         self._reconcile()
-        month, entities = self.month, self.options.entities
-        record = self.repository.ensure(month)
-        if record.status.at_work and not record.is_of(self.identity):
-            return Pending(
-                False,
-                f"{month} is {record.status} in another run, {record.run}, which goes on with it:"
-                " this run leaves it alone.",
-            )
-        if self.options.force:
-            return Pending(True, f"{month} is {record.status}, and a load is forced")
-        if record.status is Status.FAILED and not record.is_of(self.identity):
-            if record.retry_count >= self.settings.max_attempts:
-                raise RetryLimitReached(
-                    month, record.retry_count, self.settings.max_attempts, record.error_message
-                )
-            return Pending(True, f"{month} has failed {record.retry_count} times so far")
-        if record.status is not Status.COMPLETED:
-            return Pending(True, f"{month} is {record.status}")
-        lacking = [str(entity) for entity in entities if str(entity) not in record.processing_stats]
-        if lacking:
-            return Pending(True, f"{month} is completed without {', '.join(lacking)}")
-        try:
-            published = source.checksums(source.find(month, entities))
-        except SourceError as error:
-            return Pending(False, f"{month} is completed ({error})")
-        changed = record.not_loaded(entities, published.values())
-        if changed:
-            names = ", ".join(map(str, changed))
-            return Pending(True, f"{month} is completed, but was published again: {names}")
-        return Pending(False, f"{month} is completed, and nothing new is published")
+        record = self.repository.ensure(self.month)
+        return is_pending(
+            record, self.options, source, run=self.identity, limit=self.settings.max_attempts
+        )
 
     def claim(self) -> MonthRecord:
         """Claim the month for this run; its row becomes ``downloading``.

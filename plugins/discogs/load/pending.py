@@ -1,0 +1,58 @@
+"""Whether there is anything to do for a month, before a run claims it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from discogs.dumps.errors import SourceError
+from discogs.load.errors import RetryLimitReached
+from discogs.load.options import RunOptions
+from discogs.load.source import Source
+from discogs.tracking.model import MonthRecord, RunIdentity, Status
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Whether a month is to be loaded, and why or why not."""
+
+    pending: bool
+    reason: str
+
+
+def is_pending(
+    record: MonthRecord, options: RunOptions, source: Source, *, run: RunIdentity, limit: int
+) -> Pending:
+    """Whether a run has anything to do for its month.
+
+    :param record: the month's row; a run that it says is at work is alive.
+    :param source: asked only when the month is completed: Discogs uploads files again.
+    :param limit: failed attempts after which the month is not tried without force.
+    :raises RetryLimitReached: when there were as many.
+    """
+    month, entities = options.month, options.entities
+    if record.status.at_work and not record.is_of(run):
+        return Pending(
+            False,
+            f"{month} is {record.status} in another run, {record.run}, which goes on with it:"
+            " this run leaves it alone.",
+        )
+    if options.force:
+        return Pending(True, f"{month} is {record.status}, and a load is forced")
+    if record.status is Status.FAILED and not record.is_of(run):
+        if record.retry_count >= limit:
+            raise RetryLimitReached(month, record.retry_count, limit, record.error_message)
+        return Pending(True, f"{month} has failed {record.retry_count} times so far")
+    if record.status is not Status.COMPLETED:
+        return Pending(True, f"{month} is {record.status}")
+    lacking = [str(entity) for entity in entities if str(entity) not in record.processing_stats]
+    if lacking:
+        return Pending(True, f"{month} is completed without {', '.join(lacking)}")
+    try:
+        published = source.checksums(source.find(month, entities))
+    except SourceError as error:
+        return Pending(False, f"{month} is completed ({error})")
+    changed = record.not_loaded(entities, published.values())
+    if changed:
+        names = ", ".join(map(str, changed))
+        return Pending(True, f"{month} is completed, but was published again: {names}")
+    return Pending(False, f"{month} is completed, and nothing new is published")
