@@ -14,6 +14,7 @@ TRACKING = {
     "discogs_data_processing_files",
     "entity_changes",
     "entity_loads",
+    "filtered_records",
     "rejected_records",
     "schema_migrations",
     "load_steps",

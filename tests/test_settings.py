@@ -63,6 +63,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("MAINTENANCE_MEMORY", "5", "from 1MB to 1TB"),
         ("MAINTENANCE_MEMORY", "much", "such as 256MB"),
         ("SEARCH", "yes", "on or off"),
+        ("FILTER", "country=US", "releases:country=Germany"),
         ("MAX_SHRINK", "2", "from 0 to 1"),
         ("MAX_REJECTED", "nan", "from 0 to 1"),
         ("KEEP_MONTHS", "-1", "or all"),

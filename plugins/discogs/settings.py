@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from discogs import __version__
 from discogs.errors import InvalidSetting
+from discogs.schema.filters import is_filter
 
 T = TypeVar("T")
 
@@ -185,6 +186,12 @@ class Settings:
         "build the search indexes of `docs/search.md` before a load: `on` or `off`",
         _SWITCH,
         shown="off",
+    )
+    filter: str = _setting(
+        "",
+        "which records to load, such as `releases:country=Germany`; see `docs/filters.md`",
+        _Kind(str, is_filter, "conditions such as releases:country=Germany|Austria"),
+        shown="all",
     )
     old_values: bool = _setting(
         False,

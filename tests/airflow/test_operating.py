@@ -256,7 +256,7 @@ def test_every_parameter_of_the_form_is_described(airflow_stack: RunningAirflow)
     params = airflow_stack.client.call("GET", f"dags/{DAG_ID}/details")["params"]
 
     assert set(params) == {
-        "year_month", "entities", "shards", "keep_files", "allow_shrink", "force",
+        "year_month", "entities", "shards", "keep_files", "allow_shrink", "filter", "force",
     }  # fmt: skip
     for name, param in params.items():
         assert param["description"], name

@@ -46,6 +46,7 @@ from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
+from discogs.schema.filters import InvalidFilter
 from discogs.tracking.errors import MonthTaken
 from discogs.tracking.model import LEASE, RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
@@ -160,10 +161,14 @@ def test_a_run_is_about_what_the_form_says(repository: PostgresMonthRepository) 
         "keep_files": False,
         "allow_shrink": False,
         "force": True,
+        "filter": None,
     }
     assert resolved()["entities"] == ENTITIES
     with pytest.raises(MonthMismatch):
         resolved(year_month="2026-04")
+    assert resolved(filter="releases:country=US")["filter"] == "releases:country=US"
+    with pytest.raises(InvalidFilter, match="ENTITY:FIELD=VALUE"):
+        resolved(filter="country=US")
 
 
 def test_migrating_twice_applies_nothing_the_second_time(

@@ -381,3 +381,16 @@ def test_after_all_that_the_month_can_be_loaded(
     assert record is not None
     assert (record.status, record.error_message) == (Status.COMPLETED, None)
     assert staging_tables(loaded.dsn) == []
+
+
+def test_a_filter_that_cannot_be_read_ends_before_anything_is_done(
+    run: Run, tmp_path: Path
+) -> None:
+    result = run(
+        "load",
+        tmp_path,
+        *("--month", "2026-07", "--dsn", "postgresql://nowhere.invalid/x"),
+        *("--filter", "releases:colour=red"),
+    )
+    assert result.returncode == 1
+    assert "releases can be filtered by country" in result.stderr

@@ -41,7 +41,7 @@ def test_a_key_that_is_no_month_is_refused(wrong: str) -> None:
 
 
 def test_a_plan_comes_back_from_json_with_its_entities_in_order() -> None:
-    plan = RunOptions(month=Month(2026, 5), shards=4, force=True)
+    plan = RunOptions(month=Month(2026, 5), shards=4, force=True, filter="releases:year=1970")
     values = plan.as_dict()
     values["entities"] = ["releases", "labels"]
 

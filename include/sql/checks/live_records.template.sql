@@ -3,13 +3,17 @@
 -- row of an earlier month, which stays.
 SELECT
     'live_records: ' || l.entity AS name,
-    live.rows BETWEEN l.records - (l.report ->> 'rejected')::bigint AND l.records AS passed,
+    live.rows BETWEEN wanted.records - (l.report ->> 'rejected')::bigint AND wanted.records AS passed,
     live.rows AS value,
-    'live rows, for ' || l.records || ' records in the dump' AS detail
+    'live rows, for ' || wanted.records || ' records in the dump'
+        || CASE WHEN wanted.records < l.records THEN ' that the filter keeps' ELSE '' END AS detail
 FROM entity_loads l
 CROSS JOIN LATERAL (
     SELECT count(*) AS rows FROM {root} WHERE removed_in IS NULL AND NOT placeholder
 ) live
+CROSS JOIN LATERAL (
+    SELECT l.records - coalesce((l.report ->> 'filtered')::bigint, 0) AS records
+) wanted
 WHERE l.entity = %(entity)s AND l.year_month = %(month)s
     AND NOT EXISTS (
         SELECT FROM entity_loads n

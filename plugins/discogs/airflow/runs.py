@@ -88,6 +88,7 @@ def run_options(context: Any, settings: Settings) -> RunOptions:
         keep_files=params.get("keep_files", False),
         allow_shrink=params.get("allow_shrink", False),
         force=params.get("force", False),
+        filter=params.get("filter"),
     )
 
 

@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stage in so many parts, one after the other; by default DISCOGS_SHARDS",
     )
     parser.add_argument(
+        "--filter",
+        action="append",
+        metavar="ENTITY:FIELD=VALUE",
+        help="load only records that fulfil it, such as 'releases:country=Germany|Austria'; may be"
+        " repeated; by default DISCOGS_FILTER",
+    )
+    parser.add_argument(
         "--allow-shrink",
         action="store_true",
         help="accept a dump that has far fewer records than the month before it, or none",
@@ -47,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
     from discogs.load.folder import load_folder
+    from discogs.schema.filters import Filter
     from discogs.tracking.report import LOG_WIDTH
 
     dsn, settings = database(args)
@@ -54,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         settings = replace(settings, engine=args.engine)
     if args.shards:
         settings = replace(settings, shards=args.shards)
+    if args.filter is not None:
+        settings = replace(settings, filter=str(Filter.parse("; ".join(args.filter))))
     if args.report is not None and not args.report.parent.is_dir():
         raise StorageError(f"The report cannot be written: {args.report.parent} is not a folder.")
     connect = connector(dsn, settings.schema, application_name=f"discogs load {args.month}")

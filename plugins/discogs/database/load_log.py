@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql
 
 from discogs.database.connection import Connection
 from discogs.schema.entities import Entity, Month
@@ -112,3 +118,21 @@ def forget_staged(conn: Connection, entity: Entity, month: Month, shard: int | N
         " AND (%s::integer IS NULL OR shard = %s::integer)",
         [str(month), str(entity), shard, shard],
     )
+
+
+def stage_left_out(
+    conn: Connection, table: sql.Identifier, shard: int, ids: npt.NDArray[np.int32]
+) -> None:
+    """Keep the ids that a filter left out, in ascending order; the caller commits."""
+    if len(ids):
+        packed = zlib.compress(np.diff(ids, prepend=0).astype("<i4").tobytes(), 1)
+        query = sql.SQL("INSERT INTO {} (shard, ids) VALUES (%s, %s)").format(table)
+        conn.execute(query, [shard, packed])
+
+
+def left_out(conn: Connection, entity: Entity, *, after: Month) -> Iterator[npt.NDArray[np.int32]]:
+    """The ids that filters left out of the months after one."""
+    query = "SELECT ids FROM filtered_records WHERE entity = %s AND year_month > %s"
+    for (packed,) in conn.execute(query, [str(entity), str(after)]).fetchall():
+        differences = np.frombuffer(zlib.decompress(packed), "<i4")
+        yield np.cumsum(differences, dtype=np.int32)

@@ -11,7 +11,7 @@ from discogs.database import differences
 from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
 from discogs.database.sql_files import compose
-from discogs.database.staging import ABSENT, REJECTED, Staging
+from discogs.database.staging import ABSENT, FILTERED, LEFT_OUT, REJECTED, Staging
 from discogs.progress import OnProgress, Parts
 from discogs.schema.entities import Month
 from discogs.schema.tables import Table
@@ -104,7 +104,8 @@ def merge_rows(
             found(_counted(_merge_children(conn, staging, table, old_values)))
     with parts.part("removed records, unused placeholders and the change feed") as found:
         _mark_removed(conn, staging, place)
-        dropped = drop_unused(conn, staging)
+        filtered = _filter_out(conn, staging)
+        dropped = drop_unused(conn, staging, root=filtered > 0)
         conn.execute("ANALYZE merge_differences")
         if not place.first:  # whoever follows the feed starts from the tables
             conn.execute(
@@ -272,6 +273,48 @@ def _mark_removed(conn: Connection, staging: Staging, place: MonthNeighbours) ->
             absent=staging.extra(ABSENT),
         ),
         {"month": str(place.month), "previous": str(previous)},
+    )
+
+
+def _filter_out(conn: Connection, staging: Staging) -> int:
+    """Make placeholders of loaded records that the filter leaves out; how many there are."""
+    root, filtered = staging.tables.root, staging.extra(FILTERED)
+    row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(filtered)).fetchone()
+    found = int(row[0]) if row else 0
+    if found:
+        conn.execute(sql.SQL("ANALYZE {}").format(filtered))
+        for table in staging.tables.children:
+            conn.execute(
+                sql.SQL("DELETE FROM {} c USING {} f WHERE c.{} = f.id").format(
+                    _live(staging, table), filtered, sql.Identifier(table.key[0])
+                )
+            )
+        cleared = [sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in root.values]
+        conn.execute(
+            compose(
+                "merge/filter_out",
+                live=_live(staging, root),
+                filtered=filtered,
+                cleared=sql.SQL(", ").join(cleared),
+            )
+        )
+    return found
+
+
+def log_filtered(conn: Connection, staging: Staging) -> None:
+    """Keep which records the filter left out of the month, in place of older notes."""
+    given = {"month": str(staging.month), "entity": str(staging.tables.entity)}
+    kept = sql.Identifier(staging.live_schema, "filtered_records")
+    conn.execute(
+        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(kept),
+        given,
+    )
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {} (year_month, entity, shard, ids)"
+            " SELECT %(month)s, %(entity)s, shard, ids FROM {}"
+        ).format(kept, staging.extra(LEFT_OUT)),
+        given,
     )
 
 

@@ -73,9 +73,13 @@ def _name_placeholders(conn: Connection, table: sql.Identifier, names: dict[int,
     )
 
 
-def drop_unused(conn: Connection, staging: Staging) -> int:
-    """Delete placeholders and names that nothing refers to any more, a user's tables included."""
+def drop_unused(conn: Connection, staging: Staging, *, root: bool = False) -> int:
+    """Delete placeholders and names that nothing refers to any more, a user's tables included.
+
+    :param root: also those of the entity itself, where none of its own rows refer to it.
+    """
     targets = {str(c.references) for table in staging.tables.all for c in table.references}
+    targets |= {staging.tables.root.name} if root else set()
     dropped = 0
     for target in sorted(targets):
         users = conn.execute(

@@ -19,9 +19,11 @@ from discogs.database.sql_files import compose, read
 from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
 
-#: Beside the tables' own rows: ids that the dump lacks, names, rejected records, and claims.
-ABSENT, NAMES, REJECTED, CLAIMS = "absent", "names", "rejected", "claims"
-_EXTRAS = (ABSENT, NAMES, REJECTED, CLAIMS)
+#: Beside the tables' own rows: ids that the dump lacks, ids of loaded records that the filter
+#: leaves out now, all ids that it leaves out, names, rejected records, and claims.
+ABSENT, FILTERED, LEFT_OUT = "absent", "filtered", "left_out"
+NAMES, REJECTED, CLAIMS = "names", "rejected", "claims"
+_EXTRAS = (ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED, CLAIMS)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Staging:
         return sql.Identifier(self.schema, self.suffixed(table.name))
 
     def extra(self, kind: str) -> sql.Identifier:
-        """One of the tables beside: ABSENT, NAMES, REJECTED or CLAIMS."""
+        """One of the tables beside, such as ABSENT or NAMES."""
         return sql.Identifier(self.schema, self.suffixed(f"{self.tables.entity}_{kind}"))
 
     def exists(self, conn: Connection) -> bool:
@@ -60,11 +62,15 @@ class Staging:
         return str(row[0]) if row else None
 
     def is_outdated(self, conn: Connection) -> bool:
-        """Whether columns of the live tables were changed since these were created."""
+        """Whether columns of the live tables, or the package, were changed since these were
+        created."""
         live = _columns(conn, self.live_schema, [table.name for table in self.tables.all])
         names = {self.suffixed(table.name): table.name for table in self.tables.all}
         staged = _columns(conn, self.schema, list(names))
-        return live != {(names[table], column, kind) for table, column, kind in staged}
+        if live != {(names[table], column, kind) for table, column, kind in staged}:
+            return True
+        extras = [self.suffixed(f"{self.tables.entity}_{kind}") for kind in _EXTRAS]
+        return {table for table, _, _ in _columns(conn, self.schema, extras)} != set(extras)
 
     def create(self, conn: Connection, *, logged: bool) -> None:
         """Create the tables; the caller commits."""
@@ -88,6 +94,8 @@ class Staging:
             compose(
                 "staging/create_extras",
                 absent=self.extra(ABSENT),
+                filtered=self.extra(FILTERED),
+                left_out=self.extra(LEFT_OUT),
                 names=self.extra(NAMES),
                 rejected=self.extra(REJECTED),
                 claims=self.extra(CLAIMS),
@@ -116,7 +124,7 @@ class Staging:
                 ),
                 [shards, shard],
             )
-        for kind in (ABSENT, NAMES, REJECTED):
+        for kind in (ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED):
             conn.execute(
                 sql.SQL("DELETE FROM {} WHERE shard = %s").format(self.extra(kind)), [shard]
             )

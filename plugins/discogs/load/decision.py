@@ -34,18 +34,26 @@ class Decision:
 
 
 def decide(
-    scanned: Scanned, first: npt.NDArray[np.bool_], stored: Stored, month: Month, *, newest: bool
+    scanned: Scanned,
+    first: npt.NDArray[np.bool_],
+    stored: Stored,
+    month: Month,
+    *,
+    newest: bool,
+    left_out: SeenIds | None = None,
 ) -> Decision:
     """Decide about some records of a month's dump.
 
     A record that is unknown, or a placeholder so far, is always needed. In the newest month every
     other one is needed unless it is live with the same bytes. In an older month a live record is
     not, since a newer month had it; a removed one only if the last month that had it is older,
-    or is this one and had other bytes.
+    or is this one and had other bytes. What a newer month has and a filter left out of it is not
+    brought back by an older one.
 
     :param first: which of the records are the first of their id in the file, an entry a record.
     :param stored: what the database holds of their ids.
     :param newest: whether no newer month was merged.
+    :param left_out: ids that filters left out of newer months.
     """
     same = stored.fingerprints == scanned.fingerprints
     live = stored.states == LIVE
@@ -55,6 +63,8 @@ def decide(
         number = month_number(month)
         settled = live | (stored.states > number) | ((stored.states == number) & same)
     settled &= stored.found
+    if left_out is not None:
+        settled |= left_out.has(scanned.ids)
     unchanged = int(np.count_nonzero(first & settled))
     return Decision(first & ~settled, unchanged, np.flatnonzero(~first))
 

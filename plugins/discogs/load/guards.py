@@ -26,6 +26,9 @@ class StagedCounts:
 
     read: int
     rejected: int
+    filtered: int = 0
+    #: The filter's conditions.
+    filter: str = ""
 
 
 def check_staged(
@@ -73,6 +76,8 @@ def staged_counts(
     return StagedCounts(
         read=sum(int(shard.report["read"]) for shard in shards),
         rejected=sum(int(shard.report["rejected"]) for shard in shards),
+        filtered=sum(int(shard.report["filtered"]) for shard in shards),
+        filter=str(shards[0].report["filter"]) if shards else "",
     )
 
 
@@ -94,6 +99,11 @@ def check_entity(
             f"{entity} has {counts.rejected:,} rejected records of {counts.read:,}, more than"
             f" {settings.max_rejected:.2%} (DISCOGS_MAX_REJECTED; the table rejected_records says"
             " which and why)"
+        )
+    if counts.read and counts.filtered == counts.read - counts.rejected and not allow_shrink:
+        problems.append(
+            f"{entity} has no record that the filter {counts.filter} keeps, of {counts.read:,}:"
+            " check the spelling of its values"
         )
     if not allow_shrink:
         problems += _shrunk(conn, entity, month, counts.read, settings.max_shrink)

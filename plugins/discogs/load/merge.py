@@ -18,7 +18,13 @@ from discogs.database.connection import Connect, Connection, explain
 from discogs.database.keys import KeySettings, build_keys
 from discogs.database.load_log import StagedShard
 from discogs.database.locking import LockRetry, advisory_lock, merge_lock, outwait_snapshots
-from discogs.database.merging import Merged, MonthNeighbours, log_rejected, merge_rows
+from discogs.database.merging import (
+    Merged,
+    MonthNeighbours,
+    log_filtered,
+    log_rejected,
+    merge_rows,
+)
 from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
 from discogs.load.errors import DumpRefused, StagingStale
@@ -178,6 +184,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         )
     report = _report(entity, shards, done, first, time.monotonic() - started)
     log_rejected(conn, staging)
+    log_filtered(conn, staging)
     load_log.record_load(
         conn,
         entity,
@@ -227,6 +234,8 @@ def _report(
         sha256=shards[0].report.get("sha256"),
         placeholders_added=done.placeholders_added,
         placeholders_dropped=done.placeholders_dropped,
+        filtered=total("filtered"),
+        filter=shards[0].report["filter"] or None,
         unmapped=counted("unmapped"),
         invalid_values=counted("invalid_values"),
         replaced_characters=sum(shard.report.get("replaced_characters", 0) for shard in shards),
@@ -248,6 +257,8 @@ def _check_fresh(
         raise StagingStale(entity, month, "the tables were changed since")
     if len({shard.report.get("sha256") for shard in shards}) > 1:
         raise StagingStale(entity, month, "its shards come from different files")
+    if len({shard.report["filter"] for shard in shards}) > 1:
+        raise StagingStale(entity, month, "its shards were staged with different filters")
     claims = staging.completed(conn)
     lost = sorted({shard.shard for shard in shards} - set(claims))
     if lost:

@@ -10,6 +10,7 @@ from typing import Any
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.load.errors import MonthAhead, MonthMismatch
 from discogs.schema.entities import ENTITIES, Entity, Month
+from discogs.schema.filters import Filter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class RunOptions:
     :param keep_files: whether the dump's files stay, whatever retention says.
     :param allow_shrink: whether a dump with far fewer records than the last one is accepted.
     :param force: whether to load also what is loaded already, or has failed too often.
+    :param filter: in place of the setting's; None takes that.
+    :raises InvalidFilter: when it cannot be read.
     """
 
     month: Month
@@ -29,6 +32,10 @@ class RunOptions:
     keep_files: bool = False
     allow_shrink: bool = False
     force: bool = False
+    filter: str | None = None
+
+    def __post_init__(self) -> None:
+        Filter.parse(self.filter or "")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -39,6 +46,7 @@ class RunOptions:
             "keep_files": self.keep_files,
             "allow_shrink": self.allow_shrink,
             "force": self.force,
+            "filter": self.filter,
         }
 
     @classmethod
@@ -52,6 +60,7 @@ class RunOptions:
             keep_files=bool(values["keep_files"]),
             allow_shrink=bool(values["allow_shrink"]),
             force=bool(values["force"]),
+            filter=values.get("filter"),
         )
 
 

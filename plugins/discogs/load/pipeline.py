@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 import psycopg
 import pyarrow as pa
 
@@ -21,7 +23,9 @@ from discogs.database.connection import Connect, Connection, explain
 from discogs.database.copying import copy_batches
 from discogs.database.staging import Staging
 from discogs.records.block import Block, BlockJoiner, Findings, ParsedBlock, Rejected
+from discogs.records.filtering import apply
 from discogs.records.parser import Parser
+from discogs.schema.filters import Filter
 
 #: How often waiting threads look whether another one has failed.
 _LOOK_SECONDS = 0.5
@@ -37,6 +41,8 @@ class Written:
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
+    #: The ids of the records that the filter left out.
+    left_out: list[npt.NDArray[np.int32]] = field(default_factory=list)
 
     def add(self, other: Written | ParsedBlock) -> None:
         self.rows += other.rows
@@ -47,6 +53,7 @@ class Written:
         if isinstance(other, Written):
             self.copied_bytes += other.copied_bytes
             self.copy_seconds += other.copy_seconds
+            self.left_out += other.left_out
 
 
 class Pipeline:
@@ -57,6 +64,7 @@ class Pipeline:
     :param claims: the shard's claim; a worker stops with StagingTaken when it no longer counts.
     :param block_bytes: smaller blocks are joined to about this size before they are parsed.
     :param flush_bytes: a worker sends its rows when it has parsed about so many bytes.
+    :param conditions: of the entity, that a record must fulfil to be written.
     """
 
     def __init__(
@@ -69,6 +77,7 @@ class Pipeline:
         claims: dict[int, UUID],
         block_bytes: int,
         flush_bytes: int,
+        conditions: Filter,
     ) -> None:
         self.connect = connect
         self.staging = staging
@@ -76,6 +85,7 @@ class Pipeline:
         self.workers = workers
         self.claims = claims
         self.flush_bytes = flush_bytes
+        self.conditions = conditions
         self._joiner = BlockJoiner(block_bytes)
         self._blocks: queue.Queue[Block | None] = queue.Queue(maxsize=workers + 1)
         self._stop = threading.Event()
@@ -156,6 +166,9 @@ class Pipeline:
             conn.commit()
             while (block := self._take()) is not None:
                 parsed = self.parser.parse(block)
+                if self.conditions:
+                    parsed, left_out = apply(self.conditions, self.staging.tables, parsed)
+                    written.left_out.append(left_out)
                 written.add(parsed)
                 for name, batch in parsed.tables.items():
                     waiting.setdefault(name, []).append(batch)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from discogs.database.connection import Connect
@@ -212,7 +212,7 @@ class MonthRun:
                 name=planned.name,
                 entity=planned.entity,
                 month=self.month,
-                settings=self.settings,
+                settings=self._load_settings,
                 shard=shard,
                 shards=self.options.shards,
                 sha256=self.files.sha256(planned),
@@ -268,6 +268,13 @@ class MonthRun:
                 run=self.identity,
                 on_progress=report,
             )
+
+    @property
+    def _load_settings(self) -> Settings:
+        """The settings with what the run was asked for in their place."""
+        if self.options.filter is None:
+            return self.settings
+        return replace(self.settings, filter=self.options.filter)
 
     # -- the end -------------------------------------------------------------------------
 

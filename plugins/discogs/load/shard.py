@@ -15,12 +15,13 @@ import pyarrow as pa
 from discogs.database import load_log
 from discogs.database.connection import Connection
 from discogs.database.copying import copy_batches
-from discogs.database.fingerprint_index import FingerprintIndex, read_fingerprints
+from discogs.database.fingerprint_index import PLACEHOLDER, FingerprintIndex, read_fingerprints
 from discogs.database.load_log import StagedShard
 from discogs.database.locking import advisory_lock
 from discogs.database.promotion import is_promotable
-from discogs.database.staging import ABSENT, NAMES, REJECTED, Staging
+from discogs.database.staging import ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED, Staging
 from discogs.records.block import Rejected
+from discogs.records.seen_ids import SeenIds
 
 #: How many seconds a shard waits for an earlier try of itself to be gone.
 LOCK_SECONDS = 60
@@ -53,6 +54,8 @@ class Shard:
     newest: bool
     #: Whether the staged tables may become the live ones, which are empty.
     first_load: bool
+    #: The ids that filters left out of newer months; None in the newest.
+    left_out: SeenIds | None
 
     @property
     def claims(self) -> dict[int, UUID]:
@@ -81,9 +84,14 @@ def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Sha
     months = list(load_log.merged_months(conn, entity))
     index = read_fingerprints(conn, str(entity), number, shards)
     first_load = not len(index) and staging.is_logged(conn)
-    conn.commit()
     newest = not months or staging.month >= months[-1]
-    return Shard(staging, number, shards, generation, claim, index, newest, first_load)
+    left_out = None
+    if not newest:
+        left_out = SeenIds()
+        for ids in load_log.left_out(conn, entity, after=staging.month):
+            left_out.see(ids)
+    conn.commit()
+    return Shard(staging, number, shards, generation, claim, index, newest, first_load, left_out)
 
 
 def _take(conn: Connection, staging: Staging, number: int, shards: int, generation: int) -> UUID:
@@ -111,17 +119,22 @@ def complete(
     shard: Shard,
     *,
     absent: npt.NDArray[np.int32],
+    left_out: npt.NDArray[np.int32],
     names: dict[str, dict[int, str]],
     rejected: Iterable[Rejected],
     report: dict[str, Any],
 ) -> None:
     """Write what belongs to the rows of a shard, and record that it is staged.
 
+    :param left_out: the ids of the records that the filter left out, in ascending order.
     :raises StagingTaken: when a later try has taken the shard.
     """
     staging, number = shard.staging, shard.number
     staging.complete(conn, shard.claims)
+    stored = shard.index.lookup(left_out)
+    loaded = left_out[stored.found & (stored.states != PLACEHOLDER)]
     lacking = [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)]
+    filtered = [pa.array(np.full(len(loaded), number, np.int32)), pa.array(loaded)]
     named = [
         {"shard": number, "kind": kind, "id": key, "name": name}
         for kind, found in names.items()
@@ -139,10 +152,12 @@ def complete(
     ]
     for kind, batch in (
         (ABSENT, pa.RecordBatch.from_arrays(lacking, names=["shard", "id"])),
+        (FILTERED, pa.RecordBatch.from_arrays(filtered, names=["shard", "id"])),
         (NAMES, pa.RecordBatch.from_pylist(named, _NAMES)),
         (REJECTED, pa.RecordBatch.from_pylist(refused, _REJECTED)),
     ):
         copy_batches(conn, staging.extra(kind), [batch])
+    load_log.stage_left_out(conn, staging.extra(LEFT_OUT), number, left_out)
     staged = StagedShard(number, shard.shards, shard.generation, report)
     load_log.record_staged(conn, staging.tables.entity, staging.month, staged)
     conn.commit()

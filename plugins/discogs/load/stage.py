@@ -23,7 +23,9 @@ from discogs.records.prefetch import short_switch_interval
 from discogs.records.reader import read
 from discogs.records.seen_ids import SeenIds
 from discogs.schema.entities import Entity, Month
-from discogs.schema.mapping import TABLES
+from discogs.schema.filters import Filter
+from discogs.schema.mapping import MAPPINGS, TABLES
+from discogs.schema.seed import fingerprint_seed
 from discogs.settings import MIB, Settings
 
 log = logging.getLogger(__name__)
@@ -77,13 +79,17 @@ class StageReport:
     filled: dict[str, int] = field(default_factory=dict)
     #: Of the packed file, as it was verified.
     sha256: str | None = None
+    #: How many records the filter left out, and its conditions.
+    filtered: int = 0
+    filter: str = ""
 
     def __str__(self) -> str:
         """A line for a log."""
         shard = f", shard {self.shard + 1} of {self.shards}" if self.shards > 1 else ""
+        filtered = f", {self.filtered:,} left out by {self.filter}" if self.filter else ""
         return (
             f"{self.entity}{shard}: {self.read:,} records read: {self.unchanged:,} unchanged,"
-            f" {self.changed:,} staged as {self.rows:,} rows, {self.rejected:,} rejected;"
+            f" {self.changed:,} staged as {self.rows:,} rows, {self.rejected:,} rejected{filtered};"
             f" {self.seconds:.1f} s, {self.copy_seconds:.1f} s in COPY over all workers"
         )
 
@@ -168,6 +174,7 @@ def stage(
 def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
     started, ticker = time.monotonic(), Ticker()
     shard = prepare(conn, job.staging, job.shard, job.shards)
+    conditions = Filter.parse(job.settings.filter).of(job.entity)
     pipeline = Pipeline(
         job.connect,
         job.staging,
@@ -176,6 +183,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         claims=shard.claims,
         block_bytes=job.sizes.block,
         flush_bytes=job.sizes.flush,
+        conditions=conditions,
     )
     counts, seen = Counts(), SeenIds()
     records = read(
@@ -186,12 +194,20 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         shard=job.shard,
         shards=job.shards,
         is_stored=shard.index.holds,
+        seed=fingerprint_seed(MAPPINGS[job.entity], str(conditions)),
     )
     # The switch interval of the whole process is shorter until the file is read.
     with short_switch_interval(), closing(records), pipeline:
         for scanned in records:
             first, stored = seen.see(scanned.ids), shard.index.lookup(scanned.ids)
-            decision = decide(scanned, first, stored, job.month, newest=shard.newest)
+            decision = decide(
+                scanned,
+                first,
+                stored,
+                job.month,
+                newest=shard.newest,
+                left_out=shard.left_out,
+            )
             counts.count(scanned, decision)
             for block in scanned.blocks(decision.keep, job.sizes.block):
                 pipeline.put(block)
@@ -203,6 +219,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
     seen.see(np.array([r.record_id for r in counts.rejected if r.record_id], np.int32))
     absent = absent_ids(shard.index, seen, job.month, newest=shard.newest)
     rejected = counts.rejected + written.rejected
+    left_out = np.sort(np.concatenate([np.empty(0, np.int32), *written.left_out]))
     report = StageReport(
         entity=str(job.entity),
         month=str(job.month),
@@ -210,7 +227,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         shards=job.shards,
         read=counts.read,
         unchanged=counts.unchanged,
-        changed=counts.kept - len(written.rejected),
+        changed=counts.kept - len(written.rejected) - len(left_out),
         rejected=len(rejected),
         absent=len(absent),
         rows=written.rows,
@@ -225,12 +242,15 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         replaced_characters=written.findings.replaced,
         filled={path: count for path, count in written.findings.filled.items() if count},
         sha256=job.sha256,
+        filtered=len(left_out),
+        filter=str(conditions),
     )
     _warn(job.name, report)
     complete(
         conn,
         shard,
         absent=absent,
+        left_out=left_out,
         names=written.names,
         rejected=rejected,
         report=report.as_dict(),

@@ -36,6 +36,7 @@ def read(
     shard: int = 0,
     shards: int = 1,
     is_stored: IsStored | None = None,
+    seed: int | None = None,
 ) -> Generator[Scanned, None, None]:
     """The records of one shard of a dump, in the order of the file, a few hundred at a time.
 
@@ -45,11 +46,12 @@ def read(
     :param name: the file's name, for messages.
     :param max_record_bytes: a longer record is rejected and never held whole.
     :param is_stored: as of Scanner: which records need not be searched for others.
+    :param seed: as of Scanner.
     :raises NotADump: when the file is no gzip file or no dump of the entity.
     :raises TruncatedDump: when it ends before its end.
     :raises CorruptDump: when its bytes are damaged, or records follow its root element.
     """
-    scanner = Scanner(entity, shard, shards, is_stored)
+    scanner = Scanner(entity, shard, shards, is_stored, seed)
     data = prefetched(decompressed(packed, name))
     for chunk in split(data, entity, name, max_record_bytes):
         yield scanner.scan(chunk)

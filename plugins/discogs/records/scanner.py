@@ -69,6 +69,7 @@ class Scanner:
 
     :param is_stored: of ids and fingerprints, which the database holds together. Such a record
         was whole when it was stored, so it is not searched for records that it took in.
+    :param seed: of the fingerprints; that of the mapping when None.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Scanner:
         shard: int = 0,
         shards: int = 1,
         is_stored: IsStored | None = None,
+        seed: int | None = None,
     ) -> None:
         self.entity = entity
         self.shard = shard
@@ -84,7 +86,7 @@ class Scanner:
         self._is_stored = is_stored
         self._ids = RecordIds(MAPPINGS[entity])
         self._unclosed = UnclosedRecords(MAPPINGS[entity])
-        self._seed = fingerprint_seed(MAPPINGS[entity])
+        self._seed = fingerprint_seed(MAPPINGS[entity]) if seed is None else seed
 
     def scan(self, chunk: Chunk) -> Scanned:
         """Read ids and fingerprints of a chunk's records, with those that follow unclosed ones."""

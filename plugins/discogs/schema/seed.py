@@ -17,13 +17,16 @@ from discogs.schema.model import EntityMapping, Field, Rows
 from discogs.schema.values import VALUES_VERSION
 
 
-def fingerprint_seed(mapping: EntityMapping) -> int:
+def fingerprint_seed(mapping: EntityMapping, conditions: str = "") -> int:
     """64 bits that depend on what a mapping declares and on VALUES_VERSION, and on nothing else.
+
+    :param conditions: of a filter. With others, every record is read once, to see which it is for.
 
     The same in every process and Python version; the order of fields and of child tables does
     not count, and neither does an attribute that has its default.
     """
-    text = json.dumps([VALUES_VERSION, _plain(mapping)], sort_keys=True)
+    declared = [VALUES_VERSION, _plain(mapping), *([conditions] if conditions else [])]
+    text = json.dumps(declared, sort_keys=True)
     return xxhash.xxh3_64_intdigest(text.encode())
 
 

@@ -40,9 +40,9 @@ class EntityReport:
     """What a load did to one entity, or all loads of its month; every record that was read is in
     one of the counts.
 
-    ``read = unchanged + inserted + updated + restored + rejected + same``, where ``same`` counts
-    the records whose bytes differ from the last time and whose rows do not. What an earlier
-    version of the package did not count is None.
+    ``read = unchanged + inserted + updated + restored + rejected + same + filtered``, where
+    ``same`` counts the records whose bytes differ from the last time and whose rows do not. What
+    an earlier version of the package did not count is None.
 
     :param rows: that were written, children included.
     :param bytes: of the unpacked file.
@@ -50,6 +50,8 @@ class EntityReport:
     :param first_load: whether the staged tables replaced empty ones.
     :param sha256: of the packed file that was merged.
     :param loads: how many loads of the month the numbers are of; None for those of one load.
+    :param filtered: records that the filter left out.
+    :param filter: its conditions; None without one.
     :param placeholders_added: rows for ids that are referred to and in no dump.
     :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
         how often they stand in the records that were checked.
@@ -75,6 +77,8 @@ class EntityReport:
     sha256: str | None = None
     placeholders_added: int | None = None
     placeholders_dropped: int | None = None
+    filtered: int | None = None
+    filter: str | None = None
     loads: int | None = None
     unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
     invalid_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -104,7 +108,7 @@ class EntityReport:
         first = any(load.first_load for load in loads)
         if last.unchanged is None:
             return dataclasses.replace(whole, first_load=first)
-        others = whole.total("inserted", "updated", "restored", "rejected", "same")
+        others = whole.total("inserted", "updated", "restored", "rejected", "same", "filtered")
         left = max(0, (whole.read or 0) - others)
         return dataclasses.replace(whole, first_load=first, unchanged=left)
 
@@ -118,6 +122,8 @@ class EntityReport:
         """A line for a log."""
         counts = ("unchanged", "inserted", "updated", "removed", "restored", "rejected")
         parts = ", ".join(f"{getattr(self, name) or 0:,} {name}" for name in counts)
+        if self.filter:
+            parts += f", {self.filtered or 0:,} left out by {self.filter}"
         line = f"{self.entity}: {self.read or 0:,} records read: {parts}"
         return line if self.seconds is None else f"{line}; {duration(self.seconds)}"
 

@@ -29,6 +29,13 @@ def load_params(settings: Settings) -> dict[str, Param]:
             title="Entities",
             description="What to load. References to the others get placeholder rows.",
         ),
+        "filter": Param(
+            None,
+            type=["null", "string"],
+            title="Filter",
+            description="Which records to load, such as releases:country=Germany|Austria;"
+            f" releases:format=Vinyl. Empty: DISCOGS_FILTER, now {settings.filter or 'all'}.",
+        ),
         "shards": Param(
             None,
             type=["null", "integer"],
