@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+TESTS = $(VENV)/.installed-tests
 N ?= 40000
 RUNS ?= 3
 
@@ -25,6 +26,10 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $(STAMP)
 
+$(TESTS): $(STAMP) requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt -c constraints.txt
+	@touch $(TESTS)
+
 demo: $(STAMP) ## Load two sample months through a real Airflow; it stays up (PORT=8080)
 	$(RUN) -m demo demo
 
@@ -38,10 +43,10 @@ down: ## Stop what demo or up started
 test-quick: $(STAMP) ## Test what needs no running Airflow: two minutes on two quiet processors
 	$(BIN)/python -m pytest -m "not airflow and not full"
 
-test: $(STAMP) ## Run the test suite with a real Airflow: about 20 minutes
+test: $(TESTS) ## Run the test suite with a real Airflow: about 20 minutes
 	$(BIN)/python -m pytest -m "not full"
 
-test-full: $(STAMP) ## Also the long tests: a load killed at each statement; about 40 minutes
+test-full: $(TESTS) ## Also the long tests: a load killed at each statement; about 40 minutes
 	$(BIN)/python -m pytest
 
 lint: $(STAMP) ## Check style and types

@@ -206,6 +206,8 @@ def test_the_lists_for_pip_are_those_of_the_package() -> None:
     assert listed("requirements.txt") == set(project["dependencies"])
     needed = {*extras["demo"], *extras["mirror"], *extras["dev"]}
     assert listed("requirements-dev.txt") == needed - {"airflow-discogs[demo,mirror]"}
+    needed = {name for extra in ("s3", "celery", "test") for name in extras[extra]}
+    assert listed("requirements-test.txt") == needed - {"airflow-discogs[dev,s3,celery]"}
 
 
 def test_the_lock_has_every_package_of_the_lists_and_extras() -> None:

@@ -114,9 +114,15 @@ def storage(tmp_path: Path) -> DumpStorage:
     return DumpStorage(tmp_path / "stored")
 
 
+def local(storage: DumpStorage) -> Path:
+    """A storage's folder."""
+    assert storage.local is not None
+    return storage.local
+
+
 def left(storage: DumpStorage) -> list[str]:
     """Everything that lies in the storage's folder."""
-    folder = storage.workspace
+    folder = local(storage)
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 

@@ -29,7 +29,7 @@ from discogs.sample import exchange
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
 from tests import faults
-from tests.dumps.conftest import Open, fetch, left, whole
+from tests.dumps.conftest import Open, fetch, left, local, whole
 
 LABELS = "labels"
 LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
@@ -318,8 +318,8 @@ def test_a_file_that_is_there_and_whole_is_not_fetched(place: Open, storage: Dum
 
 def test_a_file_that_is_there_and_wrong_is_fetched_anew(place: Open, storage: DumpStorage) -> None:
     at = place()
-    storage.workspace.mkdir()
-    (storage.workspace / at.name).write_bytes(b"\x1f\x8bwrong")
+    local(storage).mkdir()
+    (local(storage) / at.name).write_bytes(b"\x1f\x8bwrong")
     assert not fetch(at, storage).already_there
     assert whole(at, storage)
 

@@ -24,7 +24,7 @@ from discogs.dumps.part import PartFile
 from discogs.dumps.storage import DumpStorage
 from discogs.sample.mirror import Mirror
 from tests import faults
-from tests.dumps.conftest import Open, Served, left
+from tests.dumps.conftest import Open, Served, left, local
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Downloads, verifies and prints the report, or the error's kind and text.
@@ -84,9 +84,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def kill_in_the_middle(at: Served, storage: DumpStorage, reached: int) -> None:
     """Start a download in another process and kill it once it has so many bytes."""
-    part = storage.workspace / f"{at.name}.part"
+    part = local(storage) / f"{at.name}.part"
     at.mirror.add(faults.stall(reached, 60).on("labels"))
-    with started(command(at, storage.workspace)) as process:
+    with started(command(at, local(storage))) as process:
         for _ in range(1000):
             if part.exists() and part.stat().st_size >= reached:
                 break
@@ -99,7 +99,7 @@ def kill_in_the_middle(at: Served, storage: DumpStorage, reached: int) -> None:
 def fetch(at: Served, storage: DumpStorage) -> DownloadReport:
     report = download(at.source, at.file, storage, at.digest)
     assert left(storage) == [at.name]
-    assert (storage.workspace / at.name).read_bytes() == at.data
+    assert (local(storage) / at.name).read_bytes() == at.data
     return report
 
 
@@ -127,7 +127,7 @@ def test_a_download_killed_before_its_rename_is_only_renamed(
 ) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
-    (storage.workspace / f"{at.name}.part").write_bytes(at.data)
+    (local(storage) / f"{at.name}.part").write_bytes(at.data)
     report = fetch(at, storage)
     assert (report.resumed_from, report.transferred, at.asked) == (len(at.data), 0, 1)
 
@@ -155,7 +155,7 @@ def test_a_part_of_another_digest_is_thrown_away(place: Open, storage: DumpStora
 def test_a_damaged_part_is_thrown_away_at_the_end(place: Open, storage: DumpStorage) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
-    (storage.workspace / f"{at.name}.part").write_bytes(b"\0" * 15_000)
+    (local(storage) / f"{at.name}.part").write_bytes(b"\0" * 15_000)
     report = fetch(at, storage)
     assert (report.attempts, report.resumed_from) == (2, 0)
 
@@ -165,16 +165,16 @@ def test_a_note_that_cannot_be_read_is_thrown_away(
     place: Open, storage: DumpStorage, state: str
 ) -> None:
     at = place("s3")
-    storage.workspace.mkdir()
-    (storage.workspace / f"{at.name}.part").write_bytes(at.data[:100])
-    (storage.workspace / f"{at.name}.part.json").write_text(state)
+    local(storage).mkdir()
+    (local(storage) / f"{at.name}.part").write_bytes(at.data[:100])
+    (local(storage) / f"{at.name}.part.json").write_text(state)
     assert fetch(at, storage).resumed_from == 0
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(place: Open, storage: DumpStorage) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
-    (storage.workspace / f"{at.name}.part").write_bytes(at.data + b"more")
+    (local(storage) / f"{at.name}.part").write_bytes(at.data + b"more")
     assert fetch(at, storage).resumed_from == 0
 
 
@@ -200,7 +200,7 @@ def test_a_part_that_got_its_name_meanwhile_is_left_alone(
 def test_a_disk_that_fills_up_is_told_and_left_clean(place: Open, storage: DumpStorage) -> None:
     at = place()
     # A limit on the size of files is what every system lets a test set.
-    told = run(command(at, storage.workspace, room=20_000))
+    told = run(command(at, local(storage), room=20_000))
     assert told["error"] == "DiskFull"
     assert "stops at 20,000 bytes (File too large)" in told["text"]
     assert left(storage) == []
@@ -243,12 +243,12 @@ def test_a_small_disk_of_a_file_of_unknown_size_is_told_when_full(
 
 def test_room_for_a_whole_set_is_checked(storage: DumpStorage) -> None:
     name, other = "discogs_20260701_labels.xml.gz", "discogs_20260701_artists.xml.gz"
-    storage.workspace.mkdir()
-    free = shutil.disk_usage(storage.workspace).free
+    local(storage).mkdir()
+    free = shutil.disk_usage(local(storage)).free
     with pytest.raises(DiskFull):
         storage.require_space_for([(name, free), (other, free)])
     # What is there already needs no room, and what is unknown counts as nothing.
-    (storage.workspace / name).write_bytes(b"x")
+    (local(storage) / name).write_bytes(b"x")
     storage.require_space_for([(name, 2 * free), (other, None)])
 
 

@@ -12,6 +12,7 @@ from discogs.dumps.names import DumpName
 from discogs.dumps.retention import clean, may_go
 from discogs.dumps.storage import DumpStorage, Stored
 from discogs.schema.entities import Month
+from tests.dumps.conftest import local
 
 WEEK = 7 * 86400.0
 MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)
@@ -79,13 +80,13 @@ def test_unfinished_files_go_with_their_month_or_when_stale() -> None:
 
 @pytest.fixture
 def filled(storage: DumpStorage) -> DumpStorage:
-    storage.workspace.mkdir()
+    local(storage).mkdir()
     for name in NAMES:
-        (storage.workspace / name).write_bytes(b"x" * 1000)
-    stale = storage.workspace / "discogs_20260801_labels.xml.gz.part"
+        (local(storage) / name).write_bytes(b"x" * 1000)
+    stale = local(storage) / "discogs_20260801_labels.xml.gz.part"
     stale.write_bytes(b"x" * 500)
     os.utime(stale, (time.time() - 2 * WEEK,) * 2)
-    (storage.workspace / "notes.txt").write_text("mine")
+    (local(storage) / "notes.txt").write_text("mine")
     return storage
 
 
@@ -99,7 +100,7 @@ def test_a_cleanup_reports_what_it_did(
     assert report.disk_before is not None
     assert report.disk_after is not None
     assert report.disk_after.total == report.disk_before.total > 0
-    kept = sorted(path.name for path in filled.workspace.iterdir())
+    kept = sorted(path.name for path in local(filled).iterdir())
     assert kept == [NAMES[0], NAMES[2], "notes.txt"]
     assert f"Deleted {NAMES[1]}, 1000 bytes." in caplog.text
     assert json.loads(json.dumps(report.as_dict()))["bytes_freed"] == 1500
@@ -139,15 +140,17 @@ def test_a_storage_that_cannot_be_listed_is_told_and_never_raised(
     assert "cannot be listed" in caplog.text
 
 
-def test_a_cleanup_of_a_remote_storage(tmp_path: Path) -> None:
+def test_a_cleanup_of_a_remote_storage() -> None:
     fsspec = pytest.importorskip("fsspec")
-    storage = DumpStorage("memory:///clean", scratch=tmp_path)
+    storage = DumpStorage("memory:///clean")
     memory = fsspec.filesystem("memory")
     for name in NAMES:
         memory.pipe(f"/clean/{name}", b"x" * 10)
-    (tmp_path / f"{NAMES[0]}.part").write_bytes(b"x")
+    for part in (".part.0001", ".part.0002", ".part.json"):
+        memory.pipe(f"/clean/{NAMES[0]}{part}", b"x")
     report = clean(storage, completed={MAY, JUNE, JULY}, in_use=set(), keep=1, stale_seconds=WEEK)
-    assert list(report.deleted) == [NAMES[0], f"{NAMES[0]}.part", NAMES[1]]
-    assert storage.names() == [NAMES[2]]
+    parts = [f"{NAMES[0]}.part.{end}" for end in ("0001", "0002", "json")]
+    assert list(report.deleted) == [NAMES[0], *parts, NAMES[1]]
+    assert [item.name for item in storage.files()] == [NAMES[2]]
     assert report.disk_before is None
     memory.store.clear()

@@ -1,27 +1,28 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from discogs.dumps import objects
 from discogs.dumps.download import download
 from discogs.dumps.errors import ChecksumMismatch, DumpFileMissing
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.verify import verify
 from tests import faults
-from tests.dumps.conftest import Open
+from tests.dumps.conftest import Open, local
 
 NAME = "discogs_20260701_labels.xml.gz"
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Iterator[DumpStorage]:
+def remote() -> Iterator[DumpStorage]:
     """A storage that is no folder, as object stores are not."""
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
-    storage = DumpStorage("memory:///dumps", scratch=tmp_path / "scratch")
-    yield storage
+    yield DumpStorage("memory:///dumps")
     memory.store.clear()
 
 
@@ -38,7 +39,7 @@ def test_a_folder_is_local_however_it_is_written(tmp_path: Path) -> None:
         ObjectStoragePath(f"file://{tmp_path}"),
     ):
         storage = DumpStorage(root)
-        assert storage.local == storage.workspace == tmp_path
+        assert storage.local == tmp_path
         (tmp_path / NAME).write_bytes(b"x")
         assert storage.names() == [NAME]
         assert storage.delete(NAME) == 1
@@ -51,25 +52,35 @@ def test_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "x", "", f"{NAME}.part", f"a/{NAME}"])
-def test_no_other_path_comes_out(storage: DumpStorage, name: str) -> None:
-    with pytest.raises(ValueError, match="not the name of a dump's file"):
-        storage.path(name)
+def test_no_other_path_comes_out(storage: DumpStorage, remote: DumpStorage, name: str) -> None:
+    for place in (storage, remote):
+        for use in (place.open, place.size, place.delete):
+            with pytest.raises(ValueError, match="not the name of a dump's file"):
+                use(name)
+        with pytest.raises(ValueError, match="not the name of a dump's file"):
+            place.write(name, b"x")
+        with pytest.raises(ValueError, match="not the name of a dump's file"):
+            place.part(name, "url", "digest")
 
 
-def test_a_file_that_is_not_there_is_told(storage: DumpStorage, remote: DumpStorage) -> None:
+def test_a_file_that_another_worker_has_is_missing_with_what_to_do(
+    storage: DumpStorage, remote: DumpStorage
+) -> None:
     for place in (storage, remote):
         assert place.size(NAME) is None
         assert place.delete(NAME) == 0
         assert place.files() == []
-        with pytest.raises(DumpFileMissing, match="is not in the storage"):
+        with pytest.raises(DumpFileMissing, match="is not in the storage") as caught:
             place.open(NAME)
+        for said in (socket.gethostname(), str(place), "All workers must share", "s3://"):
+            assert said in str(caught.value)
 
 
 def test_files_that_are_not_dumps_are_not_listed(storage: DumpStorage) -> None:
-    storage.workspace.mkdir()
+    local(storage).mkdir()
     for name in (NAME, f"{NAME}.part", f"{NAME}.part.json", "notes.txt", "x.part"):
-        (storage.workspace / name).write_bytes(b"abc")
-    (storage.workspace / "discogs_20260701_artists.xml.gz").mkdir()
+        (local(storage) / name).write_bytes(b"abc")
+    (local(storage) / "discogs_20260701_artists.xml.gz").mkdir()
     assert [(item.name, item.size, item.part) for item in storage.files()] == [
         (NAME, 3, False),
         (f"{NAME}.part", 3, True),
@@ -78,37 +89,19 @@ def test_files_that_are_not_dumps_are_not_listed(storage: DumpStorage) -> None:
     assert storage.names() == [NAME]
 
 
-def test_a_remote_storage_gets_the_whole_file(place: Open, remote: DumpStorage) -> None:
+def test_a_storage_that_can_only_copy_gets_the_whole_file(
+    place: Open, remote: DumpStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "PART_BYTES", 7_000)
     at = place("s3", [faults.cut(10_000).on("labels")])
     report = download(at.source, at.file, remote, at.digest)
     assert report.attempts == 2
     with remote.open(NAME) as opened:
         assert opened.read() == at.data
-    assert list(remote.workspace.iterdir()) == []
+    assert [item.name for item in remote.files()] == [NAME]
     assert remote.disk_use() is None
     assert verify(remote, NAME, at.digest) == len(at.data)
     assert download(at.source, at.file, remote, at.digest).already_there
-
-
-def test_an_upload_that_breaks_leaves_no_half_file(
-    place: Open, remote: DumpStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import shutil
-
-    def broken(_source: object, sink: object, _size: int) -> None:
-        sink.write(b"half")  # type: ignore[attr-defined]
-        raise ConnectionError("the bucket is gone")
-
-    at = place("s3")
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "copyfileobj", broken)
-        with pytest.raises(ConnectionError):
-            download(at.source, at.file, remote, at.digest)
-    assert not remote.exists(NAME)
-    # What was downloaded waits for the next attempt at the upload.
-    report = download(at.source, at.file, remote, at.digest)
-    assert (report.transferred, at.asked) == (0, 1)
-    assert remote.size(NAME) == len(at.data)
 
 
 def test_a_verified_file_stays(place: Open, storage: DumpStorage) -> None:
@@ -123,7 +116,7 @@ def test_a_verified_file_stays(place: Open, storage: DumpStorage) -> None:
 def test_a_file_that_differs_on_disk_is_deleted(place: Open, storage: DumpStorage) -> None:
     at = place()
     download(at.source, at.file, storage, at.digest)
-    with (storage.workspace / NAME).open("r+b") as opened:
+    with (local(storage) / NAME).open("r+b") as opened:
         opened.seek(30_000)
         opened.write(b"damage")
     with pytest.raises(ChecksumMismatch) as caught:

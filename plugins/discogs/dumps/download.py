@@ -17,12 +17,13 @@ from discogs.dumps.errors import (
     NotAGzipFile,
     RateLimited,
     RequestRefused,
+    StorageUnreachable,
     TransferCut,
     TransferFailed,
 )
 from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import DumpName
-from discogs.dumps.part import Origin, PartFile
+from discogs.dumps.part import Origin, Part
 from discogs.dumps.source import DumpSource
 from discogs.dumps.storage import DumpStorage
 from discogs.dumps.transport import GZIP, Transport
@@ -125,7 +126,7 @@ def download(
             "%s is there with another SHA-256 than published; it is fetched again.", file.name
         )
         storage.delete(file.name)
-    with PartFile(storage.workspace, file.name, file.url, expected) as part:
+    with storage.part(file.name, file.url, expected) as part:
         transfer = _Transfer(
             source.transport, file, storage, part, on_progress, progress_seconds, shortest_cut
         )
@@ -141,6 +142,8 @@ def download(
             if error.status not in _ABSENT or name is None:
                 raise
             raise DumpIncomplete(name.month, [file.name]) from error
+        except StorageUnreachable:
+            raise
         except DiscogsError:
             part.discard()
             raise
@@ -154,7 +157,7 @@ class _Transfer:
         transport: Transport,
         file: DumpFile,
         storage: DumpStorage,
-        part: PartFile,
+        part: Part,
         on_progress: OnProgress | None,
         progress_seconds: float,
         shortest_cut: float,
@@ -197,10 +200,8 @@ class _Transfer:
                 raise Broken(f"expected SHA-256 {error.expected}, got {error.actual}") from error
 
         self.transport.attempts(self.file.name, attempt)
-        self.part.sync()
         size = self.part.size
-        self.storage.publish(self.file.name)
-        self.part.forget()
+        self.part.finish()
         seconds = time.monotonic() - self.started
         log.info(
             "%s: %d bytes, whole, in %.1f s and %d attempts.",

@@ -162,9 +162,35 @@ class DumpFileMissing(DumpError):
 
     verdict = "is not in the storage"
     advice = (
-        " If it was downloaded, then on another machine: all workers must share their storage"
-        " (DISCOGS_STORAGE). Otherwise download it first."
+        " If it was downloaded, then by a worker with another storage. All workers must share one:"
+        " set DISCOGS_STORAGE on each to a folder of one shared volume, or to an address such as"
+        " s3://connection@bucket/dumps. Otherwise download it first (in Airflow: clear its task"
+        " download)."
     )
+
+
+class StorageRefused(StorageError):
+    """An object store does not let the storage be used as it is set up.
+
+    :param what: what was being done, as a gerund.
+    :param why: the store's own words.
+    """
+
+    def __init__(self, storage: object, what: str, why: str) -> None:
+        super().__init__(
+            f"The storage {storage} refused {what}: {why}. Check DISCOGS_STORAGE (the bucket must"
+            " exist), the login (access key) and password (secret) of its connection, and that"
+            " they may list, read, write and delete there."
+        )
+
+
+class StorageUnreachable(StorageError):
+    """An object store did not answer, or broke off; what was stored of a download stays."""
+
+    transient = True
+
+    def __init__(self, storage: object, what: str, why: str) -> None:
+        super().__init__(f"The storage {storage} did not answer while {what}: {why}.")
 
 
 class DiskFull(StorageError):

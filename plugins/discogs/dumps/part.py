@@ -11,12 +11,14 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from discogs.dumps.errors import DiskFull, DownloadUnderWay
-from discogs.dumps.storage import PART, STATE
 
 log = logging.getLogger(__name__)
 
+PART = ".part"
+STATE = ".part.json"
 _READ = 1 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
@@ -34,6 +36,58 @@ class Origin:
     expected: str
     length: int | None
     validator: str | None
+
+
+def read_origin(text: bytes, name: object) -> Origin | None:
+    """What is kept beside a ``.part``; None when it cannot be read.
+
+    :param name: of where it was read, for the log.
+    """
+    try:
+        return Origin(**json.loads(text))
+    except (ValueError, TypeError):
+        log.warning("%s cannot be read; the download starts from the beginning.", name)
+        return None
+
+
+def fits(origin: Origin | None, url: str, expected: str, size: int) -> bool:
+    """Whether so many bytes, kept from before, are the beginning of what is to be fetched."""
+    if origin is None or (origin.url, origin.expected) != (url, expected):
+        return False
+    return 0 < size <= (size if origin.length is None else origin.length)
+
+
+class Part(Protocol):
+    """A download under way, as a transfer uses it."""
+
+    size: int
+    origin: Origin | None
+
+    def __enter__(self) -> Part: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def complete(self) -> bool: ...
+    def restart(self, origin: Origin | None = None) -> None: ...
+    def write(self, chunk: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def discard(self) -> None: ...
+
+
+def sync_folder(folder: Path) -> None:
+    """Let a rename survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class PartFile:
@@ -89,12 +143,7 @@ class PartFile:
     def _take_up(self) -> None:
         origin = self._read_state()
         size = os.fstat(self._handle).st_size
-        fits = (
-            origin is not None
-            and (origin.url, origin.expected) == (self._url, self._expected)
-            and 0 < size <= (size if origin.length is None else origin.length)
-        )
-        if not fits:
+        if not fits(origin, self._url, self._expected, size):
             self.restart()
             return
         self.origin = origin
@@ -107,11 +156,8 @@ class PartFile:
 
     def _read_state(self) -> Origin | None:
         try:
-            return Origin(**json.loads(self._state.read_bytes()))
+            return read_origin(self._state.read_bytes(), self._state)
         except FileNotFoundError:
-            return None
-        except (ValueError, TypeError):
-            log.warning("%s cannot be read; the download starts from the beginning.", self._state)
             return None
 
     def restart(self, origin: Origin | None = None) -> None:
@@ -163,15 +209,14 @@ class PartFile:
         """Whether all bytes are there that the server said it has."""
         return self.origin is not None and self.origin.length == self.size > 0
 
-    def sync(self) -> None:
-        """Wait until the disk has it."""
+    def finish(self) -> None:
+        """Give the whole file its name, once the disk has it."""
         try:
             os.fsync(self._handle)
         except OSError as error:
             raise self._explained(error) from error
-
-    def forget(self) -> None:
-        """Delete the note beside the file, once the file has its final name."""
+        self.path.replace(self.folder / self.name)
+        sync_folder(self.folder)
         self._state.unlink(missing_ok=True)
 
     def discard(self) -> None:

@@ -1,45 +1,26 @@
 """Where dumps are stored: a local folder, or whatever universal_pathlib and Airflow's
 ObjectStoragePath can address.
 
-Files are stored side by side under their own names. A download is written in the *workspace*: the
-folder itself when it is local, so that finishing is a rename; else a scratch folder, from
-which whole files are uploaded, since object stores neither append nor rename.
+Files are stored side by side under their own names. What is written is a ``.part`` until it is
+whole: a file that is renamed, or objects that are put together (:mod:`discogs.dumps.objects`).
 """
 
 from __future__ import annotations
 
-import logging
-import os
+import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import socket
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from discogs.dumps.errors import DiskFull, DumpFileMissing
 from discogs.dumps.names import DumpName
+from discogs.dumps.objects import ObjectRoot, ObjectStore, PartObjects, StoredObject
+from discogs.dumps.part import PART, STATE, Part, PartFile, sync_folder
 
-log = logging.getLogger(__name__)
-
-_COPY = 8 << 20
-PART = ".part"
-STATE = ".part.json"
-
-
-class StoragePath(Protocol):
-    """What is used of a path; pathlib's, universal_pathlib's and Airflow's all have it."""
-
-    @property
-    def name(self) -> str: ...
-    def __truediv__(self, name: str, /) -> Any: ...
-    @property
-    def open(self) -> Callable[..., Any]: ...
-    def exists(self) -> bool: ...
-    def is_file(self) -> bool: ...
-    def stat(self) -> Any: ...
-    def iterdir(self) -> Iterator[Any]: ...
-    def unlink(self) -> None: ...
+_UNFINISHED = re.compile(r"\.part(\.json(\.new)?|\.[0-9]{4,5})?$")
 
 
 @dataclass(frozen=True)
@@ -66,66 +47,52 @@ class Stored:
     part: bool
 
 
-def _local(root: StoragePath) -> Path | None:
+def _local(root: str | Path | ObjectRoot) -> Path | None:
     if isinstance(root, Path):
         return Path(str(root))
-    if getattr(root, "protocol", None) in ("", "file", "local"):
-        return Path(str(getattr(root, "path", root)))
+    if isinstance(root, str):
+        return Path(root).expanduser() if "://" not in root else None
+    if root.protocol in ("", "file", "local"):
+        return Path(str(root.path))
     return None
 
 
-def _root(place: str | StoragePath) -> StoragePath:
-    if not isinstance(place, str):
-        return place
-    if "://" not in place:
-        return Path(place).expanduser()
+def _root(place: str | Path | ObjectRoot) -> Path | ObjectRoot:
+    if not isinstance(place, str) or "://" not in place:
+        return Path(place) if isinstance(place, str) else place
     from upath import UPath  # late: imports fsspec, which few need
 
-    return cast("StoragePath", UPath(place))
+    return cast("ObjectRoot", UPath(place))
 
 
 def _split(name: str) -> tuple[DumpName, bool] | None:
-    """The dump's file that a name on disk belongs to, and whether it is unfinished."""
-    for suffix in (STATE + ".new", STATE, PART):
-        if name.endswith(suffix):
-            dump = DumpName.parse(name.removesuffix(suffix))
-            return None if dump is None else (dump, True)
-    dump = DumpName.parse(name)
-    return None if dump is None else (dump, False)
+    """The dump's file that a stored name belongs to, and whether it is unfinished."""
+    whole, unfinished = _UNFINISHED.subn("", name)
+    dump = DumpName.parse(whole)
+    return None if dump is None else (dump, bool(unfinished))
 
 
 class DumpStorage:
     """The place where dumps are stored.
 
     :param root: a folder or an address; it need not exist yet.
-    :param margin: bytes of the disk that stay free.
-    :param scratch: where downloads are written when the root is not local; by default a
-        folder in the system's place for temporary files.
+    :param margin: bytes of the disk that stay free, where the root is a folder.
     """
 
-    def __init__(
-        self, root: str | StoragePath, *, margin: int = 0, scratch: Path | None = None
-    ) -> None:
-        self.root = _root(root)
+    def __init__(self, root: str | Path | ObjectRoot, *, margin: int = 0) -> None:
+        found = _root(root)
         self.margin = margin
-        self.local = _local(self.root)
-        if self.local is not None:
-            self.root = self.local
-        self.workspace: Path = (
-            self.local or scratch or Path(tempfile.gettempdir()) / f"discogs-dumps-{os.getuid()}"
-        )
+        self.local = _local(root) or _local(found)
+        self._name = str(self.local or found)
+        self._store = ObjectStore(cast("ObjectRoot", found)) if self.local is None else None
 
     def __str__(self) -> str:
-        return str(self.root)
+        return self._name
 
-    def path(self, name: str) -> StoragePath:
-        """Where a file of a dump is stored, or will be.
-
-        :raises ValueError: when the name is not one of a dump's file.
-        """
-        if DumpName.parse(name) is None:
-            raise ValueError(f"{name!r} is not the name of a dump's file")
-        return cast("StoragePath", self.root / name)
+    @property
+    def _objects(self) -> ObjectStore:
+        assert self._store is not None, "a local folder"
+        return self._store
 
     def open(self, name: str) -> BinaryIO:
         """A file of a dump, for reading.
@@ -133,14 +100,19 @@ class DumpStorage:
         :raises DumpFileMissing: when it is not there.
         """
         try:
-            return cast("BinaryIO", self.path(name).open("rb"))
+            if self.local is not None:
+                return _inside(self.local, name).open("rb")
+            return self._objects.open(_checked(name))
         except FileNotFoundError:
-            raise DumpFileMissing(name, f"{self} lacks it") from None
+            where = f"worker {socket.gethostname()} looks in {self}"
+            raise DumpFileMissing(name, where) from None
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when it is not there."""
+        if self.local is None:
+            return self._objects.size(_checked(name))
         try:
-            return int(self.path(name).stat().st_size)
+            return _inside(self.local, name).stat().st_size
         except FileNotFoundError:
             return None
 
@@ -155,8 +127,14 @@ class DumpStorage:
         """
         size = self.size(name)
         if size is not None:
-            self.path(name).unlink()
+            self._delete(name)
         return size or 0
+
+    def _delete(self, name: str) -> None:
+        if self.local is not None:
+            (self.local / name).unlink(missing_ok=True)
+        else:
+            self._objects.delete(name)
 
     def names(self) -> list[str]:
         """The names of the whole files that are there."""
@@ -164,52 +142,48 @@ class DumpStorage:
 
     def files(self) -> list[Stored]:
         """The files of dumps that are there, unfinished ones included, by name."""
-        places: list[StoragePath] = [self.root]
-        if self.local is None:
-            places.append(self.workspace)
-        found = [item for place in places for item in _stored(place)]
-        return sorted(found, key=lambda item: item.name)
+        found = _listed(self.local) if self.local is not None else self._objects.list()
+        stored = []
+        for item in found:
+            known = _split(item.name)
+            if known is not None:
+                stored.append(Stored(item.name, item.size, item.modified, *known))
+        return sorted(stored, key=lambda item: item.name)
 
     def delete_stored(self, item: Stored) -> None:
         """Delete what ``files`` listed; what is gone already is no error.
 
         :raises OSError: when it cannot be deleted.
         """
-        place = self.workspace / item.name if item.part else self.path(item.name)
-        try:
-            place.unlink()
-        except FileNotFoundError:
-            log.debug("%s was gone already.", place)
+        self._delete(item.name)
+        if item.part and self.local is None:
+            self._objects.abort_uploads(str(item.dump))
 
     def write(self, name: str, data: bytes) -> None:
         """Store a small file of a dump, such as its CHECKSUM.txt.
 
         :raises OSError: when the storage refuses it.
         """
-        self.workspace.mkdir(parents=True, exist_ok=True)
-        (self.workspace / (name + PART)).write_bytes(data)
-        self.publish(name)
-
-    def publish(self, name: str) -> None:
-        """Make a whole file of the workspace's ``.part`` the dump's file.
-
-        :raises OSError: when the storage refuses it.
-        """
-        part = self.workspace / (name + PART)
-        if self.local is not None:
-            part.replace(self.local / name)
-            _sync(self.local)
+        if self.local is None:
+            self._objects.put(_checked(name), data)
             return
-        target = self.path(name)
-        try:
-            with part.open("rb") as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink, _COPY)
-        except BaseException:
-            # Closing may have stored what had come so far.
-            if target.exists():
-                target.unlink()
-            raise
-        part.unlink()
+        path = _inside(self.local, name)
+        self.local.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(name + PART)
+        part.write_bytes(data)
+        part.replace(path)
+        sync_folder(self.local)
+
+    def part(self, name: str, url: str, expected: str) -> Part:
+        """The unfinished file of a download; what an earlier process left of it is resumed when it
+        comes from the same address and has the same published digest.
+
+        :param expected: the published SHA-256.
+        :raises DownloadUnderWay: when another process has it open, where a disk can say so.
+        """
+        if self.local is not None:
+            return PartFile(self.local, _checked(name), url, expected)
+        return PartObjects(self._objects, _checked(name), url, expected)
 
     def disk_use(self) -> DiskUse | None:
         """Use of the storage's disk; None when it is not local."""
@@ -218,15 +192,17 @@ class DumpStorage:
         return DiskUse(*shutil.disk_usage(_existing(self.local)))
 
     def require_space(self, needed: int) -> None:
-        """Check that the workspace's disk has so many bytes and the margin.
+        """Check that the disk has so many bytes and the margin; an object store needs no check.
 
         :raises DiskFull: saying how many it has.
         """
-        folder = _existing(self.workspace)
+        if self.local is None:
+            return
+        folder = _existing(self.local)
         free = shutil.disk_usage(folder).free
         if free < needed + self.margin:
             raise DiskFull(
-                self.workspace,
+                self.local,
                 f"{needed:,} bytes are needed, with a reserve of {self.margin:,}; only {free:,}"
                 " are free",
             )
@@ -236,12 +212,18 @@ class DumpStorage:
 
         :param sizes: names and bytes; a file of unknown size counts as nothing.
         """
+        stored: dict[DumpName, int] = {}
+        whole = set()
+        for item in self.files():
+            if not item.part:
+                whole.add(str(item.dump))
+            elif not item.name.endswith(STATE):
+                stored[item.dump] = stored.get(item.dump, 0) + item.size
         needed = 0
         for name, size in sizes:
-            if size is None or self.exists(name):
-                continue
-            part = self.workspace / (name + PART)
-            needed += max(0, size - (part.stat().st_size if part.exists() else 0))
+            dump = DumpName.parse(name)
+            if size is not None and dump is not None and name not in whole:
+                needed += max(0, size - stored.get(dump, 0))
         return needed
 
     def require_space_for(self, sizes: Iterable[tuple[str, int | None]]) -> None:
@@ -253,6 +235,17 @@ class DumpStorage:
         self.require_space(self.missing(sizes))
 
 
+def _checked(name: str) -> str:
+    """:raises ValueError: when the name is not one of a dump's file."""
+    if DumpName.parse(name) is None:
+        raise ValueError(f"{name!r} is not the name of a dump's file")
+    return name
+
+
+def _inside(folder: Path, name: str) -> Path:
+    return folder / _checked(name)
+
+
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest above it that exists."""
     folder = folder.absolute()
@@ -261,22 +254,10 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _sync(folder: Path) -> None:
-    """Let a rename survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _stored(place: StoragePath) -> Iterator[Stored]:
-    if not place.exists():
+def _listed(folder: Path) -> Iterator[StoredObject]:
+    if not folder.exists():
         return
-    for path in place.iterdir():
-        known = _split(path.name)
-        if known is None or not path.is_file():
-            continue
-        stat = path.stat()
-        modified = getattr(stat, "st_mtime", None)
-        yield Stored(path.name, int(stat.st_size), modified or None, *known)
+    for path in folder.iterdir():
+        if path.is_file():
+            stat = path.stat()
+            yield StoredObject(path.name, stat.st_size, stat.st_mtime)

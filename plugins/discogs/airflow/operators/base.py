@@ -18,10 +18,10 @@ from discogs.airflow import installation
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.runs import Run, run_options
 from discogs.dumps.storage import DumpStorage
-from discogs.errors import DiscogsError
+from discogs.errors import DiscogsError, InvalidSetting
 from discogs.load.errors import MonthNotReady
 from discogs.load.options import PlannedFile
-from discogs.settings import Settings
+from discogs.settings import Settings, variable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -163,7 +163,12 @@ class DiscogsOperator(BaseOperator):
         settings = self.settings
         if "://" not in settings.storage:
             return DumpStorage(settings.storage, margin=settings.disk_margin)
-        return DumpStorage(ObjectStoragePath(settings.storage), margin=settings.disk_margin)
+        try:
+            root = ObjectStoragePath(settings.storage)
+        except ValueError as error:
+            expected = f"a folder, or an address that Airflow has a filesystem for ({error})"
+            raise InvalidSetting(variable("storage"), settings.storage, expected) from None
+        return DumpStorage(root, margin=settings.disk_margin)
 
     @contextlib.contextmanager
     def source(self) -> Iterator[ServerSource]:

@@ -1,0 +1,341 @@
+"""Dumps in an object store, by fsspec: read as streams, and written in parts.
+
+A download is stored as it comes, in objects ``NAME.part.0001``, … of one size, so that it needs no
+local disk and can be resumed by any worker. When it is whole, the store puts the parts together
+(S3 copies them itself; elsewhere they are copied through the worker), and they are deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, cast
+
+from discogs.dumps.errors import StorageRefused, StorageUnreachable
+from discogs.dumps.part import Origin, fits, read_origin
+from discogs.errors import DiscogsError, StorageError
+
+log = logging.getLogger(__name__)
+
+#: Bytes of a part. S3 puts parts of 5 MiB and more together, and at most 10,000 of them.
+PART_BYTES = 16 << 20
+_COPY = 8 << 20
+_BLOCK = 8 << 20  # what is asked for at once while an object is read
+_NUMBERED = re.compile(r"\.part\.([0-9]{4,5})$")
+# What to install for an address; for others, whatever brings its filesystem to Airflow.
+_PACKAGES = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "airflow-discogs[s3]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
+}
+
+
+class ObjectRoot(Protocol):
+    """The root of a storage: a path of universal_pathlib, or of Airflow's ObjectStoragePath."""
+
+    @property
+    def fs(self) -> Any: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as it is listed.
+
+    :param modified: seconds since the epoch; None where the store does not say.
+    """
+
+    name: str
+    size: int
+    modified: float | None
+
+
+class ObjectStore:
+    """Objects side by side below a root.
+
+    Its methods raise :class:`StorageRefused` when the store refuses, and
+    :class:`StorageUnreachable` when it does not answer.
+    """
+
+    def __init__(self, root: ObjectRoot) -> None:
+        self._root = root
+
+    def __str__(self) -> str:
+        return str(self._root)
+
+    @cached_property
+    def _fs(self) -> Any:
+        try:
+            return self._root.fs
+        except (ImportError, ValueError) as error:
+            protocol = self._root.protocol
+            what = _PACKAGES.get(protocol, f"the Airflow provider of {protocol}://")
+            raise StorageError(
+                f"The storage {self} cannot be opened: {error}. Install {what} for every worker"
+                " (pip install), or set DISCOGS_STORAGE to a folder."
+            ) from None
+
+    def _path(self, name: str) -> str:
+        return f"{str(self._root.path).rstrip('/')}/{name}"
+
+    @contextlib.contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """:param what: done to which object, for the reader."""
+        try:
+            yield
+        except DiscogsError:
+            raise
+        except (PermissionError, FileNotFoundError) as error:
+            raise StorageRefused(self, what, " ".join(str(error).split())) from error
+        except Exception as error:
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            if "Credentials" in type(error).__name__:
+                raise StorageRefused(self, what, text) from error
+            module = type(error).__module__.partition(".")[0]
+            # botocore's and aiohttp's are no OSErrors.
+            if isinstance(error, OSError | TimeoutError) or module in ("botocore", "aiohttp"):
+                raise StorageUnreachable(self, what, text) from error
+            raise
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object; None when it is not there."""
+        with self._explained(f"looking for {name}"):
+            self._fs.invalidate_cache()  # another worker may have written it
+            try:
+                return int(self._fs.info(self._path(name))["size"])
+            except FileNotFoundError:
+                return None
+
+    def open(self, name: str) -> BinaryIO:
+        """An object, to be read from its beginning to its end.
+
+        :raises FileNotFoundError: when it is not there.
+        """
+        if self.size(name) is None:
+            raise FileNotFoundError(name)
+        with self._explained(f"reading {name}"):
+            opened = self._fs.open(
+                self._path(name), "rb", block_size=_BLOCK, cache_type="readahead"
+            )
+        return cast("BinaryIO", opened)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a small object in one request."""
+        with self._explained(f"writing {name}"):
+            self._fs.pipe_file(self._path(name), data)
+
+    def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        with self._explained(f"deleting {name}"), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(name))
+
+    def list(self) -> list[StoredObject]:
+        """What is there, by name; nothing where there is no such place."""
+        with self._explained("listing"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._path("").rstrip("/"), detail=True)
+            except FileNotFoundError:
+                return []
+        objects = [
+            StoredObject(str(item["name"]).rpartition("/")[2], int(item["size"]), _modified(item))
+            for item in found
+            if item["type"] == "file"
+        ]
+        return sorted(objects, key=lambda item: item.name)
+
+    def compose(self, name: str, parts: Iterable[str]) -> None:
+        """Put objects together, in order, to one. Readers see the whole of it or nothing."""
+        target = self._path(name)
+        with self._explained(f"putting together {name}"):
+            self.abort_uploads(name)
+            try:
+                if self._is_s3:
+                    self._fs.merge(target, [self._path(part) for part in parts])
+                else:
+                    with self._fs.open(target, "wb") as sink:
+                        for part in parts:
+                            with self._fs.open(self._path(part), "rb") as source:
+                                shutil.copyfileobj(source, sink, _COPY)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self.abort_uploads(name)
+                    if not self._is_s3:
+                        self._fs.rm_file(target)
+                raise
+
+    @property
+    def _is_s3(self) -> bool:
+        return callable(getattr(self._fs, "call_s3", None))
+
+    def abort_uploads(self, name: str) -> None:
+        """Abort what a killed process has left of an upload in parts: no listing shows it, and it
+        is paid for."""
+        if not self._is_s3:
+            return
+        bucket, _, key = self._path(name).partition("/")
+        try:
+            found = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+        except (PermissionError, FileNotFoundError) as error:
+            log.debug("Unfinished uploads of %s cannot be listed: %s", name, error)
+            return
+        for upload in found.get("Uploads", []):
+            if upload["Key"] == key:
+                upload_id = upload["UploadId"]
+                self._fs.call_s3(
+                    "abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload_id
+                )
+
+
+class PartObjects:
+    """An unfinished file in an object store; as :class:`~discogs.dumps.part.PartFile`.
+
+    Nothing keeps two processes apart that are at one file: they store the same bytes under the same
+    names, or the checksum of the whole differs.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        name: str,
+        url: str,
+        expected: str,
+        part_bytes: int | None = None,
+    ) -> None:
+        self.name, self._store = name, store
+        self._state = f"{name}.part.json"
+        self._part_bytes = part_bytes or PART_BYTES
+        self._buffer = bytearray()
+        self.size = 0
+        self.origin: Origin | None = None
+        self._hash = hashlib.sha256()
+        self._parts = [
+            item.name
+            for item in store.list()
+            if item.name.startswith(f"{name}.part.") and _NUMBERED.search(item.name)
+        ]
+        self._take_up(url, expected)
+
+    def __enter__(self) -> PartObjects:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Store what has come since the last part, for the next attempt."""
+        if self._buffer and self.origin is not None:
+            with contextlib.suppress(StorageError):
+                self._store.put(self._part_name(len(self._parts)), bytes(self._buffer))
+
+    def _part_name(self, index: int) -> str:
+        return f"{self.name}.part.{index + 1:04d}"
+
+    def _take_up(self, url: str, expected: str) -> None:
+        try:
+            with self._store.open(self._state) as opened:
+                origin = read_origin(opened.read(), self._state)
+        except FileNotFoundError:
+            origin = None
+        whole = self._parts == [self._part_name(index) for index in range(len(self._parts))]
+        if not whole or origin is None or not self._parts:
+            self.restart()
+            return
+        found, self._parts = self._parts, []
+        for part in found:
+            with self._store.open(part) as opened:
+                data = opened.read()
+            self._hash.update(data)
+            self.size += len(data)
+            if len(data) == self._part_bytes:
+                self._parts.append(part)
+            else:  # the last one, which goes on; one that is not the last fits nothing
+                self._buffer += data
+                whole = part == found[-1]
+                break
+        if not whole or not fits(origin, url, expected, self.size):
+            self._parts = found
+            self.restart()
+            return
+        self.origin = origin
+        log.info("%s: %d bytes are there from before.", self.name, self.size)
+
+    def restart(self, origin: Origin | None = None) -> None:
+        """Discard what is there and begin again, with bytes of this version."""
+        self._clear()
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self.origin = origin
+        if origin is not None:
+            self._store.put(self._state, json.dumps(asdict(origin)).encode("ascii"))
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        self._hash.update(chunk)
+        self._buffer += chunk
+        self.size += len(chunk)
+        while len(self._buffer) >= self._part_bytes:
+            part = self._part_name(len(self._parts))
+            self._store.put(part, bytes(memoryview(self._buffer)[: self._part_bytes]))
+            self._parts.append(part)
+            del self._buffer[: self._part_bytes]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what is there, in lower-case hexadecimal."""
+        return self._hash.hexdigest()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes are there that the server said it has."""
+        return self.origin is not None and self.origin.length == self.size > 0
+
+    def finish(self) -> None:
+        """Give the whole file its name."""
+        if not self._parts:
+            self._store.put(self.name, bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._parts.append(self._part_name(len(self._parts)))
+                self._store.put(self._parts[-1], bytes(self._buffer))
+                self._buffer.clear()
+            self._store.compose(self.name, self._parts)
+        self._clear()
+
+    def discard(self) -> None:
+        """Delete it, as far as the store lets it: the caller has an error of its own."""
+        with contextlib.suppress(StorageError):
+            self._clear()
+            self._store.abort_uploads(self.name)
+
+    def _clear(self) -> None:
+        # A short last part, which an earlier process has left, is in the buffer and in the store.
+        last = [self._part_name(len(self._parts))] if self._buffer else []
+        for name in [self._state, *self._parts, *last]:
+            self._store.delete(name)
+        self._parts = []
+        self._buffer.clear()
+
+
+def _modified(item: dict[str, Any]) -> float | None:
+    for key in ("LastModified", "last_modified", "mtime", "created"):
+        value = item.get(key)
+        if isinstance(value, dt.datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return None
