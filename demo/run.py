@@ -165,6 +165,7 @@ def _where(stack: local.Stack, console: Console) -> None:
     python = f"PYTHONPATH=plugins {Path(sys.executable)}"
     for line in (
         f"Airflow:  {stack.url}/dags/{local.DAG_ID}",
+        f"Discogs:  {stack.url}/plugin/discogs (its JSON: {stack.url}/discogs/openapi.json)",
         f"Login:    {USER} / {stack.home.secrets()['password']}",
         f"Database: {stack.dsn}",
         f"psql:     {psql} '{stack.dsn}'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from collections import Counter
@@ -135,7 +136,7 @@ class _Job:
 
 
 def _merge(conn: Connection, job: _Job) -> EntityReport:
-    started = time.monotonic()
+    started, began = time.monotonic(), dt.datetime.now(dt.timezone.utc)
     connect, staging, settings = job.connect, job.staging, job.settings
     entity, month = staging.tables.entity, staging.month
     merged = load_log.merged_months(conn, entity)
@@ -182,7 +183,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
             job.on_progress,
             old_values=settings.old_values,
         )
-    report = _report(entity, shards, done, first, time.monotonic() - started)
+    report = _report(entity, shards, done, first, time.monotonic() - started, began)
     log_rejected(conn, staging)
     log_filtered(conn, staging)
     load_log.record_load(
@@ -206,6 +207,7 @@ def _report(
     done: Merged,
     first: bool,
     merge_seconds: float,
+    merge_began: dt.datetime,
 ) -> EntityReport:
     def total(name: str) -> int:
         return sum(int(shard.report[name]) for shard in shards)
@@ -239,7 +241,21 @@ def _report(
         unmapped=counted("unmapped"),
         invalid_values=counted("invalid_values"),
         replaced_characters=sum(shard.report.get("replaced_characters", 0) for shard in shards),
+        steps=[
+            *(
+                _step("stage", shard.report["started_at"], shard.report["seconds"], shard.shard)
+                for shard in shards
+                if shard.report.get("started_at")
+            ),
+            _step("merge", merge_began.isoformat(timespec="milliseconds"), merge_seconds),
+        ],
     )
+
+
+def _step(step: str, started_at: str, seconds: float, shard: int = 0) -> dict[str, Any]:
+    """When a step of a load began and how long it took, for the timeline of its month."""
+    seconds = round(seconds, 3)
+    return {"step": step, "shard": shard, "started_at": started_at, "seconds": seconds}
 
 
 def _check_fresh(

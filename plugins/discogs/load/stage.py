@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from contextlib import closing
@@ -82,6 +83,8 @@ class StageReport:
     #: How many records the filter left out, and its conditions.
     filtered: int = 0
     filter: str = ""
+    #: When it began, by the worker's clock, in UTC.
+    started_at: str | None = None
 
     def __str__(self) -> str:
         """A line for a log."""
@@ -173,6 +176,7 @@ def stage(
 
 def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
     started, ticker = time.monotonic(), Ticker()
+    began = dt.datetime.now(dt.timezone.utc).isoformat(timespec="milliseconds")
     shard = prepare(conn, job.staging, job.shard, job.shards)
     conditions = Filter.parse(job.settings.filter).of(job.entity)
     pipeline = Pipeline(
@@ -212,9 +216,9 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
             for block in scanned.blocks(decision.keep, job.sizes.block):
                 pipeline.put(block)
             if ticker.due():
-                _report_progress(job, packed, counts.read, started)
+                _report_progress(job, packed, counts, started)
         written = pipeline.finish()
-    _report_progress(job, packed, counts.read, started)
+    _report_progress(job, packed, counts, started)
     # A rejected record is in the dump: it does not count as removed.
     seen.see(np.array([r.record_id for r in counts.rejected if r.record_id], np.int32))
     absent = absent_ids(shard.index, seen, job.month, newest=shard.newest)
@@ -244,6 +248,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         sha256=job.sha256,
         filtered=len(left_out),
         filter=str(conditions),
+        started_at=began,
     )
     _warn(job.name, report)
     complete(
@@ -284,7 +289,7 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{path} ({count} times)" for path, count in sorted(counts.items()))
 
 
-def _report_progress(job: _Job, packed: BinaryIO, records: int, started: float) -> None:
+def _report_progress(job: _Job, packed: BinaryIO, counts: Counts, started: float) -> None:
     if job.on_progress is not None:
         job.on_progress(
             Progress(
@@ -293,7 +298,8 @@ def _report_progress(job: _Job, packed: BinaryIO, records: int, started: float) 
                 done=_position(packed),
                 total=job.total_bytes,
                 seconds=time.monotonic() - started,
-                records=records,
+                records=counts.read,
+                detail=f"{counts.unchanged:,} unchanged, {counts.kept:,} changed",
                 shard=job.shard,
                 shards=job.shards,
             )

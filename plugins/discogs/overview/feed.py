@@ -20,7 +20,7 @@ from discogs.schema.mapping import TABLES
 
 # Entity by entity, so that each is a range of the primary key (year_month, entity, id).
 _CHANGES = """
-SELECT entity, id, change FROM entity_changes
+SELECT entity, id, change, tables, columns, old_values FROM entity_changes
 WHERE year_month = %(year_month)s AND entity = %(entity)s AND id > %(after)s
     AND (%(change)s::text IS NULL OR change = %(change)s)
 ORDER BY id LIMIT %(limit)s
@@ -98,6 +98,9 @@ def changes(
                 entity=Entity(row["entity"]),
                 id=row["id"],
                 change=row["change"],
+                tables=row["tables"],
+                columns=row["columns"],
+                old_values=row["old_values"],
                 title=named.get((row["entity"], row["id"])),
                 url=record_url(Entity(row["entity"]), row["id"]),
             )

@@ -112,9 +112,9 @@ class Check:
 class Step:
     """A step of a month's load, from when to when; ``ended_at`` is None while it runs."""
 
-    step: Literal["download", "verify", "stage", "merge"]
+    step: Literal["download", "verify", "stage", "keys", "merge"]
     entity: Entity | None
-    shard: int | None = None
+    shard: int = 0
     started_at: dt.datetime
     ended_at: dt.datetime | None
 
@@ -136,36 +136,41 @@ class MonthDetail(MonthSummary):
 class StepProgress:
     """How far a step is that runs now.
 
-    :param done: bytes of the packed file, or steps of the merge, of ``total``.
+    :param done: bytes of the packed file, or parts of the step that have ended, of ``total``.
     :param rate: bytes a second.
-    :param seconds_left: an estimate.
-    :param detail: what is done at the moment.
+    :param seconds_left: an estimate; None when there is none.
+    :param detail: what is done at the moment, or was found so far.
+    :param updated_at: when the process at work last wrote.
     """
 
     step: str
     entity: Entity | None
-    shard: int | None = None
-    shards: int | None = None
+    shard: int
+    shards: int
     done: int
     total: int | None
-    unit: Literal["bytes", "steps"] = "bytes"
-    rate: float | None = None
-    seconds_left: float | None = None
-    records: int | None = None
-    unchanged: int | None = None
-    changed: int | None = None
-    detail: str | None = None
+    unit: Literal["bytes", "parts"]
+    rate: float | None
+    seconds_left: float | None
+    records: int | None
+    records_per_second: float | None
+    detail: str | None
     started_at: dt.datetime | None
     updated_at: dt.datetime | None
+    finished_at: dt.datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonthProgress:
-    """A month that a run works on."""
+    """A month that a run works on.
+
+    :param alive_until: until when the run counts as alive; None for the command line.
+    """
 
     year_month: str
     status: Status
     started_at: dt.datetime | None
+    alive_until: dt.datetime | None
     steps: Sequence[StepProgress]
 
 
@@ -184,13 +189,22 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A record that a month's load changed; ``title`` is None where the record has none."""
+    """A record that a month's load changed.
+
+    :param title: None where the record has none.
+    :param tables: whose rows differ from before, of a changed or restored record.
+    :param columns: that differ in rows that were there before, as ``table.column``.
+    :param old_values: what they held before, where ``DISCOGS_OLD_VALUES`` is on.
+    """
 
     entity: Entity
     id: int
     change: Kind
     title: str | None
     url: str
+    tables: Sequence[str] | None
+    columns: Sequence[str] | None
+    old_values: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +251,9 @@ class StoryEvent:
 
     year_month: str
     kind: Literal["added", "changed", "removed", "restored", "first_load"]
+    tables: Sequence[str] | None = None
+    columns: Sequence[str] | None = None
+    old_values: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

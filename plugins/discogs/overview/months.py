@@ -32,7 +32,7 @@ _MONTHS = """
 SELECT
     m.*,
     (
-        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.merged_at), '[]')
+        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.generation), '[]')
         FROM entity_loads l WHERE l.year_month = m.year_month
     ) AS loads,
     (
@@ -56,6 +56,8 @@ SELECT entity, count(*) AS records FROM rejected_records
 WHERE year_month = %(year_month)s GROUP BY entity
 """
 
+_STEPS = "SELECT * FROM load_progress WHERE year_month = %(year_month)s"
+
 _PROGRESS = """
 SELECT
     clock_timestamp() AS now,
@@ -63,16 +65,16 @@ SELECT
     (
         SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.year_month DESC), '[]')
         FROM (
-            SELECT year_month, status, started_at FROM discogs_data_processing
+            SELECT year_month, status, started_at, alive_until FROM discogs_data_processing
             WHERE status = ANY(%(at_work)s::processing_status[])
         ) m
     ) AS months,
     (
-        SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.started_at, f.file_name), '[]')
-        FROM discogs_data_processing_files f
+        SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.started_at, p.entity, p.shard), '[]')
+        FROM load_progress p
         JOIN discogs_data_processing m USING (year_month)
         WHERE m.status = ANY(%(at_work)s::processing_status[])
-    ) AS files
+    ) AS steps
 """
 
 # A task's name as failures are recorded: "merge.releases: …", "download [releases]: …".
@@ -97,13 +99,14 @@ def month(connect: Connect, year_month: Month) -> MonthDetail | None:
         if row is None:
             return None
         rejected = cursor.execute(_REJECTED, values).fetchall()
+        running = cursor.execute(_STEPS, values).fetchall()
     summary = _summary(row)
     files = [_file(file, row["file_checksums"]) for file in row["files"]]
     return MonthDetail(
         **summary,
         files=files,
         checks=[Check(**check) for check in row["checks"]],
-        steps=_steps(files, row),
+        steps=_steps(files, row, running),
         rejected={Entity(each["entity"]): each["records"] for each in rejected},
     )
 
@@ -128,10 +131,11 @@ def progress(connect: Connect) -> Progress:
                 year_month=each["year_month"],
                 status=Status(each["status"]),
                 started_at=_time(each["started_at"]),
+                alive_until=_time(each["alive_until"]),
                 steps=[
-                    _download(file, now)
-                    for file in row["files"]
-                    if file["year_month"] == each["year_month"]
+                    _progress(step, now)
+                    for step in row["steps"]
+                    if step["year_month"] == each["year_month"]
                 ],
             )
             for each in row["months"]
@@ -195,29 +199,24 @@ def _by_entity(rows: Iterable[Mapping[str, Any]]) -> dict[Entity, list[Mapping[s
 
 def _merged(entity: Entity, loads: Sequence[Mapping[str, Any]]) -> EntityMonth:
     """An entity's month from its loads, oldest first."""
-    reports = [EntityReport.from_dict(entity, load["report"]) for load in loads]
-    last = reports[-1]
-
-    def total(name: str) -> int | None:
-        counts = [getattr(report, name) for report in reports]
-        return sum(count or 0 for count in counts) if any(c is not None for c in counts) else None
-
+    last = EntityReport.from_dict(entity, loads[-1]["report"])
+    total = EntityReport.of_loads([EntityReport.from_dict(entity, e["report"]) for e in loads])
     return EntityMonth(
         entity=entity,
         state="merged",
         records=loads[-1]["records"],
-        unchanged=last.unchanged,
-        added=total("inserted"),
-        changed=total("updated"),
-        removed=total("removed"),
-        restored=total("restored"),
-        rejected=last.rejected,
-        rows=total("rows"),
+        unchanged=total.unchanged,
+        added=total.inserted,
+        changed=total.updated,
+        removed=total.removed,
+        restored=total.restored,
+        rejected=total.rejected,
+        rows=total.rows,
         bytes=last.bytes,
         seconds=last.seconds,
         stage_seconds=last.stage_seconds,
         merge_seconds=last.merge_seconds,
-        first_load=any(report.first_load for report in reports),
+        first_load=bool(total.first_load),
         loads=len(loads),
         merged_at=_time(loads[-1]["merged_at"]),
     )
@@ -256,64 +255,72 @@ def _file(row: Mapping[str, Any], checksums: Mapping[str, Any]) -> DumpFile:
     )
 
 
-def _steps(files: Iterable[DumpFile], row: Mapping[str, Any]) -> list[Step]:
-    """The timeline of the latest attempt, as far as the tables know it."""
-    steps = [
-        Step(
-            step="download",
-            entity=file.entity,
-            started_at=file.started_at,
-            ended_at=file.completed_at,
-        )
-        for file in files
-        if file.started_at is not None
-        and (file.completed_at is not None or file.state is FileState.DOWNLOADING)
-    ]
+def _steps(
+    files: Iterable[DumpFile], row: Mapping[str, Any], running: Iterable[Mapping[str, Any]]
+) -> list[Step]:
+    """The timeline of the latest load, from what is done and what is at work."""
+    found: dict[tuple[Any, ...], Step] = {}
+
+    def add(step: Any, entity: Entity | None, shard: int, start: Any, end: Any) -> None:
+        if start is not None:
+            found[step, entity, shard] = Step(
+                step=step, entity=entity, shard=shard, started_at=start, ended_at=end
+            )
+
+    for file in files:
+        if file.completed_at is not None or file.state is FileState.DOWNLOADING:
+            add("download", file.entity, 0, file.started_at, file.completed_at)
+    for load in _last(row["loads"]):
+        for step in load["report"].get("steps") or ():
+            start = _time(step["started_at"])
+            assert start is not None
+            end = start + dt.timedelta(seconds=step["seconds"])
+            add(step["step"], Entity(load["entity"]), step["shard"], start, end)
     for shard in row["shards"]:
-        ended = _time(shard["staged_at"])
-        assert ended is not None
-        steps.append(
-            Step(
-                step="stage",
-                entity=Entity(shard["entity"]),
-                shard=shard["shard"] if shard["shards"] > 1 else None,
-                started_at=ended - dt.timedelta(seconds=float(shard["report"]["seconds"])),
-                ended_at=ended,
-            )
-        )
-    for load in row["loads"]:
-        ended, seconds = _time(load["merged_at"]), load["report"].get("merge_seconds")
-        if ended is not None and seconds is not None:
-            steps.append(
-                Step(
-                    step="merge",
-                    entity=Entity(load["entity"]),
-                    started_at=ended - dt.timedelta(seconds=float(seconds)),
-                    ended_at=ended,
-                )
-            )
-    return sorted(steps, key=lambda step: step.started_at)
+        start, seconds = _time(shard["report"].get("started_at")), shard["report"]["seconds"]
+        if start is not None:
+            end = start + dt.timedelta(seconds=seconds)
+            add("stage", Entity(shard["entity"]), shard["shard"], start, end)
+    for at_work in running:
+        if at_work["step"] != "download":
+            # One that failed goes on no longer than it last wrote.
+            stopped = None if row["status"] in AT_WORK else at_work["updated_at"]
+            end_or_not = at_work["finished_at"] or stopped
+            entity = Entity(at_work["entity"])
+            add(at_work["step"], entity, at_work["shard"], at_work["started_at"], end_or_not)
+    return sorted(found.values(), key=lambda step: step.started_at)
 
 
-def _download(row: Mapping[str, Any], now: dt.datetime) -> StepProgress:
+def _last(loads: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """The last load of each entity; the loads are the oldest first."""
+    return {load["entity"]: load for load in loads}.values()
+
+
+def _progress(row: Mapping[str, Any], now: dt.datetime) -> StepProgress:
     started, updated = _time(row["started_at"]), _time(row["updated_at"])
-    running = row["state"] == FileState.DOWNLOADING.value
-    until = updated if running else _time(row["completed_at"])
+    finished = _time(row["finished_at"])
+    until = finished or updated
     seconds = (until - started).total_seconds() if started and until else 0
-    rate = row["bytes_done"] / seconds if seconds > 0 else None
+    rate = row["done"] / seconds if seconds > 0 and row["unit"] == "bytes" else None
     left = None
-    if running and rate and row["size"] is not None:
-        left = max(0, row["size"] - row["bytes_done"]) / rate
+    if finished is None and rate and row["total"] is not None and updated is not None:
+        left = max(0.0, (row["total"] - row["done"]) / rate - (now - updated).total_seconds())
     return StepProgress(
-        step="download",
-        entity=_entity_of(row["file_name"]),
-        done=row["bytes_done"],
-        total=row["size"],
+        step=row["step"],
+        entity=Entity(row["entity"]) if row["entity"] is not None else None,
+        shard=row["shard"],
+        shards=row["shards"],
+        done=row["done"],
+        total=row["total"],
+        unit=row["unit"],
         rate=rate,
         seconds_left=left,
-        detail=row["state"],
+        records=row["records"],
+        records_per_second=row["records"] / seconds if row["records"] and seconds > 0 else None,
+        detail=row["detail"],
         started_at=started,
         updated_at=updated,
+        finished_at=finished,
     )
 
 

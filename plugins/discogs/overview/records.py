@@ -30,7 +30,7 @@ ROWS = 50
 
 # The primary key begins with the month: a look-up a month, where the search index may be missing.
 _EVENTS = """
-SELECT c.year_month, c.change
+SELECT c.year_month, c.change AS kind, c.tables, c.columns, c.old_values
 FROM (SELECT DISTINCT year_month FROM entity_loads WHERE entity = %(entity)s) l
 JOIN entity_changes c ON c.year_month = l.year_month AND c.entity = %(entity)s AND c.id = %(id)s
 ORDER BY c.year_month
@@ -74,7 +74,7 @@ def story(connect: Connect, entity: Entity, record_id: int) -> RecordStory | Non
         first = cursor.execute(_FIRST_LOAD, values).fetchone()
         rows = [_rows(cursor, table, record_id) for table in tables.children] if root else []
     root = root or {}
-    found = [StoryEvent(year_month=row["year_month"], kind=row["change"]) for row in events]
+    found = [StoryEvent(**row) for row in events]
     if root.get("placeholder") is False and not any(event.kind == "added" for event in found):
         month = (first or {}).get("year_month")
         if month is not None:

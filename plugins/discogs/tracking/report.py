@@ -52,6 +52,8 @@ class EntityReport:
     :param loads: how many loads of the month the numbers are of; None for those of one load.
     :param filtered: records that the filter left out.
     :param filter: its conditions; None without one.
+    :param steps: of the last load: each ``{step, shard, started_at, seconds}``, ``stage`` for each
+        shard and ``merge``.
     :param placeholders_added: rows for ids that are referred to and in no dump.
     :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
         how often they stand in the records that were checked.
@@ -80,6 +82,7 @@ class EntityReport:
     filtered: int | None = None
     filter: str | None = None
     loads: int | None = None
+    steps: Sequence[Mapping[str, Any]] | None = None
     unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
     invalid_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
     replaced_characters: int = 0

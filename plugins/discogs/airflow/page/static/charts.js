@@ -10,7 +10,7 @@ let entity = ""; // whose changes are shown; "" is all
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** The cards; the charts are drawn into them once they are in the document. */
-export function chartCards(months) {
+export function chartCards(months, tables) {
   const loaded = months.filter((month) => month.entities.some((e) => e.state === "merged")).slice(0, 36).reverse();
   if (loaded.length === 0) return [];
   const first = loaded[0].year_month;
@@ -27,12 +27,32 @@ export function chartCards(months) {
     chart("changes", "What each month changed", select),
     chart("durations", "Time by step", "summed over entities"),
     chart("throughput", "Records read", "a second of staging"),
-    chart("dumps", "Packed size of the dumps", null),
+    disk(tables),
   );
 }
 
-const chart = (id, title, note) =>
-  card(title, note, h("div", { class: "chart", "data-keep": true, id: `chart-${id}` }, h("canvas", { role: "img", "aria-label": `${title}; the History table has the figures` })));
+/** What the tables take now, and the dumps of each month. */
+function disk(tables) {
+  const total = tables.reduce((all, table) => all + table.bytes, 0);
+  const of = (name) => tables.filter((table) => table.entity === name).reduce((all, table) => all + table.bytes, 0);
+  const parts = [...ENTITIES.map((name) => [name, of(name)]), ["others", of(null)]].filter(([, size]) => size);
+  return card(
+    "Disk",
+    `tables ${f.bytes(total)} now; packed dumps by month`,
+    h(
+      "div",
+      { class: "stack", role: "img", "aria-label": parts.map(([name, size]) => `${name} ${f.bytes(size)}`).join(", ") },
+      parts.map(([name, size]) => h("i", { class: `dot ${name}`, style: { "flex-grow": size }, title: `${name}: ${f.bytes(size)}` })),
+    ),
+    h("p", { class: "legend muted", "aria-hidden": "true" }, parts.map(([name, size]) => h("span", {}, h("i", { class: `dot ${name}` }), `${name} ${f.bytes(size)}`))),
+    canvas("dumps", "Packed size of the dumps", "short"),
+  );
+}
+
+const chart = (id, title, note) => card(title, note, canvas(id, title, ""));
+
+const canvas = (id, title, size) =>
+  h("div", { class: `chart ${size}`, "data-keep": true, id: `chart-${id}` }, h("canvas", { role: "img", "aria-label": `${title}; the History table has the figures` }));
 
 function draw(months) {
   const labels = months.map((month) => month.year_month);
@@ -54,12 +74,12 @@ function draw(months) {
   put("durations", "bar", labels, steps, { value: f.duration, tip: (item) => f.duration(item.parsed.y), stacked: true });
   const rates = ENTITIES.map((name) => line(name, months.map((month) => rate(of(month, name))), css(name)));
   put("throughput", "line", labels, rates, { value: (n) => f.compact(n), tip: (item) => `${f.number(Math.round(item.parsed.y))} records/s` });
-  put("dumps", "bar", labels, [column("packed files", months.map((month) => month.file_bytes), css("none-line"))], { value: f.bytes, tip: (item) => f.bytes(item.parsed.y) });
+  put("dumps", "bar", labels, [column("packed files", months.map((month) => month.file_bytes), css("none-line"))], { value: f.bytesShort, tip: (item) => f.bytes(item.parsed.y) });
 }
 
 const rate = (e) => (e && e.records && e.stage_seconds ? e.records / e.stage_seconds : null);
 
-const line = (label, data, colour, actual) => ({ label, data, actual, borderColor: colour, backgroundColor: colour, borderWidth: 2, pointRadius: data.length > 1 ? 0 : 3, pointHoverRadius: 4, tension: 0.25, spanGaps: true });
+const line = (label, data, colour, actual) => ({ label, data, actual, borderColor: colour, backgroundColor: colour, borderWidth: 2, pointRadius: data.length > 1 ? 0 : 3, pointHoverRadius: 4, cubicInterpolationMode: "monotone", spanGaps: true });
 
 const column = (label, data, colour) => ({ label, data, backgroundColor: colour, maxBarThickness: 18, borderRadius: 1 });
 
@@ -95,4 +115,4 @@ function put(id, type, labels, datasets, { value, tip, stacked = false }) {
   drawn.set(id, { chart, key });
 }
 
-document.addEventListener("themechange", () => document.dispatchEvent(new Event("refresh")));
+document.addEventListener("themechange", () => document.dispatchEvent(new Event("redraw")));

@@ -12,20 +12,15 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.dispatchEvent(new Event("focusout", { bubbles: true }));
   };
-  const fields = () => ({
-    month: document.getElementById("element_year_month"),
-    button: document.querySelector('[data-testid="trigger-dag-button"]'),
-  });
+  const field = (name) => document.getElementById(`element_${name}`) ?? document.getElementsByName(`element_${name}`)[0];
   let pressed = false;
   const step = () => {
-    const { month: field, button } = fields();
-    if (field) {
-      if (month) set(field, month);
+    const button = document.querySelector('[data-testid="trigger-dag-button"]');
+    if (field("year_month")) {
+      if (month) set(field("year_month"), month);
       for (const [name, on] of Object.entries(JSON.parse(options))) {
-        const box = document.getElementById(`element_${name}`);
-        if (on && box && !box.checked) box.click();
+        if (on && field(name)?.checked === false) field(name).click();
       }
-      field.scrollIntoView({ block: "center" });
       return;
     }
     if (button && !pressed) {

@@ -51,4 +51,10 @@ export function time(iso, now) {
   return now && day === new Date(now).toISOString().slice(0, 10) ? clock : `${day} ${clock}`;
 }
 
+/** Bytes for an axis, without ".0". */
+export const bytesShort = (n) => bytes(n).replace(".0 ", " ");
+
+/** "in 17 min", for a time ahead; "now" for one that has passed. */
+export const ahead = (time, now) => (new Date(time) <= new Date(now) ? "now" : `in ${duration(Math.round((new Date(time) - new Date(now)) / 1000))}`);
+
 export const words = (text) => text.replaceAll("_", " ");

@@ -12,7 +12,7 @@ const notice = document.getElementById("notice");
 const BUSY_SECONDS = 2;
 const QUIET_SECONDS = 15;
 
-const state = { list: null, progress: null, changedAt: undefined, now: null };
+const state = { list: null, tables: [], progress: null, changedAt: undefined, now: null };
 let turn = 0; // of the latest view asked for: an answer for an earlier one is dropped
 let timer = null;
 
@@ -31,15 +31,14 @@ async function refresh({ force = false } = {}) {
   try {
     const progress = await get("progress");
     const changed = force || progress.changed_at !== state.changedAt || state.list === null;
-    const list = changed ? await get("months", { limit: 240 }) : state.list;
+    const [list, tables] = changed ? await Promise.all([get("months", { limit: 240 }), get("tables")]) : [state.list, state.tables];
     if (mine !== turn) return;
-    Object.assign(state, { progress, list, now: progress.now, changedAt: progress.changed_at });
+    Object.assign(state, { progress, list, tables, now: progress.now, changedAt: progress.changed_at });
     if (changed) forgetMonth();
     const nodes = await view(path, query);
     if (mine !== turn) return;
     show(notice);
-    show(content, nodes);
-    document.dispatchEvent(new Event("shown"));
+    draw(nodes);
   } catch (error) {
     if (mine !== turn) return;
     // What was shown before stays: it says more than nothing.
@@ -51,6 +50,11 @@ async function refresh({ force = false } = {}) {
   }
   const busy = state.progress?.months.length > 0;
   timer = setTimeout(tick, 1000 * (busy ? BUSY_SECONDS : QUIET_SECONDS));
+}
+
+function draw(nodes) {
+  show(content, nodes);
+  document.dispatchEvent(new Event("shown"));
 }
 
 function tick() {
@@ -89,6 +93,7 @@ addEventListener("hashchange", () => {
   scrollTo(0, 0);
   refresh({ force: false });
 });
-document.addEventListener("refresh", () => refresh());
+// What is known is shown in another way: nothing is asked.
+document.addEventListener("redraw", async () => state.list && draw(await view(...Object.values(route()))));
 document.addEventListener("visibilitychange", () => !document.hidden && refresh());
 refresh();

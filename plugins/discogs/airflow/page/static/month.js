@@ -4,11 +4,11 @@ import { address, external, link, triggerLink } from "./airflow.js";
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
-import { runLinks } from "./months.js";
-import { card, ENTITIES, errorText, KINDS, pill, sum, table, tag } from "./parts.js";
+import { runLinks, waitingFor } from "./months.js";
+import { card, ENTITIES, differences, errorText, KINDS, pill, sum, table, tag } from "./parts.js";
 import { atWork } from "./progress.js";
 
-const PAGE = 50;
+const PAGE = 25;
 const cache = new Map(); // answers, until a month's row changes
 
 export const forgetMonth = () => cache.clear();
@@ -32,10 +32,12 @@ export async function monthView(state, name, query) {
   return [
     header(dag, month, state.now),
     month.at_work ? atWork(state, month) : null,
+    month.waiting ? h("section", { class: "card" }, waitingFor(month.waiting, state.now)) : null,
     month.error ? failure(dag, month) : null,
     timeline(month, state.now),
     entities(month),
-    h("div", { class: "pair" }, files(month), checks(month)),
+    files(month),
+    checks(month),
     feed(month, changes, query),
     rejects(month, rejected, query),
   ];
@@ -95,6 +97,7 @@ function timeline(month, now) {
   const start = Math.min(...steps.map((step) => new Date(step.started_at)));
   const end = Math.max(...steps.map((step) => new Date(step.ended_at ?? now)));
   const span = Math.max(1, end - start);
+  const sharded = new Set(steps.filter((step) => step.shard > 0).map((step) => `${step.step} ${step.entity}`));
   return card(
     "Timeline",
     `${f.time(new Date(start).toISOString())} to ${f.time(new Date(end).toISOString(), new Date(start).toISOString())}`,
@@ -104,7 +107,7 @@ function timeline(month, now) {
       steps.map((step) => {
         const from = new Date(step.started_at);
         const to = new Date(step.ended_at ?? now);
-        const name = [step.step, step.entity, step.shard === null ? null : `shard ${step.shard + 1}`].filter(Boolean).join(" ");
+        const name = [step.step, step.entity, sharded.has(`${step.step} ${step.entity}`) ? `shard ${step.shard + 1}` : null].filter(Boolean).join(" ");
         const took = `${f.duration((to - from) / 1000)}${step.ended_at ? "" : " so far"}`;
         const left = (100 * (from - start)) / span;
         const width = Math.max(0.4, (100 * (to - from)) / span);
@@ -151,32 +154,47 @@ function files(month) {
     month.files.length
       ? table(
           "The month's files",
-          [["File"], ["Size", "number"], ["State"], ["SHA-256"], ["Attempts", "number"]],
-          month.files.map((file) => ({ "data-key": file.file_name, cells: [file.file_name, f.bytes(file.size), file.state, digest(file), f.number(file.attempts)] })),
+          [["File"], ["Size", "number"], ["State"], ["Attempts", "number"], ["SHA-256, as computed and as published"]],
+          month.files.map((file) => ({
+            "data-key": file.file_name,
+            cells: [file.url ? external(file.url, file.file_name) : file.file_name, f.bytes(file.size), file.state, f.number(file.attempts), digest(file)],
+          })),
         )
       : h("p", { class: "muted" }, "No file was listed yet."),
   );
 }
 
-function digest(file) {
-  const short = (text) => h("code", { title: text }, `${text.slice(0, 10)}…`);
-  if (file.actual_sha256 === null) return h("span", { class: "muted" }, file.expected_sha256 ? [short(file.expected_sha256), " published, not computed yet"] : "not published");
-  if (file.expected_sha256 === null) return [short(file.actual_sha256), h("span", { class: "muted" }, " none published")];
-  if (file.expected_sha256 === file.actual_sha256) return [short(file.actual_sha256), h("span", { class: "up" }, " as published")];
-  return [short(file.actual_sha256), h("span", { class: "down" }, " but published is "), short(file.expected_sha256)];
+/** Both digests; one where they are the same. */
+function digest({ actual_sha256: actual, expected_sha256: expected }) {
+  const whole = (text) => h("code", {}, text);
+  if (actual === null) return expected ? [whole(expected), h("span", { class: "muted" }, " published, not computed yet")] : h("span", { class: "muted" }, "none published");
+  if (expected === null) return [whole(actual), h("span", { class: "muted" }, " computed, none published")];
+  if (expected === actual) return [whole(actual), h("span", { class: "up" }, " ✓ as published")];
+  return [h("div", {}, whole(actual), h("span", { class: "down" }, " ✗ computed")), h("div", {}, whole(expected), h("span", { class: "muted" }, " published"))];
 }
 
+/** Checks by what they check: one line for the four entities. */
 function checks(month) {
+  const groups = new Map();
+  for (const check of month.checks) {
+    const [name, about] = check.name.split(": ");
+    groups.set(name, [...(groups.get(name) ?? []), { ...check, about }]);
+  }
+  const passed = month.checks.filter((check) => check.passed).length;
   return card(
     "Checks",
-    month.checks.length ? `${month.checks.filter((check) => check.passed).length} of ${month.checks.length} passed` : null,
+    month.checks.length ? `${passed} of ${month.checks.length} passed` : null,
     month.checks.length
       ? table(
           "Checks of the tables after the merges",
-          [["Check"], ["Result"], ["Counted", "number"], ["What"]],
-          month.checks.map((check) => ({
-            "data-key": check.name,
-            cells: [f.words(check.name), h("span", { class: check.passed ? "up" : "down" }, check.passed ? "passed" : "failed"), f.number(check.value), h("span", { class: "muted" }, check.detail)],
+          [["Check"], ["Result"], ["Counted"]],
+          [...groups].map(([name, members]) => ({
+            "data-key": name,
+            cells: [
+              f.words(name),
+              members.every((check) => check.passed) ? h("span", { class: "up" }, "✓ passed") : h("span", { class: "down" }, "✗ failed"),
+              h("div", { class: "facts" }, members.map((check) => h("span", { class: check.passed ? null : "down", title: check.detail }, check.about ? h("span", { class: "muted" }, `${check.about} `) : null, f.number(check.value), h("small", {}, ` ${check.detail}`)))),
+            ],
           })),
         )
       : h("p", { class: "muted" }, "They run after the last merge."),
@@ -216,7 +234,7 @@ function feed(month, page, query) {
     page.changes.length
       ? table(
           "Records that the month changed",
-          [["Entity"], ["Change"], ["Id", "number"], ["Title"], ["Story"], ["Discogs"]],
+          [["Entity"], ["Change"], ["Id", "number"], ["Title"], ["What differs"], ["Story"], ["Discogs"]],
           page.changes.map((change) => ({
             "data-key": `${change.entity}-${change.id}`,
             cells: [
@@ -224,6 +242,7 @@ function feed(month, page, query) {
               tag(change.change),
               String(change.id),
               h("bdi", {}, change.title ?? "–"),
+              differences(change),
               h("a", { href: `#/records/${change.entity}/${change.id}` }, "story"),
               external(change.url, "discogs.com ↗"),
             ],

@@ -7,18 +7,23 @@ import * as f from "./format.js";
 import { atWork } from "./progress.js";
 import { card, ENTITIES, errorText, KINDS, pill, standing, sum, table } from "./parts.js";
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+const unfolded = new Set(); // months whose entities are shown in the History
+
 export function monthsView(state) {
   const { months, dag_id: dag } = state.list;
-  return [header(state), months.length ? [tiles(months), current(state), strip(months), chartCards(months), history(state)] : empty(dag)];
+  if (months.length === 0) return [header(state), empty(dag)];
+  return [header(state), tiles(months), current(state), strip(months), chartCards(months, state.tables), history(state)];
 }
 
 function header(state) {
   const { months, dag_id: dag } = state.list;
   const loaded = months.find((month) => month.status === "completed");
-  const newest = months[0];
   const parts = [];
   if (loaded) parts.push("loaded through ", h("strong", {}, loaded.year_month));
-  if (newest && newest !== loaded) parts.push(loaded ? " · " : "", `${newest.year_month} is ${standing(newest)[0]}`);
+  const after = months.filter((month) => month !== loaded && (!loaded || month.year_month > loaded.year_month));
+  for (const month of after.slice(0, 3).reverse()) parts.push(parts.length ? " · " : "", `${month.year_month} is ${standing(month)[0]}`);
   if (months.length === 0) parts.push("no month was started yet");
   return h(
     "header",
@@ -118,11 +123,30 @@ function attention(state, month) {
       h("span", { class: "links" }, runLinks(dag, month)),
     ),
     month.error ? errorText(month.error) : null,
+    month.waiting ? waitingFor(month.waiting, state.now) : null,
   );
+}
+
+const REASONS = { not_published: "Not published yet", server_down: "The server does not answer", rate_limited: "The server asks to wait" };
+
+/** What a month waits for, since when, and when the next look is. */
+export function waitingFor(waiting, now) {
+  const fact = (term, ...texts) => h("div", {}, h("dt", {}, term), h("dd", {}, texts));
+  return [
+    h("p", { class: "message" }, h("strong", {}, `${REASONS[waiting.reason] ?? f.words(waiting.reason)}. `), waiting.message),
+    h(
+      "dl",
+      { class: "facts" },
+      fact("Waiting since", f.time(waiting.since, now), h("small", {}, ` ${f.duration(f.since(waiting.since, now))}`)),
+      fact("Next look", f.time(waiting.next_look_at, now), h("small", {}, ` ${f.ahead(waiting.next_look_at, now)}`)),
+      fact("Gives up", f.time(waiting.gives_up_at, now), h("small", {}, ` ${f.ahead(waiting.gives_up_at, now)}`)),
+    ),
+  ];
 }
 
 /** Links to the run that last moved a month, and to the log of what failed in it. */
 export function runLinks(dag, month) {
+  if (month.waiting?.run.dag_id === dag) return [link(address.run(dag, month.waiting.run.run_id), "Run")];
   if (month.dag_id !== dag) return month.run_id ? [h("span", { class: "muted" }, month.dag_id)] : [];
   const links = [link(address.run(dag, month.run_id), "Run")];
   if (month.status === "failed" && month.failed_task) {
@@ -168,31 +192,56 @@ function previous(name) {
   return month === 1 ? `${year - 1}-12` : `${year}-${String(month - 1).padStart(2, "0")}`;
 }
 
+const COLUMNS = [["Month"], ["Status"], ["Dump of"], ["Duration", "number"], ["Records", "number"], ...KINDS.map((kind) => [capital(kind), "number"]), ["Rejected", "number"], ["Failed attempts", "number"], ["Run"]];
+
 function history(state) {
   const { months, dag_id: dag } = state.list;
-  const columns = [["Month"], ["Status"], ["Dump of"], ["Duration", "number"], ["Records", "number"], ...KINDS.map((kind) => [capital(kind), "number"]), ["Rejected", "number"], ["Failed attempts", "number"], ["Run"]];
-  return card(
-    "History",
-    "newest first; open a month for its entities",
-    table(
-      "Every month",
-      columns,
-      months.map((month) => ({
-        "data-key": month.year_month,
-        cells: [
-          h("a", { href: `#/months/${month.year_month}` }, month.year_month),
-          pill(month),
-          month.dump_date ?? "–",
-          f.duration(month.seconds),
-          f.number(sum(month.entities, "records")),
-          ...KINDS.map((kind) => counted(month, kind)),
-          f.number(sum(month.entities, "rejected")),
-          f.number(month.failed_attempts),
-          h("span", { class: "links" }, runLinks(dag, month)),
-        ],
-      })),
-    ),
-  );
+  return card("History", "newest first", table("Every month", COLUMNS, months.flatMap((month) => [line(dag, month), ...below(month)])));
+}
+
+function line(dag, month) {
+  const name = month.year_month;
+  const open = unfolded.has(name);
+  const toggle = () => {
+    open ? unfolded.delete(name) : unfolded.add(name);
+    document.dispatchEvent(new Event("redraw"));
+  };
+  return {
+    "data-key": name,
+    cells: [
+      h(
+        "span",
+        {},
+        h("button", { class: "fold", "aria-expanded": String(open), "aria-label": `Entities of ${name}`, disabled: !month.entities.length, onclick: toggle }, open ? "▾" : "▸"),
+        h("a", { href: `#/months/${name}` }, name),
+      ),
+      pill(month),
+      h("span", { class: "whole" }, month.dump_date ?? "–"),
+      f.duration(month.seconds),
+      f.number(sum(month.entities, "records")),
+      ...KINDS.map((kind) => counted(month, kind)),
+      f.number(sum(month.entities, "rejected")),
+      month.failed_attempts ? f.number(month.failed_attempts) : "–",
+      h("span", { class: "links" }, runLinks(dag, month)),
+    ],
+  };
+}
+
+/** What follows a month's line: its error, and its entities when they are unfolded. */
+function below(month) {
+  const lines = [];
+  if (month.error) lines.push({ class: "below", "data-key": `${month.year_month} error`, span: errorText(month.error) });
+  if (!unfolded.has(month.year_month)) return lines;
+  for (const name of ENTITIES) {
+    const e = month.entities.find((each) => each.entity === name);
+    if (!e) continue;
+    lines.push({
+      class: "below",
+      "data-key": `${month.year_month} ${name}`,
+      cells: [h("span", {}, h("i", { class: `dot ${name}` }), name), h("span", { class: "muted" }, e.state), "", f.duration(e.seconds), f.number(e.records), ...KINDS.map((kind) => f.number(e[kind])), f.number(e.rejected), "", ""],
+    });
+  }
+  return lines;
 }
 
 /** A count with what it consists of, entity by entity, as its title. */
@@ -202,5 +251,3 @@ function counted(month, kind) {
   const parts = month.entities.filter((e) => e[kind]).map((e) => `${f.number(e[kind])} ${e.entity}`);
   return h("a", { class: "plain", href: `#/months/${month.year_month}?change=${kind}`, title: parts.join(", ") }, f.number(total));
 }
-
-const capital = (text) => text[0].toUpperCase() + text.slice(1);

@@ -45,11 +45,12 @@ export function bar(part, total, { tone = "work", label } = {}) {
   );
 }
 
-/** A table: columns are [text, "number"?]; rows are cells, or {cells, key, class}. */
-export function table(caption, columns, rows, { foot } = {}) {
+/** A table: columns are [text, "number"?]; rows are cells, or {cells or span, attributes}. */
+export function table(caption, columns, rows, { foot, ...attributes } = {}) {
   const kind = (i) => (columns[i]?.[1] ? { class: columns[i][1] } : {});
   const row = (r, cell) => {
-    const { cells, ...rest } = Array.isArray(r) ? { cells: r } : r;
+    const { cells, span, ...rest } = Array.isArray(r) ? { cells: r } : r;
+    if (span !== undefined) return h("tr", rest, h(cell, { colspan: columns.length }, span));
     return h("tr", rest, cells.map((value, i) => h(cell, { ...kind(i), "data-label": columns[i]?.[0] }, value)));
   };
   return h(
@@ -57,7 +58,7 @@ export function table(caption, columns, rows, { foot } = {}) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h(
       "table",
-      {},
+      attributes,
       h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, columns.map(([text], i) => h("th", { scope: "col", ...kind(i) }, text)))),
       h("tbody", {}, rows.map((r) => row(r, "td"))),
@@ -105,6 +106,14 @@ export function errorText(text) {
   const end = text.search(/[.!?]\s|\n/);
   if (end < 0 || end + 1 >= text.trim().length || text.length < 160) return h("p", { class: "message" }, text);
   return h("details", { class: "message" }, h("summary", {}, text.slice(0, end + 1)), h("p", {}, text.slice(end + 1).trim()));
+}
+
+/** What differs in a changed record, and what it held before where that is kept. */
+export function differences({ tables, columns, old_values: old }) {
+  if (!tables?.length && !columns?.length) return null;
+  const named = new Set((columns ?? []).map((column) => column.split(".")[0]));
+  const text = [...(columns ?? []), ...(tables ?? []).filter((name) => !named.has(name))].map((name) => f.words(name)).join(", ");
+  return old ? h("details", {}, h("summary", { class: "muted" }, text), h("pre", {}, JSON.stringify(old, null, 2))) : h("span", { class: "muted" }, text);
 }
 
 export const sum = (items, name) => {

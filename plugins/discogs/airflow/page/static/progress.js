@@ -33,8 +33,15 @@ export function atWork(state, month) {
       h("span", { class: "links" }, month.dag_id === dag ? link(address.run(dag, month.run_id), "Run") : h("span", { class: "muted" }, month.dag_id)),
     ),
     stepper(month, steps),
-    steps.length ? stepTable(steps, state.now) : null,
+    stepsAtWork(steps),
+    silent(running, state.now),
   );
+}
+
+/** Said of a run that may be gone. */
+function silent(running, now) {
+  if (!running?.alive_until || new Date(running.alive_until) > new Date(now)) return null;
+  return h("p", { class: "down" }, `No sign of life since ${f.time(running.alive_until, now)}: the next run of the month takes it over.`);
 }
 
 function stepper(month, steps) {
@@ -49,41 +56,57 @@ function stepper(month, steps) {
 }
 
 function currentStep(month, steps) {
-  if (month.status === "downloading") {
-    const files = steps.filter((step) => step.step === "download");
-    return files.length && files.every((file) => ["downloaded", "verified"].includes(file.detail)) ? 2 : 1;
-  }
+  if (month.status === "downloading") return steps.some((step) => step.step === "verify" && !step.finished_at) ? 2 : 1;
   if (month.status === "ready_for_processing") return 3;
-  const live = steps.map((step) => STEPS.indexOf(step.step)).filter((i) => i >= 3);
-  if (live.length) return Math.max(...live);
+  const live = steps.filter((step) => !step.finished_at).map((step) => STEPS.indexOf(step.step === "keys" ? "merge" : step.step));
+  if (live.some((i) => i >= 3)) return Math.max(...live);
   const merged = month.entities.filter((e) => e.state === "merged").length;
   return merged === 4 ? 5 : merged ? 4 : 3;
 }
 
-function stepTable(steps, now) {
+const ORDER = ["merge", "keys", "stage", "verify", "download"];
+
+/** What is at work, and folded below it what is done. */
+function stepsAtWork(steps) {
+  const sorted = [...steps].sort((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step));
+  const [open, done] = [sorted.filter((step) => !step.finished_at), sorted.filter((step) => step.finished_at)];
+  if (open.length === 0 && done.length === 0) return null;
+  return [
+    open.length ? stepTable("What is at work", open) : null,
+    done.length ? h("details", { "data-key": "done" }, h("summary", { class: "muted" }, `${done.length} ${done.length === 1 ? "step" : "steps"} done`), stepTable("What is done", done)) : null,
+  ];
+}
+
+function stepTable(caption, steps) {
   return table(
-    "What is at work",
-    [["Step"], ["State"], ["Progress", "wide"], ["Done", "number"], ["Rate", "number"], ["Left", "number"]],
+    caption,
+    [["Step"], ["Progress", "wide"], ["Done", "number"], ["Records", "number"], ["Rate", "number"], [caption === "What is done" ? "Took" : "Left", "number"]],
     steps.map((step) => {
       const name = [step.step, step.entity, step.shards > 1 ? `shard ${step.shard + 1} of ${step.shards}` : null].filter(Boolean).join(" ");
-      const done = step.total !== null && step.done >= step.total;
+      const done = step.finished_at !== null;
       return {
         "data-key": name,
         cells: [
           name,
-          h("span", { class: "muted" }, step.detail ?? ""),
-          bar(step.done, step.total, { tone: done ? "good" : "work", label: name }),
+          h("div", {}, bar(done ? 1 : step.done, done ? 1 : step.total, { tone: done ? "good" : "work", label: name }), step.detail && !done ? h("small", { class: "muted" }, step.detail) : null),
           amount(step),
-          step.rate ? `${f.bytes(step.rate)}/s` : "",
-          step.seconds_left !== null && !done ? f.duration(step.seconds_left) : "",
+          step.records === null ? "" : f.number(step.records),
+          rate(step),
+          done ? h("span", { class: "muted" }, f.duration(f.since(step.started_at, step.finished_at))) : step.seconds_left === null ? "" : f.duration(step.seconds_left),
         ],
       };
     }),
+    { class: "steps" },
   );
 }
 
+function rate(step) {
+  if (step.records_per_second !== null) return `${f.number(Math.round(step.records_per_second))} records/s`;
+  return step.rate ? `${f.bytes(step.rate)}/s` : "";
+}
+
 function amount(step) {
-  if (step.unit === "steps") return step.total ? `step ${step.done} of ${step.total}` : "";
-  if (step.total === null) return f.bytes(step.done);
-  return step.done >= step.total ? f.bytes(step.total) : `${f.bytes(step.done)} of ${f.bytes(step.total)}`;
+  if (step.unit === "parts") return step.finished_at ? `${step.total} parts` : `part ${Math.min(step.done + 1, step.total)} of ${step.total}`;
+  if (step.total === null || step.finished_at) return f.bytes(step.total ?? step.done);
+  return `${f.bytes(step.done)} of ${f.bytes(step.total)}`;
 }

@@ -4,7 +4,7 @@ import { external } from "./airflow.js";
 import { ApiError, get } from "./api.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
-import { card, ENTITIES, table, tag } from "./parts.js";
+import { card, differences, ENTITIES, table, tag } from "./parts.js";
 
 export async function recordView(state, [entity, id], query) {
   const title = query.get("title");
@@ -84,7 +84,7 @@ function story(record) {
             "ol",
             { class: "story" },
             record.events.map((event) =>
-              h("li", { class: event.kind }, h("a", { href: `#/months/${event.year_month}` }, event.year_month), tag(event.kind), h("span", { class: "muted" }, WORDS[event.kind])),
+              h("li", { class: event.kind }, h("a", { href: `#/months/${event.year_month}` }, event.year_month), tag(event.kind), h("span", { class: "muted" }, WORDS[event.kind], event.columns?.length || event.tables?.length ? ": " : null), differences(event)),
             ),
           )
         : h("p", { class: "muted" }, "No loaded month has changed it."),
