@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import subprocess
@@ -8,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from discogs.database.locking import advisory_lock
+from discogs.load.locks import COMMAND, month_lock
 from discogs.schema.entities import Entity, Month
-from discogs.tracking.model import RunIdentity, Status
+from discogs.tracking import transitions
+from discogs.tracking.model import RunIdentity, Status, Waiting, WaitReason
 from discogs.tracking.postgres import PostgresMonthRepository
 
 if TYPE_CHECKING:
@@ -89,6 +93,99 @@ def test_a_failed_month_ends_1_and_says_why(
     assert result.returncode == 1
     said = json.loads(result.stdout)["problems"] if options else result.stderr.splitlines()
     assert said == ["2018-06 failed: the disk is full"]
+
+
+def test_many_months_fit_on_a_screen(run: Run, database: str, connect: Connect) -> None:
+    repository = PostgresMonthRepository(connect)
+    for number in range(40):
+        complete(repository, MAY.plus(number))
+
+    first, header, *lines = run("status", "--dsn", database).stdout.splitlines()
+
+    assert first == "22 months up to 2020-02: 22 completed (--json has them all)"
+    assert header.startswith("month")
+    assert [lines[0][:7], lines[-1][:7], len(lines)] == ["2020-03", "2021-08", 18]
+
+
+def days_ago(connect: Connect, days: float, **columns: str) -> None:
+    """Let the row of June be as old, and set some of its columns."""
+    old = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=days)
+    with connect() as conn:
+        conn.execute("ALTER TABLE discogs_data_processing DISABLE TRIGGER ALL")
+        conn.execute("UPDATE discogs_data_processing SET updated_at = %s", [old])
+        for column, expression in columns.items():
+            conn.execute(f"UPDATE discogs_data_processing SET {column} = {expression}")
+
+
+def problems(run: Run, database: str) -> list[str]:
+    """What the command says is wrong, the same in both forms."""
+    result, table = run("status", "--dsn", database, "--json"), run("status", "--dsn", database)
+    found: list[str] = json.loads(result.stdout)["problems"]
+    assert table.stderr.splitlines() == found
+    assert table.returncode == result.returncode == bool(found)
+    return found
+
+
+@pytest.mark.parametrize("airflow", ["an-airflow", None])
+def test_a_month_that_nobody_is_at_is_stuck(
+    run: Run, database: str, connect: Connect, airflow: str | None
+) -> None:
+    repository = PostgresMonthRepository(connect)
+    identity = RunIdentity("discogs_monthly", "one", airflow)
+    repository.claim(JUNE, identity)
+    for status in (Status.READY_FOR_PROCESSING, Status.PROCESSING):
+        repository.move(JUNE, status, run=identity)
+    assert problems(run, database) == []
+
+    lease = {"alive_until": "now() - interval '5 days'"} if airflow else {}
+    days_ago(connect, 5, **lease)
+
+    (said,) = problems(run, database)
+    assert said.startswith(
+        "2018-06 is stuck: processing by discogs_monthly / one, which has given no sign of life"
+    )
+    assert "a run takes over" in said
+
+
+def test_a_month_that_a_command_was_killed_at_is_stuck(
+    run: Run, database: str, connect: Connect
+) -> None:
+    PostgresMonthRepository(connect).claim(JUNE, RunIdentity(COMMAND, "host:1"))
+    with connect() as conn, advisory_lock(conn, month_lock("discogs", JUNE), wait=0):
+        conn.rollback()
+        assert problems(run, database) == []
+
+    (said,) = problems(run, database)
+    assert "stuck: downloading by command line / host:1" in said
+    assert said.endswith("Run the load again.")
+
+
+def test_what_a_month_waits_for_is_shown_while_somebody_looks(
+    run: Run, database: str, connect: Connect
+) -> None:
+    now = dt.datetime.now(dt.timezone.utc)
+    waiting = Waiting(
+        reason=WaitReason.SERVER_DOWN,
+        message="The server is down.",
+        since=now,
+        next_look_at=now,
+        gives_up_at=now + dt.timedelta(hours=20),
+        run=RUN,
+    )
+    repository = PostgresMonthRepository(connect)
+    repository.ensure(JUNE)
+    repository.change(JUNE, lambda record, at: transitions.wait(record, waiting, now=at))
+
+    assert problems(run, database) == []
+    lines = run("status", "--dsn", database).stdout.splitlines()
+    assert lines[1].split()[:2] == ["2018-06", "waiting"]
+    assert lines[2] == f"2018-06: {waiting}"
+
+    old = dataclasses.replace(waiting, next_look_at=now - dt.timedelta(hours=3))
+    repository.change(JUNE, lambda record, at: transitions.wait(record, old, now=at))
+    (said,) = problems(run, database)
+    assert "stuck: waited for by discogs_monthly / one" in said
+    assert "triggerer" in said
 
 
 def test_a_late_month_ends_1_and_says_so(run: Run, database: str, connect: Connect) -> None:

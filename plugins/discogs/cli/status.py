@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from discogs.cli.options import add_database, database
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     from discogs.tracking.report import MonthReport
 
 
+#: Months in the table: what fits on a screen.
+_SHOWN = 18
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Exit codes: 0 all is well; 1 a month failed, or the newest one is late"
+        "Exit codes: 0 all is well; 1 a month failed or is stuck, or the newest one is late"
         " (DISCOGS_LATE_AFTER_DAYS); 2 wrong usage. Nothing is late in a database that holds"
         " only past months."
     )
@@ -27,24 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
+    from discogs.load.stuck import stuck
     from discogs.tracking import reconciliation
     from discogs.tracking.model import Status
     from discogs.tracking.postgres import PostgresMonthRepository
     from discogs.tracking.report import MonthReport
 
     dsn, settings = database(args)
-    repository = PostgresMonthRepository(
-        connector(dsn, settings.schema, application_name="discogs status")
-    )
+    connect = connector(dsn, settings.schema, application_name="discogs status")
+    repository = PostgresMonthRepository(connect)
     records = repository.all()
-    today = dt.datetime.now(dt.timezone.utc).date()
-    late = reconciliation.late(records, today, settings.late_after_days)
+    now = dt.datetime.now(dt.timezone.utc)
+    late = reconciliation.late(records, now.date(), settings.late_after_days)
     reports = [MonthReport.of(record, repository.files(record.month)) for record in records]
+    without_life = [stuck(connect, settings.schema, record, now=now) for record in records]
     problems = [
         f"{record.month} failed: {record.error_message}"
         for record in records
         if record.status is Status.FAILED
     ]
+    problems += [str(each) for each in without_life if each is not None]
+    in_vain = {each.month for each in without_life if each is not None}
     if late is not None:
         problems.append(str(late))
     if args.json:
@@ -52,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _table(reports)
         for report in reports:
+            if report.waiting is not None and report.month not in in_vain:
+                print(f"{report.month}: {report.waiting}")
             for remark in report.remarks:
                 print(f"{report.month} {remark}")
         sys.stdout.flush()
@@ -84,7 +94,8 @@ def _table(reports: list[MonthReport]) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("time", "read", "changed", "rejected", "failed attempts"):
         table.add_column(name, justify="right", no_wrap=True)
-    for report in reports:
+    earlier, newest = reports[:-_SHOWN], reports[-_SHOWN:]
+    for report in newest:
         at = report.processing_completed_at
         seconds = report.seconds
         changed = [
@@ -92,7 +103,7 @@ def _table(reports: list[MonthReport]) -> None:
         ]
         table.add_row(
             str(report.month),
-            str(report.status),
+            "waiting" if report.waiting is not None else str(report.status),
             str(report.dump_date or ""),
             f"{at:%Y-%m-%d %H:%M}" if at is not None else "",
             str(dt.timedelta(seconds=round(seconds))) if seconds is not None else "",
@@ -101,5 +112,9 @@ def _table(reports: list[MonthReport]) -> None:
             f"{sum(entity.total('rejected') for entity in report.entities):,}",
             str(report.retry_count),
         )
+    if earlier:
+        counted = Counter(str(report.status) for report in earlier)
+        states = ", ".join(f"{count} {status}" for status, count in counted.most_common())
+        print(f"{len(earlier)} months up to {earlier[-1].month}: {states} (--json has them all)")
     # A pipe gets whole lines, however long.
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
