@@ -127,13 +127,21 @@ class AirflowClient:
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
 
     def trigger(
-        self, dag_id: str, *, partition_key: str | None = None, conf: dict[str, Any] | None = None
+        self,
+        dag_id: str,
+        *,
+        partition_key: str | None = None,
+        conf: dict[str, Any] | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Start a run.
 
+        :param run_id: by default one that Airflow makes, of the time.
         :returns: its run id.
         """
         body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}}
+        if run_id is not None:
+            body["dag_run_id"] = run_id
         return str(self.call("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def runs(self, dag_id: str, state: Sequence[str] = ()) -> list[dict[str, Any]]:

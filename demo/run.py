@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import shutil
 import sys
 import time
@@ -90,7 +91,10 @@ def _end_left_overs(client: AirflowClient, say: local.Say) -> None:
 
 def _load(client: AirflowClient, month: Month, console: Console) -> str:
     """Run a month and show it; its run id, however the run ended."""
-    run_id = client.trigger(local.DAG_ID, partition_key=str(month), conf={})
+    now = dt.datetime.now(dt.timezone.utc)
+    run_id = client.trigger(
+        local.DAG_ID, partition_key=str(month), run_id=f"demo__{month}__{now:%Y-%m-%dT%H-%M-%S}"
+    )
     with RunProgress(console, client, local.DAG_ID, str(month)) as progress:
         state = client.wait(
             local.DAG_ID,

@@ -18,4 +18,4 @@ def test_what_an_earlier_attempt_left_does_not_count_as_speed() -> None:
         step="download", name="f", done=300, total=None, seconds=2, resumed_from=100
     )
     assert (progress.share, progress.rate, progress.eta) == (None, 100, None)
-    assert str(progress) == "download f: 0.0 of ? MB, 0.00 MB/s"
+    assert str(progress) == "download f: 0.3 of ? kB, 0.00 MB/s"

@@ -12,6 +12,9 @@ from typing import Literal
 
 log = logging.getLogger(__name__)
 
+#: After how many seconds a part is worth a line that says that it has started.
+_SLOW_SECONDS = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
@@ -25,6 +28,7 @@ class Progress:
     :param seconds: since this attempt began.
     :param unit: what is counted.
     :param resumed_from: what an earlier attempt left.
+    :param attempt: number of the transfer, from 1; None for a step that is not tried again itself.
     :param records: read so far; None for a step that reads none.
     :param detail: what is being done, such as the table that is merged.
     :param shard: which of the shards, from 0.
@@ -37,6 +41,7 @@ class Progress:
     seconds: float
     unit: Literal["bytes", "parts"] = "bytes"
     resumed_from: int = 0
+    attempt: int | None = None
     records: int | None = None
     detail: str | None = None
     shard: int = 0
@@ -66,8 +71,9 @@ class Progress:
             name += f", shard {self.shard + 1} of {self.shards}"
         if self.unit == "parts":
             return f"{self.step} {name}: {self.done} of {self.total}: {self.detail}"
-        total = "?" if self.total is None else f"{self.total / 1e6:,.1f}"
-        parts = [f"{self.done / 1e6:,.1f} of {total} MB"]
+        size, unit = (1e3, "kB") if (self.total or self.done) < 1e6 else (1e6, "MB")
+        total = "?" if self.total is None else f"{self.total / size:,.1f}"
+        parts = [f"{self.done / size:,.1f} of {total} {unit}"]
         if self.share is not None:
             parts.append(f"{self.share:.1%}")
         parts.append(f"{self.rate / 1e6:.2f} MB/s")
@@ -84,7 +90,8 @@ OnProgress = Callable[[Progress], object]
 
 
 class Parts:
-    """The parts of a step that cannot say how far they are: each is logged as it starts and ends.
+    """The parts of a step that cannot say how far they are: each is logged as it ends, and one that
+    takes longer than a second as it starts too.
 
     :param step: such as ``merge``.
     :param total: how many parts there are.
@@ -111,19 +118,22 @@ class Parts:
         with self._lock:
             self._started += 1
             number = self._started
-        log.info("%s %s, %d of %d: %s", self._step, self._name, number, self._total, detail)
+        line = f"{self._step} {self._name}, {number} of {self._total}: {detail}"
+        slow = threading.Timer(_SLOW_SECONDS, log.info, ["%s …", line])
+        slow.daemon = True
+        slow.start()
         self._report(detail)
         began = time.monotonic()
-        yield found.append
+        try:
+            yield found.append
+        finally:
+            slow.cancel()
         with self._lock:
             self._ended += 1
         self._report(detail)
         what = f"{', '.join(found)}, " if found else ""
         took = duration(time.monotonic() - began)
-        log.info(
-            "%s %s, %d of %d: %s: %s%s",
-            self._step, self._name, number, self._total, detail, what, took,
-        )  # fmt: skip
+        log.info("%s: %s%s", line, what, took)
 
     def _report(self, detail: str) -> None:
         if self._on_progress is not None:

@@ -13,13 +13,19 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.dag_edges import dag_edges
 
+from discogs.airflow.assets import entity_asset
 from discogs.airflow.dag import discogs_dag
 from discogs.airflow.failures import task_failed
 from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.targets import Target
+from discogs.errors import InvalidSetting
+from discogs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTITIES = ["labels", "artists", "masters", "releases"]
@@ -165,6 +171,58 @@ def test_tasks_run_where_airflow_runs_any_task(dag: Any) -> None:
     given = discogs_dag(default_args={"pool": "loads", "queue": "big", "retries": 7})
     assert {(task.pool, task.queue) for task in given.tasks} == {("loads", "big")}
     assert given.get_task("migrate").retries == 7
+
+
+def test_a_second_dag_carries_its_own_target_also_when_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path))
+
+    def page(_context: object) -> None: ...
+
+    second = discogs_dag(
+        {"on_failure_callback": page},
+        dag_id="discogs_test",
+        postgres_conn_id="test_db",
+        schema="test",
+        schedule="off",
+        alerts=("failure",),
+    )
+    stored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(second))))
+    for dag in (second, stored):
+        target = Target.of_dag(dag)
+        assert target is not None
+        assert (target.dag_id, target.postgres_conn_id) == ("discogs_test", "test_db")
+        settings = target.settings
+        assert (settings.schema, settings.alerts) == ("test", ("failure",))
+        assert settings.storage == str(tmp_path / "discogs_test")
+    for task in second.tasks:
+        assert task.on_failure_callback == [task_failed, page], task.task_id
+        if not task.is_mapped:
+            assert Target.of(task).settings == settings, task.task_id
+    mapped = second.get_task("download").unmap({"file": {}})
+    assert (Target.of(mapped).postgres_conn_id, Target.of(mapped).settings) == ("test_db", settings)
+    (alert,) = second.on_failure_callback
+    assert (alert.postgres_conn_id, alert.settings.schema) == ("test_db", "test")
+    assets = {asset.name: asset for asset in second.get_task("complete").outlets}
+    ours = assets["discogs_releases.test_db.test"]
+    assert ours.uri == "postgres://test_db:5432/discogs/test/releases"
+    assert ours.extra["table"] == "test.releases"
+    assert ours == entity_asset("releases", postgres_conn_id="test_db", schema="test")
+    with pytest.raises(InvalidSetting, match="DISCOGS_SHARDS"):
+        discogs_dag(dag_id="wrong", shards=0)
+
+
+def test_the_target_of_the_usual_dag_is_that_of_the_environment(
+    dag: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCOGS_SCHEMA", "elsewhere")
+    target = Target.of_dag(dag)
+    assert target == Target()
+    assert target.settings == Settings.from_environment()
+    with DAG("another", schedule=None) as other:
+        EmptyOperator(task_id="t")
+    assert Target.of_dag(other) is None
 
 
 def test_files_are_fetched_one_at_a_time_unless_more_are_allowed(dag: Any) -> None:

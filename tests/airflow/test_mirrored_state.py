@@ -149,7 +149,7 @@ def test_the_row_says_how_a_task_or_run_was_ended_and_the_month_is_loaded_all_th
     for how, said in (
         (signal.SIGTERM, "was stopped by SIGTERM"),
         (signal.SIGKILL, "merge.labels failed without an error message"),
-        (None, "merge.labels: Timeout"),
+        (None, "merge.labels: timed out after 0:00:05 (execution_timeout) while merging discogs_"),
     ):
         if how is None:
             airflow.fault("merge.labels.timeout").write_text("5")

@@ -18,6 +18,7 @@ from discogs.airflow.notifications import (
     SuccessNotifier,
     without_secrets,
 )
+from discogs.airflow.targets import Target
 from discogs.database.connection import Connect
 from discogs.errors import InvalidSetting
 from discogs.schema.entities import Month
@@ -96,7 +97,7 @@ def test_the_last_failure_makes_one_alert(
 ) -> None:
     monkeypatch.setenv("DISCOGS_ALERTS", "failure,retry_limit")
     monkeypatch.setenv("DISCOGS_MAX_ATTEMPTS", "2")
-    notifiers = notifications.on_failure(Settings.from_environment())
+    notifiers = notifications.on_failure(Target())
 
     fail(repository, "the disk is full")
     for notify in notifiers:
@@ -266,7 +267,7 @@ def test_a_login_and_headers_are_sent_as_the_connection_has_them(
 
 
 def test_no_alert_is_sent_unless_it_is_asked_for() -> None:
-    off, on = Settings(), Settings.from_environment({"DISCOGS_ALERTS": "all"})
+    off, on = Target(), Target(overrides={"alerts": ["failure", "retry_limit", "success", "late"]})
 
     assert (notifications.on_failure(off), notifications.on_success(off)) == ([], [])
     assert len(notifications.on_failure(on)) == 2

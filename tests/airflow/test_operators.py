@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
 from discogs.airflow import failures
 from discogs.airflow.operators.base import DiscogsOperator, TaskStopped, WaitBroken
@@ -38,6 +39,7 @@ from discogs.airflow.operators.processing import (
     StageOperator,
 )
 from discogs.airflow.runs import Run
+from discogs.airflow.targets import Target
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.errors import DumpIncomplete, NotAGzipFile, RequestRefused
@@ -66,7 +68,8 @@ class TaskInstance(SimpleNamespace):
     def get_dr_count(self, dag_id: str, run_ids: list[str], states: list[str]) -> int:
         return sum(self.run_states.get(run_id) in states for run_id in run_ids)
 
-    def xcom_push(self, key: str, value: Any) -> None: ...
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed = {**getattr(self, "pushed", {}), key: value}
 
     def xcom_pull(self, task_ids: str) -> Any:
         assert task_ids == "fetch_checksums"
@@ -88,7 +91,8 @@ def context(run_id: str = "a run", *, files: Any = None, **params: Any) -> Any:
         conf=params,
     )
     ti = TaskInstance(task_id="a_task", map_index=-1, rendered_map_index=None, files=files)
-    return {"dag_run": run, "params": params, "ti": ti}
+    task = SimpleNamespace(dag_id="discogs_monthly", execution_timeout=None)
+    return {"dag_run": run, "params": params, "ti": ti, "task": task}
 
 
 @pytest.fixture(scope="module")
@@ -432,12 +436,13 @@ def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthReposit
 
     failures.task_failed({**context(), "ti": ti, "exception": ValueError("out of luck")})
     failures.task_failed({**context(), "exception": ValueError("later")})
-    failures.record(Run.of(context()["dag_run"]), "The run failed: task_failure")
+    failures.record(Target(), Run.of(context()["dag_run"]), "The run failed: task_failure")
 
     record = repository.get(MONTH)
     assert record is not None
     assert (record.status, record.retry_count) == (Status.FAILED, 1)
     assert record.error_message == "download [releases]: out of luck"
+    assert ti.pushed == {"summary": "download [releases]: out of luck"}
 
 
 def test_the_error_of_a_task_takes_the_place_of_what_explains_nothing(
@@ -446,10 +451,10 @@ def test_the_error_of_a_task_takes_the_place_of_what_explains_nothing(
     fetched()
     this = Run.of(context()["dag_run"])
 
-    failures.record(this, failures.explanation("task_failure", ["download [releases]"]))
+    failures.record(Target(), this, failures.explanation("task_failure", ["download [releases]"]))
     failures.task_failed({**context(), "exception": ValueError("out of luck")})
     failures.task_failed({**context(), "exception": ValueError("later")})
-    failures.record(this, failures.explanation("task_failure", ["download [releases]"]))
+    failures.record(Target(), this, failures.explanation("task_failure", ["download [releases]"]))
 
     record = repository.ensure(MONTH)
     assert (record.retry_count, record.error_message) == (1, "a_task: out of luck")
@@ -460,7 +465,47 @@ def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
         "merge.labels, ready failed without an error message (killed or timed out); see the task"
         " log."
     )
-    assert failures.explanation("timed_out", ["ready"]) == "The run failed: timed_out"
+    late = failures.explanation("timed out after 1:00:00 (dagrun_timeout)", ["stage.labels"])
+    assert late == (
+        "The run timed out after 1:00:00 (dagrun_timeout) at stage.labels. Give it more time, and"
+        " clear what was stopped."
+    )
+
+
+def test_a_time_out_is_named_with_what_the_task_was_doing(
+    repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched()
+    limit = dt.timedelta(minutes=10)
+
+    def message(**task: Any) -> str:
+        given = context()
+        given["task"] = SimpleNamespace(dag_id="a", execution_timeout=limit, **task)
+        failures.task_failed({**given, "exception": AirflowTaskTimeout("Timeout, PID: 6003")})
+        return str(given["ti"].pushed["summary"])
+
+    said = "a_task: timed out after 0:10:00 (execution_timeout)"
+    assert message().startswith(f"{said}. Give it more time")
+    staging = message(doing="staging discogs_20260501_releases.xml.gz")
+    assert staging.startswith(f"{said} while staging discogs_20260501_releases.xml.gz.")
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_EXECUTION_TIMEOUT", "600")
+    assert "(Airflow's setting default_task_execution_timeout)" in message()
+    record = repository.get(MONTH)
+    assert record is not None
+    assert str(record.error_message).startswith(said)
+
+
+def test_an_error_is_a_line_of_the_log_before_a_short_traceback(
+    repository: PostgresMonthRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = fetched(entities=["labels"])
+    with pytest.raises(MonthNotReady) as caught:
+        run(ReadyOperator(task_id="t"), context(files=files))
+    errors = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert errors == [f"a_task failed: {caught.value}"]
+    assert caught.value.__cause__ is None
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert {Path(frame.filename).name for frame in frames} <= {"test_operators.py", "base.py"}
 
 
 @pytest.mark.parametrize("wrong", ["1850-01", "2026-04"])

@@ -97,6 +97,24 @@ def load(run: MonthRun, source: ServerSource) -> MonthReport:
     return run.complete()
 
 
+def test_the_row_of_a_file_that_cannot_be_fetched_says_why_and_how_often_it_was_tried(
+    run: MonthRun, source: ServerSource, served: Path
+) -> None:
+    run.claim()
+    file = run.plan(source)[0]
+    (served / file.name).write_bytes(b"\x1f\x8bnot what CHECKSUM lists")
+    with pytest.raises(ChecksumMismatch) as caught:
+        run.fetch(source, file)
+    row = next(row for row in run.repository.files(MONTH) if row.file_name == file.name)
+    assert (row.state, row.attempts) == (FileState.FAILED, 3)
+    assert row.error_message == str(caught.value)
+    # A run that ends otherwise leaves no download either.
+    run.repository.record_file(MONTH, file.name, state=FileState.DOWNLOADING)
+    run.fail("killed")
+    row = next(row for row in run.repository.files(MONTH) if row.file_name == file.name)
+    assert (row.state, row.error_message) == (FileState.FAILED, "killed")
+
+
 def publish_again(source: ServerSource, served: Path, *entities: Entity) -> None:
     """Upload other files of some entities, and a CHECKSUM that lists them."""
     old = {path.name: path.read_bytes() for path in served.iterdir()}

@@ -70,6 +70,27 @@ def test_a_file_goes_from_listed_to_verified(repository: PostgresMonthRepository
     assert repository.files(JULY) == [right]
 
 
+def test_a_file_that_failed_says_why_until_it_is_fetched_again(
+    repository: PostgresMonthRepository,
+) -> None:
+    repository.ensure(JULY)
+    repository.record_file(JULY, "labels", state=FileState.DOWNLOADING)
+    third = repository.record_file(JULY, "labels", bytes_done=5, attempts=3)
+    assert (third.attempts, third.state) == (3, FileState.DOWNLOADING)
+    failed = repository.record_file(
+        JULY, "labels", state=FileState.FAILED, error_message="it was cut"
+    )
+    assert (failed.attempts, failed.error_message) == (3, "it was cut")
+    again = repository.record_file(JULY, "labels", state=FileState.DOWNLOADING)
+    assert (again.attempts, again.error_message) == (4, None)
+    # Its run has failed, or was killed: nobody is at it any more, or it goes on all the same.
+    repository.fail_downloads(JULY, "killed")
+    (row,) = repository.files(JULY)
+    assert (row.state, row.error_message) == (FileState.FAILED, "killed")
+    after = repository.record_file(JULY, "labels", bytes_done=7)
+    assert (after.state, after.error_message) == (FileState.DOWNLOADING, None)
+
+
 def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
     repository: PostgresMonthRepository,
 ) -> None:

@@ -50,9 +50,9 @@ from discogs.airflow.operators.processing import (
 from discogs.airflow.operators.retries import TransientRetryPolicy
 from discogs.airflow.runs import DAG_ID
 from discogs.airflow.sensors import DumpAvailableSensor
+from discogs.airflow.targets import DUMPS, POSTGRES, Target
 from discogs.airflow.timetables import timetable
 from discogs.schema.entities import Entity
-from discogs.settings import Settings
 
 ENTITIES = [str(entity) for entity in Entity]
 # A run that waits for its dump is active for hours, and none may be queued behind it: each month's
@@ -69,19 +69,40 @@ RETRIES = {
 
 
 def discogs_dag(
-    default_args: Mapping[str, Any] | None = None, *, parallel_downloads: int = 1
+    default_args: Mapping[str, Any] | None = None,
+    *,
+    dag_id: str = DAG_ID,
+    postgres_conn_id: str = POSTGRES,
+    dumps_conn_id: str = DUMPS,
+    alerts_conn_id: str = notifications.ALERTS,
+    parallel_downloads: int = 1,
+    **overrides: Any,
 ) -> DAG:
-    """The DAG ``discogs_monthly``, with the settings of the environment.
+    """The DAG ``discogs_monthly``, or another that loads into another database or schema.
 
     Call it at the top level of a file in the DAGs folder.
 
-    :param default_args: of its tasks, such as a pool, a queue or ``retries``.
+    :param default_args: of its tasks, such as a pool, a queue or ``retries``. An
+        ``on_failure_callback`` is called besides the package's own.
+    :param dag_id: of a second DAG. Whatever belongs to its runs stays with its own target.
+    :param postgres_conn_id: connection of the target database.
+    :param dumps_conn_id: connection of the server of dumps.
+    :param alerts_conn_id: connection that its alerts go through.
     :param parallel_downloads: files that are fetched at a time, of all months together. Discogs'
         own server is asked for one; a mirror of one's own may bear more.
+    :param overrides: settings in place of those of the environment, such as ``schema="test"``. The
+        files of a second DAG are in a folder of its own, below ``DISCOGS_STORAGE``.
+    :raises InvalidSetting: for a value that a setting does not take.
     """
-    settings = Settings.from_environment()
+    default_args = dict(default_args or {})
+    postgres_conn_id = default_args.pop("postgres_conn_id", postgres_conn_id)
+    dumps_conn_id = default_args.pop("dumps_conn_id", dumps_conn_id)
+    if dag_id != DAG_ID and "storage" not in overrides:
+        overrides["folder"] = dag_id  # each DAG deletes the files that it does not need any more
+    target = Target(dag_id, postgres_conn_id, dumps_conn_id, overrides)
+    settings = target.settings
     with DAG(
-        dag_id=DAG_ID,
+        dag_id=dag_id,
         description="Discogs' monthly data dump, loaded into PostgreSQL",
         doc_md=__doc__,
         schedule=timetable(settings.schedule),
@@ -92,12 +113,15 @@ def discogs_dag(
         tags=["discogs", "postgres", "monthly"],
         default_args={
             "owner": "discogs",
-            "on_failure_callback": task_failed,
+            "postgres_conn_id": postgres_conn_id,
+            "dumps_conn_id": dumps_conn_id,
+            "overrides": overrides,
             **RETRIES,
-            **(default_args or {}),
+            **default_args,
+            "on_failure_callback": [task_failed, *_callbacks(default_args)],
         },
-        on_failure_callback=notifications.on_failure(settings),
-        on_success_callback=notifications.on_success(settings),
+        on_failure_callback=notifications.on_failure(target, alerts_conn_id),
+        on_success_callback=notifications.on_success(target, alerts_conn_id),
     ) as dag:
         with TaskGroup("prepare", prefix_group_id=False) as prepare:
             wait_for_dump = DumpAvailableSensor(task_id="wait_for_dump")
@@ -149,10 +173,18 @@ def discogs_dag(
         with TaskGroup("finish", prefix_group_id=False) as finish:
             chain(
                 ChecksOperator(task_id="checks", trigger_rule="none_failed"),
-                CompleteOperator(task_id="complete", outlets=all_assets(settings)),
+                CompleteOperator(
+                    task_id="complete", outlets=all_assets(settings, postgres_conn_id)
+                ),
                 CleanupOperator(task_id="cleanup"),
             )
 
         # Nothing is merged before every file is staged whole.
         prepare >> files >> stage >> merge >> finish
     return dag
+
+
+def _callbacks(default_args: Mapping[str, Any]) -> list[Any]:
+    """What a DAG's file asks to be called when a task has failed."""
+    given = default_args.get("on_failure_callback") or []
+    return list(given) if isinstance(given, (list, tuple)) else [given]

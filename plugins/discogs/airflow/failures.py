@@ -11,10 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from discogs.airflow import notes
 from discogs.airflow.operators.retries import translated
 from discogs.airflow.runs import Run, task_name
+from discogs.airflow.targets import Target
 from discogs.errors import DiscogsError
 from discogs.tracking.transitions import UNEXPLAINED
 
@@ -26,26 +31,44 @@ log = logging.getLogger(__name__)
 
 def task_failed(context: Context) -> None:
     """Record the error of a task's last try; called in the task's process."""
-    error = context.get("exception")
-    message = "it was stopped"
-    if error is not None:
+    ti: Any = context["ti"]
+    message = f"{task_name(ti)}: {_message(context.get('exception'), context['task'])}"
+    try:
+        ti.xcom_push(key=notes.SUMMARY, value=message)  # for the run's note
+    except Exception as error:
+        log.warning("The failure will not be in the run's note: %s", error)
+    record(Target.of(context["task"]), Run.of(context["dag_run"]), message)
+
+
+def _message(error: object, task: Any) -> str:
+    if error is None:
+        return "it was stopped"
+    if not isinstance(error, AirflowTaskTimeout):
         error = translated(error) if isinstance(error, BaseException) else error
-        message = str(error).strip() or type(error).__name__
-    record(Run.of(context["dag_run"]), f"{task_name(context['ti'])}: {message}")
+        return str(error).strip() or type(error).__name__
+    # Its own text is the number of a process.
+    limit = task.execution_timeout
+    default = conf.get("core", "default_task_execution_timeout", fallback="") or None
+    own = default is None or limit is None or str(limit.total_seconds()) != f"{float(default)}"
+    which = "execution_timeout" if own else "Airflow's setting default_task_execution_timeout"
+    doing = getattr(task, "doing", None)
+    return (
+        f"timed out after {limit} ({which}){f' while {doing}' if doing else ''}. Give it more time,"
+        " and clear the task."
+    )
 
 
-def record(run: Run, message: str) -> None:
+def record(target: Target, run: Run, message: str) -> None:
     """Move the month of a run that has failed to ``failed``, unless its row says so already.
 
     A month that another run works on stays as it is. What goes wrong here is only logged: the
     database may be what failed, or have no tables yet.
     """
-    from discogs.airflow.hooks.postgres import DiscogsPostgresHook
     from discogs.database.errors import NotMigrated
     from discogs.tracking import reconciliation
 
     try:
-        hook, month = DiscogsPostgresHook(), run.month
+        hook, month = target.hook(), run.month
         row = reconciliation.record_failure(
             hook.repository(),
             month,
@@ -67,9 +90,12 @@ def record(run: Run, message: str) -> None:
 def explanation(reason: str, failed: Sequence[str]) -> str:
     """Why a run failed, as far as Airflow knows, for a row that no task's error is in.
 
-    :param reason: Airflow's word for it, such as ``task_failure`` or ``timed_out``.
-    :param failed: the names of the tasks that failed.
+    :param reason: Airflow's word for it, such as ``task_failure``, or what it did.
+    :param failed: the names of the tasks that failed, or were stopped.
     """
+    if reason.startswith("timed out"):
+        at = f" at {', '.join(sorted(failed))}" if failed else ""
+        return f"The run {reason}{at}. Give it more time, and clear what was stopped."
     if reason == "task_failure" and failed:
         names = ", ".join(sorted(failed))
         return f"{names} {UNEXPLAINED} (killed or timed out); see the task log."

@@ -1,21 +1,25 @@
-"""Listeners that update a month's tracking row when its run ends, however it was ended.
+"""Listeners that give every run its month, and its result to the month's row and the run's note,
+however it was ended.
 
 Airflow calls them in the scheduler, and in the api-server for a run that somebody marks; no
 callback of a task or of the DAG is called for the latter. They are called for every run of every
-DAG, so they return at once: a thread talks to the target database, which may not answer.
+DAG, so they return at once: they ask Airflow's own database what the run's tasks have left there,
+and a thread talks to the target database, which may not answer.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from discogs.airflow import metrics
+from discogs.airflow import metrics, notes
 from discogs.airflow.failures import explanation, record
-from discogs.airflow.runs import DAG_ID, Run, task_name
+from discogs.airflow.runs import Run, task_name
+from discogs.airflow.targets import Target, target_of
 from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity
 
@@ -28,40 +32,98 @@ log = logging.getLogger(__name__)
 
 
 @hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """A run that was triggered without a partition key gets that of its month."""
+    if target_of(dag_run) is None:
+        return
+    run = Run.of(dag_run)
+    try:
+        month = run.month
+    except DiscogsError as error:
+        notes.write(dag_run, run.partition_key or run.conf.get("year_month"), str(error))
+        return
+    if dag_run.partition_key is None:
+        dag_run.partition_key = str(month)
+        dag_run.partition_date = dt.datetime(month.year, month.month, 1, tzinfo=dt.timezone.utc)
+    notes.write(dag_run, month, "at work.")
+
+
+@hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """The month becomes ``failed``, unless a task of the run has recorded its error already."""
-    if dag_run.dag_id == DAG_ID:
-        metrics.failed()
-        run, message = Run.of(dag_run), explanation(msg, _failed_tasks(dag_run))
-        _in_background(run, lambda: record(run, message))
+    target = target_of(dag_run)
+    if target is None:
+        return
+    metrics.failed()
+    run, failed = Run.of(dag_run), _tasks(dag_run, "failed")
+    said = _summaries(dag_run)
+    errors = [said[key] for ti in failed if (key := (ti.task_id, ti.map_index)) in said]
+    message = errors[0] if errors else _explanation(dag_run, msg, failed)
+    _note(dag_run, run, f"failed. {message}")
+    _in_background(run, lambda: record(target, run, message))
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """A month that a run marked as done leaves behind is completed only if all is merged."""
-    if dag_run.dag_id == DAG_ID:
-        run = Run.of(dag_run)
-        _in_background(run, lambda: _settle(run))
+    target = target_of(dag_run)
+    if target is None:
+        return
+    run, said = Run.of(dag_run), _summaries(dag_run)
+    _note(dag_run, run, next(reversed(said.values()), "ended without loading anything."))
+    _in_background(run, lambda: _settle(target, run))
 
 
-def _failed_tasks(dag_run: DagRun) -> list[str]:
-    from airflow.utils.state import TaskInstanceState
+def _note(dag_run: DagRun, run: Run, text: str) -> None:
+    try:
+        notes.write(dag_run, run.partition_key or run.month, text)
+    except DiscogsError:  # it has no month
+        notes.write(dag_run, run.run_id, text)
+
+
+def _session(dag_run: DagRun) -> Any:
+    """The caller's own session: Airflow would open none but that, and close it."""
     from sqlalchemy.orm import object_session
 
-    # The caller's own session: Airflow would open none but that, and close it.
-    session = object_session(dag_run)
+    return object_session(dag_run)
+
+
+def _tasks(dag_run: DagRun, state: str) -> list[Any]:
+    from airflow.utils.state import TaskInstanceState
+
+    session = _session(dag_run)
     if session is None:
         return []
-    failed = dag_run.get_task_instances(state=TaskInstanceState.FAILED, session=session)
-    return [task_name(ti) for ti in failed]
+    return list(dag_run.get_task_instances(state=TaskInstanceState(state), session=session))
 
 
-def _settle(run: Run) -> None:
-    from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
+    """What the run's tasks have said about its end, by task and map index, oldest first."""
+    from airflow.models.xcom import XComModel
+
+    session = _session(dag_run)
+    if session is None:
+        return {}
+    query = XComModel.get_many(run_id=dag_run.run_id, key=notes.SUMMARY, dag_ids=dag_run.dag_id)
+    found = sorted(session.scalars(query), key=lambda row: row.timestamp)
+    return {(row.task_id, row.map_index): str(XComModel.deserialize_value(row)) for row in found}
+
+
+def _explanation(dag_run: DagRun, reason: str, failed: list[Any]) -> str:
+    """Why a run failed, as far as Airflow knows."""
+    if reason != "timed_out":
+        return explanation(reason, [task_name(ti) for ti in failed])
+    # Airflow marks the tasks that were at work as skipped.
+    stopped = [task_name(ti) for ti in _tasks(dag_run, "skipped") if ti.start_date is not None]
+    limit = getattr(getattr(dag_run, "dag", None), "dagrun_timeout", None)
+    return explanation(f"timed out after {limit} (dagrun_timeout)", stopped)
+
+
+def _settle(target: Target, run: Run) -> None:
     from discogs.tracking import reconciliation
 
     entities = [Entity(name) for name in run.conf.get("entities") or Entity]
-    reconciliation.settle(DiscogsPostgresHook().repository(), run.month, run.identity, entities)
+    reconciliation.settle(target.hook().repository(), run.month, run.identity, entities)
 
 
 def _in_background(run: Run, work: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ import datetime as dt
 import html
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -23,6 +23,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]
 
 from discogs.airflow.runs import Run, task_name
+from discogs.airflow.targets import DUMPS, POSTGRES, Target
 from discogs.errors import DiscogsError
 from discogs.settings import Settings
 from discogs.tracking.report import MonthReport
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from discogs.tracking.model import MonthRecord
     from discogs.tracking.postgres import PostgresMonthRepository
 
+ALERTS = "discogs_alerts"
 _LONGEST = 8000  # characters; Slack cuts at 40,000
 _SECONDS = 10.0  # for a webhook to answer
 _LOOKS = 20  # at the row, half a second apart, until the listener has written it
@@ -60,6 +62,7 @@ class DiscogsNotifier(BaseNotifier):
     :param text: the message.
     :param alerts_conn_id: connection of the receiver.
     :param postgres_conn_id: connection of the target database, where the month's row is read.
+    :param dumps_conn_id: connection of the server of dumps, whose secrets are masked.
     :param settings: by default those of the environment.
     """
 
@@ -71,8 +74,9 @@ class DiscogsNotifier(BaseNotifier):
         *,
         subject: str | None = None,
         text: str | None = None,
-        alerts_conn_id: str = "discogs_alerts",
-        postgres_conn_id: str = "discogs_postgres",
+        alerts_conn_id: str = ALERTS,
+        postgres_conn_id: str = POSTGRES,
+        dumps_conn_id: str = DUMPS,
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
@@ -81,6 +85,7 @@ class DiscogsNotifier(BaseNotifier):
         self.text = text if text is not None else self.default_text
         self.alerts_conn_id = alerts_conn_id
         self.postgres_conn_id = postgres_conn_id
+        self.dumps_conn_id = dumps_conn_id
         self.settings = settings if settings is not None else Settings.from_environment()
 
     def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
@@ -123,7 +128,7 @@ class DiscogsNotifier(BaseNotifier):
             "url": f"{page}/dags/{run and run.dag_id}/runs/{quote(run_id, safe='')}",
         }
         if self.is_due(record, known):
-            for conn_id in (self.postgres_conn_id, "discogs_dumps"):
+            for conn_id in (self.postgres_conn_id, self.dumps_conn_id):
                 with suppress(Exception):
                     BaseHook.get_connection(conn_id)  # masks the password it has
             values: Any = {**context, "discogs": known}
@@ -272,16 +277,32 @@ class LateNotifier(DiscogsNotifier):
         return found is not None and found.is_waited_for and found.month == known["month"]
 
 
-def on_failure(settings: Settings) -> list[Callable[[Context], None]]:
-    """What ``settings.alerts`` asks for of a run that failed."""
+def on_failure(target: Target, alerts_conn_id: str = ALERTS) -> list[Callable[[Context], None]]:
+    """What the setting ``alerts`` asks for of a run that failed."""
     kinds = {"failure": FailureNotifier, "retry_limit": RetryLimitNotifier}
-    return [kind(settings=settings) for name, kind in kinds.items() if name in settings.alerts]
+    return _chosen(kinds, target, alerts_conn_id)
 
 
-def on_success(settings: Settings) -> list[Callable[[Context], None]]:
-    """What ``settings.alerts`` asks for of a run that did not fail."""
+def on_success(target: Target, alerts_conn_id: str = ALERTS) -> list[Callable[[Context], None]]:
+    """What the setting ``alerts`` asks for of a run that did not fail."""
     kinds = {"success": SuccessNotifier, "late": LateNotifier}
-    return [kind(settings=settings) for name, kind in kinds.items() if name in settings.alerts]
+    return _chosen(kinds, target, alerts_conn_id)
+
+
+def _chosen(
+    kinds: Mapping[str, type[DiscogsNotifier]], target: Target, alerts_conn_id: str
+) -> list[Callable[[Context], None]]:
+    settings = target.settings
+    return [
+        kind(
+            alerts_conn_id=alerts_conn_id,
+            postgres_conn_id=target.postgres_conn_id,
+            dumps_conn_id=target.dumps_conn_id,
+            settings=settings,
+        )
+        for name, kind in kinds.items()
+        if name in settings.alerts
+    ]
 
 
 def without_secrets(text: str) -> str:

@@ -13,12 +13,12 @@ from discogs.airflow.hooks.dumps import DiscogsDumpsHook
 from discogs.airflow.operators.base import documentation, is_at_work, run_is_alive, skip_run
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.airflow.runs import Run, run_options
+from discogs.airflow.targets import DUMPS, POSTGRES, Target
 from discogs.airflow.triggers import DumpAvailableTrigger, wait_after
 from discogs.airflow.waits import MonthWait, level_of, message_of, now, reason_of
 from discogs.dumps.errors import DumpNotPublished, SourceError
 from discogs.errors import DiscogsError
 from discogs.schema.entities import Month
-from discogs.settings import Settings
 from discogs.tracking.model import LEASE, MonthRecord, Status, Waiting
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from discogs.load.options import RunOptions
+    from discogs.settings import Settings
 
 #: How long a dump is waited for: below a day, so that the next day's run looks again.
 WAIT = dt.timedelta(hours=20)
@@ -47,18 +48,20 @@ class DumpAvailableSensor(BaseSensorOperator):
 
     :param dumps_conn_id: HTTP connection of the server of dumps.
     :param postgres_conn_id: connection of the target database, for the month's row.
+    :param overrides: settings by name, in place of those of the environment.
     :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
     :param wait: how long in all.
     """
 
     operator_extra_links = (DumpListingLink(),)
-    template_fields: Sequence[str] = ("dumps_conn_id", "postgres_conn_id")
+    template_fields: Sequence[str] = ("dumps_conn_id", "postgres_conn_id", "overrides")
 
     def __init__(
         self,
         *,
-        dumps_conn_id: str = "discogs_dumps",
-        postgres_conn_id: str = "discogs_postgres",
+        dumps_conn_id: str = DUMPS,
+        postgres_conn_id: str = POSTGRES,
+        overrides: dict[str, Any] | None = None,
         poll_interval: dt.timedelta | None = None,
         wait: dt.timedelta = WAIT,
         **kwargs: Any,
@@ -66,13 +69,14 @@ class DumpAvailableSensor(BaseSensorOperator):
         super().__init__(**{"doc_md": documentation(type(self)), **kwargs})
         self.dumps_conn_id = dumps_conn_id
         self.postgres_conn_id = postgres_conn_id
+        self.overrides = overrides
         self.poll_interval = poll_interval
         self.wait = wait
 
     def execute(self, context: Context) -> dict[str, Any]:
         from discogs.dumps.transport import ONE_LOOK
 
-        settings = Settings.from_environment()
+        settings = Target.of(self).settings
         plan = run_options(context, settings)
         try:
             hook = DiscogsDumpsHook(self.dumps_conn_id)
@@ -153,6 +157,7 @@ class DumpAvailableSensor(BaseSensorOperator):
                 first_wait=first,
                 waiting=waiting.as_dict(),
                 postgres_conn_id=self.postgres_conn_id,
+                overrides=self.overrides,
             ),
             method_name="resume",
             kwargs={"since": since.isoformat()},
@@ -170,7 +175,7 @@ class DumpAvailableSensor(BaseSensorOperator):
 
     def _skip_if_done(self, context: Context, row: MonthRecord, since: dt.datetime) -> None:
         """Skip the run when another has taken the month, or loaded it, during the wait."""
-        settings, wait = Settings.from_environment(), self._month_wait(context)
+        settings, wait = Target.of(self).settings, self._month_wait(context)
         if row.run is None or row.is_of(wait.run):
             return
         if row.status.at_work and run_is_alive(context, row, wait.hook.connect, settings.schema):
@@ -215,10 +220,8 @@ class DumpAvailableSensor(BaseSensorOperator):
         )
 
     def _month_wait(self, context: Context) -> MonthWait:
-        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
-
         run = Run.of(context["dag_run"])
-        return MonthWait(DiscogsPostgresHook(self.postgres_conn_id), run.month, run.identity)
+        return MonthWait(Target.of(self).hook(), run.month, run.identity)
 
     def _log_found(self, found: Mapping[str, Any]) -> None:
         self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])

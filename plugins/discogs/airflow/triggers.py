@@ -12,6 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
+from discogs.airflow.targets import POSTGRES, Target
 from discogs.airflow.waits import MonthWait, level_of, message_of, now, reason_of
 from discogs.dumps.errors import (
     AddressInvalid,
@@ -43,6 +44,7 @@ class DumpAvailableTrigger(BaseTrigger):
     :param down_seconds: that the server may give no proper answer.
     :param waiting: the wait as its sensor has recorded it; None records nothing.
     :param postgres_conn_id: connection of the target database.
+    :param overrides: settings by name, in place of those of the environment.
     """
 
     def __init__(
@@ -55,7 +57,8 @@ class DumpAvailableTrigger(BaseTrigger):
         first_wait: float | None = None,
         down_seconds: float = DOWN_SECONDS,
         waiting: dict[str, Any] | None = None,
-        postgres_conn_id: str = "discogs_postgres",
+        postgres_conn_id: str = POSTGRES,
+        overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dumps_conn_id = dumps_conn_id
@@ -66,6 +69,7 @@ class DumpAvailableTrigger(BaseTrigger):
         self.down_seconds = down_seconds
         self.waiting = waiting
         self.postgres_conn_id = postgres_conn_id
+        self.overrides = overrides
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -79,6 +83,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 "down_seconds": self.down_seconds,
                 "waiting": self.waiting,
                 "postgres_conn_id": self.postgres_conn_id,
+                "overrides": self.overrides,
             },
         )
 
@@ -126,7 +131,10 @@ class DumpAvailableTrigger(BaseTrigger):
             )
             self.log.log(level_of(waiting), "%s", waiting)
             if connection is not None:
-                hook = DiscogsPostgresHook(self.postgres_conn_id, connection=connection)
+                settings = Target(overrides=self.overrides or {}).settings
+                hook = DiscogsPostgresHook(
+                    self.postgres_conn_id, connection=connection, settings=settings
+                )
                 MonthWait(hook, Month.parse(self.year_month), waiting.run).write(waiting)
 
         return record

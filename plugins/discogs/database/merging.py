@@ -207,6 +207,20 @@ def log_rejected(conn: Connection, staging: Staging) -> None:
     )
 
 
+def rejected_reasons(
+    conn: Connection, staging: Staging, shard: int, limit: int
+) -> list[tuple[str, int, int | None]]:
+    """Why records of a staged shard were rejected, how many, and the lowest id of them."""
+    rows = conn.execute(
+        sql.SQL(
+            "SELECT reason, count(*), min(record_id) FROM {} WHERE shard = %s"
+            " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT %s"
+        ).format(staging.extra(REJECTED)),
+        [shard, limit],
+    ).fetchall()
+    return [(str(reason), int(count), record_id) for reason, count, record_id in rows]
+
+
 def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
     """Let the planner see how few rows there are, and that the live ones are read by key."""
     conn.execute("SET LOCAL default_statistics_target TO 10")

@@ -29,7 +29,7 @@ from discogs.dumps.storage import DumpStorage
 from discogs.dumps.transport import GZIP, Transport
 from discogs.dumps.verify import digest
 from discogs.errors import DiscogsError
-from discogs.progress import OnProgress, Progress, Ticker
+from discogs.progress import OnProgress, Progress, Ticker, duration
 
 if TYPE_CHECKING:
     from discogs.dumps.curl import Response
@@ -187,6 +187,8 @@ class _Transfer:
         def attempt() -> None:
             nonlocal mismatches
             self.attempt += 1
+            if self.attempt > 1 and self.on_progress is not None:
+                self.on_progress(self._progress(self.file.size, self.part.size, 0.0))
             if not self.part.complete:
                 self._fetch(expected)
             if self.part.digest == self.published:
@@ -204,11 +206,12 @@ class _Transfer:
         self.part.finish()
         seconds = time.monotonic() - self.started
         log.info(
-            "%s: %d bytes, whole, in %.1f s and %d attempts.",
+            "%s: %s bytes, whole, in %s and %d attempt%s.",
             self.file.name,
-            size,
-            seconds,
+            f"{size:,}",
+            duration(seconds),
             self.attempt,
+            "s" if self.attempt > 1 else "",
         )
         return DownloadReport(
             self.file.name,
@@ -367,15 +370,19 @@ class _Transfer:
                 self.file.name, f"the server sent {first_words(bytes(head)) or 'nothing'!r}"
             )
 
-    def _report(self, total: int | None, begun_at: int, seconds: float) -> None:
-        progress = Progress(
+    def _progress(self, total: int | None, begun_at: int, seconds: float) -> Progress:
+        return Progress(
             step="download",
             name=self.file.name,
             done=self.part.size,
             total=total,
             seconds=seconds,
             resumed_from=begun_at,
+            attempt=self.attempt,
         )
+
+    def _report(self, total: int | None, begun_at: int, seconds: float) -> None:
+        progress = self._progress(total, begun_at, seconds)
         log.info("%s", progress)
         if self.on_progress is not None:
             self.on_progress(progress)

@@ -87,19 +87,27 @@ class MonthFiles:
         name, file = planned.name, planned.file
 
         def record(progress: Progress) -> None:
-            self.repository.record_file(
-                self.month, name, bytes_done=progress.done, size=progress.total
-            )
+            try:
+                self.repository.record_file(
+                    self.month,
+                    name,
+                    bytes_done=progress.done,
+                    size=progress.total,
+                    attempts=before + progress.attempt if progress.attempt is not None else None,
+                )
+            except DiscogsError as error:  # the download goes on
+                log.warning("The progress of %s is not recorded: %s", name, error)
             if on_progress is not None:
                 on_progress(progress)
 
-        self.repository.record_file(
+        begun = self.repository.record_file(
             self.month, name, state=FileState.DOWNLOADING, url=file.url, size=file.size
         )
+        before = begun.attempts - 1
         try:
             report = source.fetch(planned, self._expected(planned), record)
-        except DiscogsError:
-            self._record_failed(name)
+        except BaseException as error:
+            self._record_failed(name, error)
             raise
         if report.republished:
             self.repository.record_checksums(self.month, {name: FileChecksum(report.sha256)})
@@ -113,7 +121,9 @@ class MonthFiles:
         )
         return report
 
-    def verify(self, source: Source, planned: PlannedFile) -> FileChecksum:
+    def verify(
+        self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
+    ) -> FileChecksum:
         """Compare a stored file with its published SHA-256.
 
         The row of a file that no CHECKSUM.txt lists does not become ``verified``.
@@ -122,9 +132,9 @@ class MonthFiles:
         """
         name = planned.name
         try:
-            actual, size = source.verify(planned, self._expected(planned))
-        except DiscogsError:
-            self._record_failed(name)
+            actual, size = source.verify(planned, self._expected(planned), on_progress)
+        except BaseException as error:
+            self._record_failed(name, error)
             raise
         now = dt.datetime.now(dt.timezone.utc)
         checksum = FileChecksum(self._expected(planned), actual, size, now)
@@ -179,6 +189,9 @@ class MonthFiles:
         checksum = record.file_checksums.get(planned.name) if record is not None else None
         return checksum.expected if checksum is not None else planned.sha256
 
-    def _record_failed(self, name: str) -> None:
+    def _record_failed(self, name: str, error: BaseException) -> None:
+        message = str(error).replace("\0", "").strip() or type(error).__name__
         with suppress(DiscogsError):  # the database may be what failed
-            self.repository.record_file(self.month, name, state=FileState.FAILED)
+            self.repository.record_file(
+                self.month, name, state=FileState.FAILED, error_message=message
+            )

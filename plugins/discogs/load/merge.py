@@ -156,8 +156,8 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
     if first:
         keys = KeySettings.of(settings)
         log.info(
-            "%s is empty: keys are built on the staged tables, which then become %s.",
-            entity,
+            "The tables of the %s are empty: keys are built on the staged ones, which take their"
+            " place.",
             entity,
         )
         build_keys(connect, staging, keys, claims, job.on_progress)

@@ -37,6 +37,21 @@ class RunOptions:
     def __post_init__(self) -> None:
         Filter.parse(self.filter or "")
 
+    def __str__(self) -> str:
+        """A sentence for a log, such as ``2026-10: all entities, 4 shards each, forced``."""
+        whole = len(self.entities) == len(ENTITIES)
+        parts = ["all entities" if whole else ", ".join(map(str, self.entities))]
+        if self.shards > 1:
+            parts.append(f"{self.shards} shards each")
+        for name, on in (
+            ("forced", self.force),
+            ("a shrunk dump is accepted", self.allow_shrink),
+            ("files are kept", self.keep_files),
+        ):
+            if on:
+                parts.append(name)
+        return f"{self.month}: {', '.join(parts)}"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {

@@ -151,14 +151,17 @@ class MonthRun:
             return None
         return self.files.fetch(source, planned, on_progress)
 
-    def verify(self, source: Source, planned: PlannedFile) -> FileChecksum | None:
+    def verify(
+        self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
+    ) -> FileChecksum | None:
         """Compare a stored file with its published SHA-256.
 
         :returns: None when the month is completed already.
         """
         if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
             return None
-        return self.files.verify(source, planned)
+        with progress.recorded(self.connect, self.month, planned.entity, on_progress) as report:
+            return self.files.verify(source, planned, report)
 
     def ready(self, planned: Sequence[PlannedFile]) -> MonthRecord:
         """All files are there and verified; the row becomes ``ready_for_processing``.
@@ -357,8 +360,6 @@ class MonthRun:
             limit=self.settings.max_attempts,
             started=self.since,
         )
-
-    # -- inside --------------------------------------------------------------------------
 
     def _reconcile(self) -> None:
         reconciliation.reconcile(

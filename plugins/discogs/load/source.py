@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,10 +56,31 @@ class Source(Protocol):
         """
         ...
 
-    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+    def verify(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress | None = None
+    ) -> tuple[str, int]:
         """The SHA-256 and the size of a stored file, which has the published SHA-256 if there
         is one."""
         ...
+
+
+def _hashing(planned: PlannedFile, on_progress: OnProgress | None) -> Callable[[int], None]:
+    """What is called with the bytes of a file that were hashed so far."""
+    started, ticker = time.monotonic(), Ticker(_PROGRESS_SECONDS)
+
+    def report(done: int) -> None:
+        if on_progress is not None and (ticker.due() or done == planned.file.size):
+            on_progress(
+                Progress(
+                    step="verify",
+                    name=str(planned.entity),
+                    done=done,
+                    total=planned.file.size,
+                    seconds=time.monotonic() - started,
+                )
+            )
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -91,9 +112,12 @@ class ServerSource:
             on_progress=on_progress,
         )
 
-    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+    def verify(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress | None = None
+    ) -> tuple[str, int]:
         assert expected is not None, "a server's checksums list every file"
-        return expected, verify(self.storage, planned.name, expected)
+        report = _hashing(planned, on_progress)
+        return expected, verify(self.storage, planned.name, expected, report)
 
 
 @dataclass(frozen=True)
@@ -161,21 +185,8 @@ class FolderSource:
         self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
     ) -> DownloadReport:
         """Read the file once, for its SHA-256; it is compared when the file is verified."""
-        started, ticker = time.monotonic(), Ticker(_PROGRESS_SECONDS)
-
-        def report(bytes_done: int) -> None:
-            if ticker.due() or bytes_done == planned.file.size:
-                seconds = time.monotonic() - started
-                on_progress(
-                    Progress(
-                        step="verify",
-                        name=str(planned.entity),
-                        done=bytes_done,
-                        total=planned.file.size,
-                        seconds=seconds,
-                    )
-                )
-
+        started = time.monotonic()
+        report = _hashing(planned, on_progress)
         self._digests[planned.name] = digest(self.storage, planned.name, report)
         actual, size = self._digests[planned.name]
         seconds = round(time.monotonic() - started, 3)
@@ -183,7 +194,9 @@ class FolderSource:
             planned.name, planned.file.url, size, actual, already_there=True, seconds=seconds
         )
 
-    def verify(self, planned: PlannedFile, expected: str | None) -> tuple[str, int]:
+    def verify(
+        self, planned: PlannedFile, expected: str | None, on_progress: OnProgress | None = None
+    ) -> tuple[str, int]:
         """:raises FolderUnusable: when the file is not the one that CHECKSUM.txt lists."""
         actual, size = self._digests.get(planned.name) or digest(self.storage, planned.name)
         if expected is not None and actual != expected:

@@ -24,8 +24,8 @@ from discogs.overview.model import (
 from discogs.overview.reading import reading
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import AT_WORK, FileState, Status
-from discogs.tracking.postgres import month_record
 from discogs.tracking.report import EntityReport, MonthReport
+from discogs.tracking.rows import month_record
 
 # A month's row with what its loads did. A month has a handful of rows in each of the tables.
 _MONTHS = """

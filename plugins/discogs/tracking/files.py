@@ -22,6 +22,8 @@ class FileChange:
     size: int | None = None
     bytes_done: int | None = None
     sha256: str | None = None
+    error_message: str | None = None
+    attempts: int | None = None
 
 
 def change(record: FileRecord, new: FileChange, now: dt.datetime) -> FileRecord:
@@ -30,6 +32,10 @@ def change(record: FileRecord, new: FileChange, now: dt.datetime) -> FileRecord:
         name: value for name, value in vars(new).items() if value is not None and name != "state"
     }
     state = new.state or record.state
+    if new.state is None and new.bytes_done is not None and state is FileState.FAILED:
+        state = FileState.DOWNLOADING  # only the run has failed, and its downloads are ended later
+    if state is not FileState.FAILED:
+        given["error_message"] = None
     after = dataclasses.replace(record, **given, state=state, updated_at=now)
     if new.state is FileState.DOWNLOADING:
         # The bytes of an earlier attempt stay counted: it is resumed.

@@ -270,6 +270,7 @@ class FileRecord:
     sha256: str | None = None
     state: FileState = FileState.PENDING
     attempts: int = 0
+    error_message: str | None = None
     created_at: dt.datetime
     updated_at: dt.datetime
     started_at: dt.datetime | None = None
@@ -285,6 +286,7 @@ class FileRecord:
             "sha256": self.sha256,
             "state": str(self.state),
             "attempts": self.attempts,
+            "error_message": self.error_message,
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "completed_at": self.completed_at.isoformat() if self.completed_at else None,
         }

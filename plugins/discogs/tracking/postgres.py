@@ -25,8 +25,8 @@ from discogs.tracking.model import (
     MonthRecord,
     RunIdentity,
     Status,
-    Waiting,
 )
+from discogs.tracking.rows import file_record, month_record
 
 Rule = Callable[[MonthRecord, dt.datetime], MonthRecord | None]
 """Maps a row and the server's time to the row that replaces it; None leaves it as it is."""
@@ -138,6 +138,7 @@ SET
     sha256 = %(sha256)s,
     state = %(state)s,
     attempts = %(attempts)s,
+    error_message = %(error_message)s,
     updated_at = %(updated_at)s,
     started_at = %(started_at)s,
     completed_at = %(completed_at)s
@@ -256,10 +257,18 @@ class PostgresMonthRepository:
         size: int | None = None,
         bytes_done: int | None = None,
         sha256: str | None = None,
+        error_message: str | None = None,
+        attempts: int | None = None,
     ) -> FileRecord:
         """Keep the state of a file; see :class:`discogs.tracking.files.FileChange`."""
         new = file_rules.FileChange(
-            state=state, url=url, size=size, bytes_done=bytes_done, sha256=sha256
+            state=state,
+            url=url,
+            size=size,
+            bytes_done=bytes_done,
+            sha256=sha256,
+            error_message=error_message,
+            attempts=attempts,
         )
         key = {"year_month": str(month), "file_name": file_name}
         with self._cursor() as cursor:
@@ -269,9 +278,18 @@ class PostgresMonthRepository:
                 raise MonthUnknown(month) from None
             row = cursor.execute(_LOCK_FILE, key).fetchone()
             assert row is not None
-            record = file_rules.change(_file(row), new, row["clock"])
+            record = file_rules.change(file_record(row), new, row["clock"])
             cursor.execute(_UPDATE_FILE, {**vars(record), "state": str(record.state), **key})
             return record
+
+    def fail_downloads(self, month: Month, error_message: str) -> None:
+        """Note that nobody downloads a month's files any more."""
+        with self._cursor() as cursor:
+            cursor.execute(
+                "UPDATE discogs_data_processing_files SET state = 'failed', error_message = %s,"
+                " updated_at = clock_timestamp() WHERE year_month = %s AND state = 'downloading'",
+                [error_message, str(month)],
+            )
 
     def files(self, month: Month) -> list[FileRecord]:
         """The month's files by name."""
@@ -281,7 +299,7 @@ class PostgresMonthRepository:
                 " ORDER BY file_name",
                 [str(month)],
             )
-            return [_file(row) for row in cursor.fetchall()]
+            return [file_record(row) for row in cursor.fetchall()]
 
     def _change(
         self, cursor: psycopg.Cursor[DictRow], month: Month, rule: Rule
@@ -337,56 +355,3 @@ class PostgresMonthRepository:
                 yield cursor
         except psycopg.Error as error:
             raise explain(error) from error
-
-
-_MONTH_TIMES = (
-    "alive_until",
-    "created_at",
-    "updated_at",
-    "started_at",
-    "download_completed_at",
-    "processing_completed_at",
-)
-
-
-def month_record(row: DictRow) -> MonthRecord:
-    return MonthRecord(
-        id=row["id"],
-        month=Month.parse(row["year_month"]),
-        status=Status(row["status"]),
-        dump_date=row["dump_date"],
-        file_checksums={
-            name: FileChecksum.from_dict(values) for name, values in row["file_checksums"].items()
-        },
-        retry_count=row["retry_count"],
-        error_message=row["error_message"],
-        processing_stats=row["processing_stats"],
-        checks=row["checks"],
-        dag_id=row["dag_id"],
-        run_id=row["run_id"],
-        airflow=row["airflow"],
-        waiting=Waiting.from_dict(row["waiting"]) if row["waiting"] is not None else None,
-        **{name: _utc(row[name]) for name in _MONTH_TIMES},
-    )
-
-
-def _file(row: DictRow) -> FileRecord:
-    return FileRecord(
-        month=Month.parse(row["year_month"]),
-        file_name=row["file_name"],
-        url=row["url"],
-        size=row["size"],
-        bytes_done=row["bytes_done"],
-        sha256=row["sha256"],
-        state=FileState(row["state"]),
-        attempts=row["attempts"],
-        **{
-            name: _utc(row[name])
-            for name in ("created_at", "updated_at", "started_at", "completed_at")
-        },
-    )
-
-
-def _utc(time: dt.datetime | None) -> Any:
-    """The connection may have another time zone."""
-    return time.astimezone(dt.timezone.utc) if time is not None else None

@@ -53,12 +53,15 @@ def record_failure(
     """
     repository.ensure(month)
     try:
-        return repository.change(
+        failed = repository.change(
             month,
             lambda record, now: transitions.fail(
                 record, error_message, run=run, now=now, limit=limit, started=started
             ),
         )
+        if failed is not None:
+            repository.fail_downloads(month, failed.error_message or error_message)
+        return failed
     except MonthTaken as taken:
         log.warning("The failure of %s is not recorded: %s", run, taken)
         return None

@@ -61,6 +61,13 @@ class DiscogsPostgresHook(PostgresHook):
         self._open.add(conn)
         return conn
 
+    @property
+    def place(self) -> str:
+        """Where the connection leads, for a log: database, server and the connection's id."""
+        details = self.connection
+        where = f"{details.host or 'localhost'}:{details.port or 5432}"
+        return f"database {details.schema} at {where} (connection {self.get_conn_id()})"
+
     def _open_session(self, details: Any) -> psycopg.Connection[Any]:
         """A connection as Airflow opens it."""
         from discogs.database.connection import refusal

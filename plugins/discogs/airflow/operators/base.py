@@ -7,20 +7,28 @@ import dataclasses
 import datetime as dt
 import inspect
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralError, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowNotFoundException,
+    AirflowSkipException,
+    TaskDeferralError,
+    TaskDeferred,
+)
 
-from discogs.airflow import installation
+from discogs.airflow import installation, notes
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-from discogs.airflow.runs import Run, run_options
+from discogs.airflow.operators.retries import translated
+from discogs.airflow.runs import Run, run_options, task_name
+from discogs.airflow.targets import DUMPS, POSTGRES, Target
 from discogs.dumps.storage import DumpStorage
 from discogs.errors import DiscogsError, InvalidSetting
 from discogs.load.errors import MonthNotReady
 from discogs.load.options import PlannedFile
+from discogs.progress import Progress, Ticker
 from discogs.settings import Settings, variable
 
 if TYPE_CHECKING:
@@ -38,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Between two lines of progress in a log.
+_PROGRESS_SECONDS = 5.0
 #: The task that returns the files to fetch. Others read its XCom by this name, for an XComArg
 #: would draw an edge from it to each of them.
 FILES_FROM = "fetch_checksums"
@@ -71,23 +81,28 @@ class DiscogsOperator(BaseOperator):
 
     :param postgres_conn_id: connection of the target database.
     :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param overrides: settings by name, in place of those of the environment.
     """
 
-    template_fields: Sequence[str] = ("postgres_conn_id", "dumps_conn_id")
+    template_fields: Sequence[str] = ("postgres_conn_id", "dumps_conn_id", "overrides")
 
     options: RunOptions
     """What the run is asked to do; there while the task is executed."""
+    doing: str = ""
+    """What the task is doing, for the message of a time-out, such as ``staging FILE``."""
 
     def __init__(
         self,
         *,
-        postgres_conn_id: str = "discogs_postgres",
-        dumps_conn_id: str = "discogs_dumps",
+        postgres_conn_id: str = POSTGRES,
+        dumps_conn_id: str = DUMPS,
+        overrides: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"doc_md": documentation(type(self)), **kwargs})
         self.postgres_conn_id = postgres_conn_id
         self.dumps_conn_id = dumps_conn_id
+        self.overrides = overrides
         self._working = False
         self._heartbeat: Heartbeat | None = None
 
@@ -101,7 +116,7 @@ class DiscogsOperator(BaseOperator):
         with contextlib.ExitStack() as self._resources:
             self._working = True
             try:
-                result = self.work(context)
+                result = self._attempt(context)
             except TaskDeferred as deferred:
                 self._stay_alive(_pause(deferred))
                 raise
@@ -122,6 +137,31 @@ class DiscogsOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralError as broken:
             raise WaitBroken(self.task_id, broken) from broken
+
+    def _attempt(self, context: Context) -> Any:
+        """Do the step; an error that a reader can understand is one line of the log first.
+
+        Airflow logs a traceback of it: with no more than the way to this line.
+        """
+        try:
+            return self.work(context)
+        except Exception as error:
+            plain = translated(error)
+            if not isinstance(plain, (DiscogsError, OSError, AirflowNotFoundException)):
+                raise
+            self.log.debug("The error in full", exc_info=True)
+            self.log.error("%s failed: %s", task_name(context["ti"]), plain)
+            raise plain.with_traceback(None) from None
+
+    def log_progress(self) -> Callable[[Progress], None]:
+        """Logs how far a step is, every few seconds."""
+        ticker = Ticker(_PROGRESS_SECONDS)
+
+        def log_progress(progress: Progress) -> None:
+            if progress.unit == "bytes" and ticker.due():  # parts log themselves
+                self.log.info("%s", progress)
+
+        return log_progress
 
     def work(self, context: Context) -> Any:
         """What the step does."""
@@ -146,7 +186,7 @@ class DiscogsOperator(BaseOperator):
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings.from_environment()
+        return Target.of(self).settings
 
     @cached_property
     def postgres(self) -> DiscogsPostgresHook:
@@ -272,6 +312,7 @@ def skip_run(task: BaseOperator, context: Any, reason: str) -> NoReturn:
 
     log.info("%s", reason)
     context["ti"].xcom_push(key="return_value", value=reason)
+    context["ti"].xcom_push(key=notes.SUMMARY, value=reason)
     following: list[str | tuple[str, int]] = [
         each.task_id for each in task.get_flat_relatives(upstream=False)
     ]

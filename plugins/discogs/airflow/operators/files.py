@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from urllib.parse import unquote
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
@@ -61,7 +62,7 @@ class FetchChecksumsOperator(DiscogsOperator):
                 self.log.info("%s", line)
             files = run.plan(source, dump)
         for planned in files:
-            self.log.info("%s: SHA-256 %s", planned.file.url, planned.sha256)
+            self.log.info("%s: SHA-256 %s", planned.name, planned.sha256)
         in_order = sorted(files, key=lambda planned: FETCH_ORDER.index(planned.entity))
         return [planned.as_dict() for planned in in_order]
 
@@ -101,7 +102,11 @@ class DownloadOperator(_FileOperator):
 
         try:
             with self.source() as source:
-                report = self.month_run(context).fetch(source, self.planned)
+                planned = self.planned
+                self.doing = f"downloading {planned.name}"
+                size = f"{planned.file.size:,} bytes" if planned.file.size else "of unknown size"
+                self.log.info("%s, %s, from %s", planned.name, size, unquote(planned.file.url))
+                report = self.month_run(context).fetch(source, planned)
         except (DumpNotPublished, NotAGzipFile) as error:
             self._look_again(error)
         except Exception:
@@ -143,7 +148,14 @@ class ChecksumOperator(_FileOperator):
 
     def work(self, context: Context) -> dict[str, Any] | None:
         with self.source() as source:
-            checksum = self.month_run(context).verify(source, self.planned)
+            planned = self.planned
+            self.doing = f"verifying {planned.name}"
+            self.log.info("Computing the SHA-256 of %s in %s.", planned.name, source.storage)
+            checksum = self.month_run(context).verify(source, planned, self.log_progress())
+        if checksum is None:
+            self.log.info("The month is completed: nothing is verified.")
+        else:
+            self.log.info("%s has the published SHA-256, %s.", planned.name, checksum.actual)
         return checksum.as_dict() if checksum is not None else None
 
 
@@ -155,13 +167,15 @@ class ReadyOperator(DiscogsOperator):
     """
 
     def work(self, context: Context) -> list[dict[str, int]]:
-        run = self.month_run(context)
-        run.ready(self.files(context))
+        run, files = self.month_run(context), self.files(context)
+        run.ready(files)
+        self.log.info("%s: %d files are there and verified.", run.month, len(files))
         other = run.take_turn()
         if other is not None:
             self.log.info("%s is being processed by %s: waiting.", other.month, other.run)
             self._wait()
         shards = run.options.shards
+        self.log.info("It is the turn of %s: each file is staged in %d part(s).", run.month, shards)
         return [{"shard": shard, "shards": shards} for shard in range(shards)]
 
     def resume(self, context: Context, event: Any) -> list[dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from discogs.airflow import metrics
+from discogs.airflow import metrics, notes
 from discogs.airflow.assets import entity_asset
 from discogs.airflow.operators.base import DiscogsOperator, disk_of
 
@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-_COUNTS = ("read", "unchanged", "inserted", "updated", "removed", "restored", "rejected")
+_COUNTS = (
+    "read",
+    "unchanged",
+    "inserted",
+    "updated",
+    "removed",
+    "restored",
+    "rejected",
+    "stage_seconds",
+    "merge_seconds",
+)
 
 
 class CompleteOperator(DiscogsOperator):
@@ -26,12 +36,15 @@ class CompleteOperator(DiscogsOperator):
         report = self.month_run(context).complete()
         for line in report.as_text().splitlines():
             self.log.info("%s", line)
-        self._emit(context, report.as_dict())
-        return report.as_dict()
+        found = report.as_dict()
+        context["ti"].xcom_push(key=notes.SUMMARY, value=notes.loaded(found))
+        self._emit(context, found)
+        return found
 
     def _emit(self, context: Context, report: dict[str, Any]) -> None:
         loaded = {
-            entity_asset(name, self.settings): stats for name, stats in report["entities"].items()
+            entity_asset(name, self.settings, postgres_conn_id=self.postgres_conn_id): stats
+            for name, stats in report["entities"].items()
         }
         # Airflow emits an event for every outlet that is left.
         self.outlets = [asset for asset in self.outlets if asset in loaded]
@@ -42,6 +55,8 @@ class CompleteOperator(DiscogsOperator):
                 "year_month": report["year_month"],
                 "dump_date": report["dump_date"],
                 **{count: loaded[asset].get(count) for count in _COUNTS},
+                "dag_id": report["dag_id"],
+                "run_id": report["run_id"],
             }
 
     def measure(self, result: dict[str, Any]) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from airflow.sdk import Param
 
-from discogs.schema.entities import Entity
+from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
+
+#: How many of the last months the form suggests; any other can be typed.
+_SUGGESTED = 24
 
 
 def load_params(settings: Settings) -> dict[str, Param]:
     """The parameters of a run that loads a month; Airflow refuses what they do not allow."""
     entities = [str(entity) for entity in Entity]
+    present = Month.of(dt.datetime.now(dt.timezone.utc).date())
     return {
         "year_month": Param(
             None,
             type=["null", "string"],
             pattern="^[0-9]{4}-(0[1-9]|1[0-2])$",
+            examples=[str(present.plus(-number)) for number in range(_SUGGESTED)],
             title="Month",
-            description="YYYY-MM. Used only when the run has no partition key.",
+            description="The month of the dump as YYYY-MM, such as 2026-07. Empty: the partition"
+            " key, if Advanced Options has one, else the present month. What is no month is"
+            " answered with Bad Request; a month that has not begun fails at once.",
         ),
         "entities": Param(
             entities,
@@ -27,7 +36,8 @@ def load_params(settings: Settings) -> dict[str, Param]:
             uniqueItems=True,
             examples=entities,
             title="Entities",
-            description="What to load. References to the others get placeholder rows.",
+            description="What to load of it. Ids of the others that records refer to become"
+            " placeholder rows.",
         ),
         "filter": Param(
             None,
@@ -42,25 +52,29 @@ def load_params(settings: Settings) -> dict[str, Param]:
             minimum=1,
             maximum=64,
             title="Shards",
-            description=f"Staging tasks per entity. Empty: DISCOGS_SHARDS, now {settings.shards}.",
+            description="Staging tasks per entity, from 1 to 64. Empty: the setting DISCOGS_SHARDS,"
+            f" now {settings.shards}.",
         ),
         "keep_files": Param(
             False,
             type="boolean",
             title="Keep files",
-            description="Do not delete dump files at the end of this run.",
+            description="Keep all dump files at the end of this run, whatever DISCOGS_KEEP_MONTHS"
+            " says.",
         ),
         "allow_shrink": Param(
             False,
             type="boolean",
             title="Allow shrink",
-            description="Accept a dump with far fewer records than the month before. Without it,"
-            " such a month fails before anything is merged.",
+            description="Accept a dump with fewer records than the month before by more than"
+            f" DISCOGS_MAX_SHRINK, now {settings.max_shrink:.0%}, or with none. Without it, such a"
+            " month fails before anything is merged.",
         ),
         "force": Param(
             False,
             type="boolean",
             title="Force",
-            description="Load the month again though it is completed, or has failed too often.",
+            description="Load the month again though it is completed, or has failed"
+            f" DISCOGS_MAX_ATTEMPTS times, now {settings.max_attempts}.",
         ),
     }

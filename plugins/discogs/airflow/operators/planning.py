@@ -22,7 +22,8 @@ class ResolveMonthOperator(DiscogsOperator):
     def work(self, context: Context) -> dict[str, Any]:
         for line in without_effect():
             self.log.warning("%s", line)
-        self.log.info("This run loads %s", self.options)
+        self.log.info("This run is for %s.", self.options)
+        self.log.info("It writes to %s, schema %s.", self.postgres.place, self.settings.schema)
         return self.options.as_dict()
 
 
@@ -37,16 +38,15 @@ class MigrateOperator(DiscogsOperator):
         from discogs.database.search import build_search
 
         applied = migrate(self.postgres.connect, self.settings.schema)
-        for migration in applied:
-            self.log.info(
-                "Applied migration %04d %s in %.2f s",
-                migration.version,
-                migration.name,
-                migration.seconds,
-            )
         if self.settings.search:
             keys = KeySettings.of(self.settings)
             build_search(self.postgres.connect, self.settings.schema, keys)
+        self.log.info(
+            "Schema %s is up to date: %d migrations applied now, in %.1f s.",
+            self.settings.schema,
+            len(applied),
+            sum(migration.seconds for migration in applied),
+        )
         return [migration.name for migration in applied]
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from discogs.airflow import metrics
 from discogs.airflow.operators.base import DiscogsOperator
-from discogs.progress import Progress, Ticker
 from discogs.schema.entities import Entity
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-
-#: Between two lines of progress in a log.
-_PROGRESS_SECONDS = 5.0
+#: Of rejected records, how many reasons a log has.
+_REASONS = 5
 
 
 class _EntityOperator(DiscogsOperator):
@@ -51,24 +49,42 @@ class StageOperator(_EntityOperator):
     def work(self, context: Context) -> dict[str, Any] | None:
         run = self.month_run(context)
         planned = self.file_of(context, Entity(self.entity))
-        report = run.stage(self.storage, planned, self.shard, self._log_progress())
+        self.doing = f"staging {planned.name}"
+        size = f"{planned.file.size:,} bytes" if planned.file.size else "of unknown size"
+        self.log.info("Staging %s, %s, from %s.", planned.name, size, self.storage)
+        report = run.stage(self.storage, planned, self.shard, self.log_progress())
         if report is None:
             self.log.info("%s is completed: nothing is staged.", run.month)
             return None
         self.log.info("%s", report)
+        if report.rejected:
+            self._warn_of_rejected(planned.entity, report.rejected)
         return report.as_dict()
+
+    def _warn_of_rejected(self, entity: Entity, count: int) -> None:
+        from discogs.database.merging import rejected_reasons
+        from discogs.load.stage import staging_of
+
+        month = self.options.month
+        self.log.warning(
+            "%s of %s: %s records are rejected. The merge writes them to the table"
+            " rejected_records, with reason, place and XML:"
+            " SELECT * FROM %s.rejected_records WHERE year_month = '%s' AND entity = '%s';",
+            entity,
+            month,
+            f"{count:,}",
+            self.settings.schema,
+            month,
+            entity,
+        )
+        staging = staging_of(self.settings, entity, month)
+        with self.postgres.connect() as conn:
+            for reason, times, record_id in rejected_reasons(conn, staging, self.shard, _REASONS):
+                record = f", such as record {record_id}" if record_id is not None else ""
+                self.log.warning("%s rejected: %s%s", f"{times:,}", reason, record)
 
     def measure(self, result: dict[str, Any]) -> None:
         metrics.staged(self.entity, result)
-
-    def _log_progress(self) -> Callable[[Progress], None]:
-        ticker = Ticker(_PROGRESS_SECONDS)
-
-        def log_progress(progress: Progress) -> None:
-            if ticker.due():
-                self.log.info("%s", progress)
-
-        return log_progress
 
 
 class CheckStagedOperator(DiscogsOperator):
@@ -97,7 +113,9 @@ class MergeOperator(_EntityOperator):
     def work(self, context: Context) -> dict[str, Any] | None:
         planned = self.file_of(context, Entity(self.entity), required=False)
         run = self.month_run(context)
-        report = run.merge(self.storage, planned)
+        self.doing = f"merging {planned.name}"
+        self.log.info("Merging what is staged of %s.", planned.name)
+        report = run.merge(self.storage, planned, self.log_progress())
         if report is None:
             self.log.info("%s is completed: nothing is merged.", run.month)
             return None

@@ -1,0 +1,48 @@
+"""The note of a run: which month it is for, and how it ended, in Markdown.
+
+Airflow shows it on the run's page and in the list of runs. What a person has written there stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from discogs.progress import duration
+
+#: XCom of a task that says why its run has ended as it did: a failure's error, or why it was
+#: skipped, or what it has brought.
+SUMMARY = "summary"
+_MARK = "**Discogs "
+_LONGEST = 1000  # characters, which Airflow takes
+
+
+def write(dag_run: Any, month: object, text: str) -> None:
+    """Put a text into the note of a run, in place of what the package has put there before.
+
+    :param dag_run: Airflow's own object, in a session that is committed by the caller.
+    """
+    written = dag_run.note or ""
+    own = written.partition(_MARK)[0].rstrip()
+    start = f"{own}\n\n" if own else ""
+    note = f"{start}{_MARK}{month}**: {text}"
+    if len(note) > _LONGEST:
+        note = note[: _LONGEST - 1] + "…"
+    if note != written:
+        dag_run.note = note
+
+
+def loaded(report: Mapping[str, Any]) -> str:
+    """What a month's load has brought.
+
+    :param report: as ``MonthReport.as_dict`` makes it.
+    """
+    lines = [f"loaded in {duration(report['seconds'] or 0)}."]
+    for entity, counts in report["entities"].items():
+        changes = ", ".join(
+            f"{counts[name]:,} {name}"
+            for name in ("inserted", "updated", "removed", "restored", "rejected")
+            if counts[name]
+        )
+        lines.append(f"- {entity}: {counts['read'] or 0:,} read, {changes or 'nothing changed'}")
+    return "\n".join([*lines[:1], "", *lines[1:]])

@@ -1,0 +1,89 @@
+"""Where a DAG loads into. One Airflow may have several such DAGs, each with its own database or
+schema; everything about a run stays with the target of its DAG.
+
+The DAG's tasks carry it, also in the form in which Airflow stores a DAG: so those who never see
+the DAG's file, the listeners, find it too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from discogs.airflow.runs import DAG_ID
+from discogs.settings import Settings
+
+if TYPE_CHECKING:
+    from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+
+POSTGRES = "discogs_postgres"
+DUMPS = "discogs_dumps"
+_MODULES = "discogs.airflow."
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a DAG loads into, and from where.
+
+    :param overrides: settings by name, in place of those of the environment; with ``folder``, that
+        of the DAG's files below the storage.
+    """
+
+    dag_id: str = DAG_ID
+    postgres_conn_id: str = POSTGRES
+    dumps_conn_id: str = DUMPS
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, task: Any) -> Target:
+        """The target that one of the package's tasks carries, as it is executed or stored."""
+        return cls(
+            dag_id=str(task.dag_id),
+            postgres_conn_id=getattr(task, "postgres_conn_id", None) or POSTGRES,
+            dumps_conn_id=getattr(task, "dumps_conn_id", None) or DUMPS,
+            overrides=dict(getattr(task, "overrides", None) or {}),
+        )
+
+    @classmethod
+    def of_dag(cls, dag: Any) -> Target | None:
+        """The target of a DAG, as it is parsed or stored; None of one that is not the package's."""
+        for task in dag.tasks:
+            module = getattr(task, "_task_module", None) or type(task).__module__
+            if str(module).startswith(_MODULES) and hasattr(task, "postgres_conn_id"):
+                return cls.of(task)
+        return None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the environment, with those that the DAG's file overrides.
+
+        :raises InvalidSetting: for a value that a setting does not take.
+        """
+        settings, overrides = Settings.from_environment(), dict(self.overrides)
+        if folder := overrides.pop("folder", None):
+            overrides["storage"] = f"{settings.storage.rstrip('/')}/{folder}"
+        if isinstance(overrides.get("alerts"), list):  # as JSON has it
+            overrides["alerts"] = tuple(overrides["alerts"])
+        return dataclasses.replace(settings, **overrides)
+
+    def hook(self) -> DiscogsPostgresHook:
+        """Connections to the target database."""
+        from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+
+        return DiscogsPostgresHook(self.postgres_conn_id, settings=self.settings)
+
+
+def target_of(dag_run: Any) -> Target | None:
+    """The target of a run, for a listener; None of a run of another DAG."""
+    dag = getattr(dag_run, "dag", None)
+    if dag is None:
+        from airflow.models.dagbag import DBDagBag
+        from sqlalchemy.orm import object_session
+
+        session = object_session(dag_run)
+        if session is None:
+            return None
+        dag = DBDagBag(load_op_links=False).get_dag_for_run(dag_run, session=session)
+    return Target.of_dag(dag) if dag is not None else None
