@@ -16,6 +16,7 @@ TRACKING = {
     "entity_loads",
     "filtered_records",
     "rejected_records",
+    "schema_comments",
     "schema_migrations",
     "load_steps",
     "staged_shards",

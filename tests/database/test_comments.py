@@ -33,12 +33,28 @@ def test_a_comment_names_the_element_and_the_meaning(connect: Connect) -> None:
     assert row == ("as printed, such as 4:45 (XML: release/tracklist/track/duration)",)
 
 
-def test_comments_are_written_once_and_again_when_they_differ(connect: Connect) -> None:
+def test_comments_are_written_once_and_again_when_they_are_gone(connect: Connect) -> None:
     with connect() as conn:
         assert write_comments(conn, SCHEMA) == 0
         conn.execute("COMMENT ON COLUMN releases.title IS NULL")
-        conn.execute("COMMENT ON TABLE releases IS 'something else'")
-        assert write_comments(conn, SCHEMA) == 2
+        assert write_comments(conn, SCHEMA) == 1
+
+
+def test_a_users_own_comment_stays_and_an_older_versions_does_not(connect: Connect) -> None:
+    with connect() as conn:
+        conn.execute("COMMENT ON TABLE releases IS 'mine'")
+        conn.execute("COMMENT ON COLUMN live_releases.title IS 'mine too'")
+        conn.execute("COMMENT ON COLUMN releases.country IS 'older words'")
+        conn.execute(
+            "UPDATE schema_comments SET comment = 'older words'"
+            " WHERE (relation, attribute) = ('releases', 'country')"
+        )
+        assert write_comments(conn, SCHEMA) == 1
+        found = conn.execute(
+            "SELECT obj_description('releases'::regclass),"
+            " col_description('live_releases'::regclass, 2)"
+        ).fetchone()
+    assert found == ("mine", "mine too")
 
 
 def test_the_dictionary_has_every_table_of_the_mapping_with_its_columns(connect: Connect) -> None:

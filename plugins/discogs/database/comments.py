@@ -10,7 +10,7 @@ from discogs.schema import dictionary
 
 _PRESENT = """
 SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
-    c.relname, coalesce(a.attname, ''), coalesce(d.description, '')
+    c.relname, coalesce(a.attname, ''), coalesce(d.description, ''), w.comment
 FROM pg_class c
 CROSS JOIN LATERAL (
     SELECT attname, attnum FROM pg_attribute
@@ -20,22 +20,34 @@ CROSS JOIN LATERAL (
 ) AS a
 LEFT JOIN pg_description d
     ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+LEFT JOIN schema_comments w ON w.relation = c.relname AND w.attribute = coalesce(a.attname, '')
 WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = ANY (%s)
+"""
+
+_NOTE = """
+INSERT INTO schema_comments (relation, attribute, comment) VALUES (%s, %s, %s)
+ON CONFLICT (relation, attribute) DO UPDATE SET comment = excluded.comment
 """
 
 
 def write_comments(conn: Connection, schema: str) -> int:
-    """Write the comments that are missing or differ from the mapping's; the caller commits.
+    """Write the comments that are missing or were written by another version of the package; the
+    caller commits. A comment of a user's own stays.
 
     :returns: how many were written.
     """
+    row = conn.execute("SELECT to_regclass('schema_comments') IS NULL").fetchone()
+    if row is None or row[0]:  # migrations of another package
+        return 0
     wanted = _wanted()
     names = list({name for name, _ in wanted})
     written = 0
-    for kind, table, column, present in conn.execute(_PRESENT, [schema, names]).fetchall():
+    for kind, table, column, present, ours in conn.execute(_PRESENT, [schema, names]).fetchall():
         comment = wanted.get((table, column))
-        if comment is None or comment == present:
+        if comment is None or comment == present == ours:
             continue
+        if present and present not in (ours, comment) and ours is not None:
+            continue  # a user's own
         conn.execute(
             sql.SQL("COMMENT ON {} {} IS {}").format(
                 sql.SQL("COLUMN" if column else kind),
@@ -43,6 +55,7 @@ def write_comments(conn: Connection, schema: str) -> int:
                 sql.Literal(comment),
             )
         )
+        conn.execute(_NOTE, [table, column, comment])
         written += 1
     return written
 
