@@ -184,6 +184,11 @@ def test_the_kinds_of_releases(database: str) -> None:
     assert run(database, "release_kinds") == [("other", 2), ("album", 1)]
 
 
+def test_the_official_releases_of_an_artist(database: str) -> None:
+    found = run(database, "official_releases", artist=1)
+    assert found == [(1, "One", "1999-03-01"), (2, "One", "2005")]
+
+
 def test_the_labels_of_a_genre(database: str) -> None:
     assert run(database, "labels_by_genre", genre="Jazz") == [(1, "Top", 1)]
 

@@ -6,6 +6,9 @@ import argparse
 
 from discogs.cli.options import add_database, database
 
+#: Loaders whose names there are views for, as :mod:`discogs.database.compat` has them.
+COMPAT = ("discogs-xml2db",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_database(parser)
@@ -15,9 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also build the search indexes that are missing, or drop them; by default"
         " DISCOGS_SEARCH, which drops none",
     )
+    parser.add_argument(
+        "--compat",
+        choices=list(COMPAT),
+        help="also create or replace views under the names of another loader, in a schema of their"
+        " own",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    from discogs.database.compat import write_compat
     from discogs.database.connection import connector
     from discogs.database.keys import KeySettings
     from discogs.database.migrations import available, migrate
@@ -37,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.search is False:
         dropped = drop_search(connect, settings.schema)
         print(f"dropped {len(dropped)} search indexes")
+    if args.compat:
+        compat = write_compat(connect, settings.schema, args.compat)
+        print(f"the views of {args.compat} are in the schema {compat}")
     newest = available()[-1]
     print(f"schema {settings.schema} is up to date, at {newest.version:04d}_{newest.name}")
     return 0

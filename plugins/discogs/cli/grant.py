@@ -1,0 +1,25 @@
+"""``grant``: let a role read the tables."""
+
+from __future__ import annotations
+
+import argparse
+
+from discogs.cli.options import add_database, database
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("role", metavar="ROLE", help="created, without login, where there is none")
+    add_database(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from discogs.database.connection import connector
+    from discogs.database.roles import grant_read
+
+    dsn, settings = database(args)
+    connect = connector(dsn, settings.schema, application_name="discogs grant")
+    created = grant_read(connect, settings.schema, args.role)
+    print(f"{args.role} may read the schema {settings.schema}, also what is created there later")
+    if created:
+        print(f"It is new and cannot log in; let users in with: GRANT {args.role} TO somebody;")
+    return 0

@@ -1,0 +1,40 @@
+"""A role that may read the tables and nothing else."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from discogs.database.compat import SCHEMAS, compat_schema
+from discogs.database.connection import Connect, explain
+from discogs.database.errors import DatabaseError
+from discogs.database.sql_files import compose
+
+
+def grant_read(connect: Connect, schema: str, role: str) -> bool:
+    """Let a role read all tables and views of a schema, also those that come later.
+
+    A role that does not exist is created, without the right to log in: others become members.
+
+    :returns: whether the role was created.
+    :raises DatabaseError: when the schema is not there, or the server refuses.
+    """
+    name = sql.Identifier(role)
+    wanted = [schema, *(compat_schema(schema, loader) for loader in SCHEMAS)]
+    try:
+        with connect() as conn:
+            query = "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s)"
+            found = {str(each) for (each,) in conn.execute(query, [wanted])}
+            present = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+            if present is None:
+                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+            for each in sorted(found | {schema}):
+                conn.execute(compose("roles/reader", schema=sql.Identifier(each), role=name))
+            conn.commit()
+    except psycopg.errors.InvalidSchemaName:
+        raise DatabaseError(
+            f"There is no schema {schema}: run `python -m discogs migrate` first."
+        ) from None
+    except psycopg.Error as error:
+        raise explain(error) from error
+    return present is None
