@@ -298,9 +298,17 @@ class AirflowClient:
             for item in found["content"]
         )
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> Any:
-        """What a task returned."""
-        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+    def xcom(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        *,
+        map_index: int = -1,
+        key: str = "return_value",
+    ) -> Any:
+        """What a task returned, or pushed."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.call("GET", path, params={"map_index": map_index, "deserialize": False})[
             "value"
         ]

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.airflow.receivers import StatsD, Webhook
 from tests.airflow.running import DAG_ID, RunningAirflow
@@ -94,6 +95,20 @@ def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
     return connection
 
 
+def _postgres(dsn: str) -> str:
+    """A connection to a database, as Airflow reads it from its environment."""
+    parts = conninfo_to_dict(dsn)
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": parts["host"],
+            "port": int(parts["port"] or 5432),
+            "login": parts["user"],
+            "schema": parts["dbname"],
+        }
+    )
+
+
 def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
     """The environment of an Airflow that tells all it can."""
     receiver = {"conn_type": "http", "host": f"{webhook.url}/services", "password": WEBHOOK_SECRET}
@@ -143,7 +158,8 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
         folder.mkdir(parents=True)
     shutil.copy(POLICY, home.folder / "airflow" / "config")
     try:
-        embedded.start(home.postgres, settings=QUICK)
+        server = embedded.start(home.postgres, settings=QUICK)
+        second = embedded.ensure_database(server, "discogs_second")
         with Mirror(home.dumps) as mirror:
             plan = Plan(
                 mode="up",
@@ -156,6 +172,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
                     "DISCOGS_POLL_SECONDS": "2",
                     "DISCOGS_WORKERS": "2",
+                    "AIRFLOW_CONN_DISCOGS_SECOND_POSTGRES": _postgres(second),
                     **_told(webhook, statsd),
                 },
             )

@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     with Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:
-            bars.update(f"{progress.step} {progress.name}", progress.done, progress.total)
+            name = f"{progress.step} {progress.name}"
+            bars.update(name, progress.done, progress.total, progress.unit)
 
         report = load_folder(
             connect,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 class Bars:
-    """A bar for each name that :meth:`update` tells of, on stderr when it is a terminal.
+    """A bar for each name that :meth:`update` is given, on stderr when it is a terminal.
 
-    :param unit: what is counted, such as ``records``; ``bytes`` is shown in MB.
+    :param unit: what is counted, unless an update says otherwise; ``bytes`` is shown in MB.
     """
 
     def __init__(self, unit: str) -> None:
@@ -26,31 +26,31 @@ class Bars:
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
-                DownloadColumn,
-                MofNCompleteColumn,
                 Progress,
                 TextColumn,
                 TimeRemainingColumn,
             )
 
-            count: Any = DownloadColumn() if self._unit == "bytes" else MofNCompleteColumn()
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                count,
+                TextColumn("{task.fields[count]}"),
                 TimeRemainingColumn(elapsed_when_finished=True),
                 console=Console(file=sys.stderr),
             )
             self._progress.start()
         return self
 
-    def update(self, name: str, done: int, total: int | None) -> None:
-        """Tell how far ``name`` is; safe from several threads."""
+    def update(self, name: str, done: int, total: int | None, unit: str | None = None) -> None:
+        """Show how far ``name`` is; safe from several threads."""
         if self._progress is None:
             return
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total)
+            self._tasks[name] = self._progress.add_task(name, total=total, count="")
+        size, form = (1e6, ",.1f") if (unit or self._unit) == "bytes" else (1, ",.0f")
+        known = "?" if total is None else format(total / size, form)
+        count = f"{format(done / size, form)} of {known}{' MB' if size > 1 else ''}"
+        self._progress.update(self._tasks[name], completed=done, total=total, count=count)
 
     def __exit__(
         self,
