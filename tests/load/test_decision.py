@@ -168,6 +168,6 @@ def test_counts_add_up_and_name_the_duplicates() -> None:
         first = seen.see(part.ids)
         counts.count(part, decide(part, first, stored.lookup(part.ids), MONTH, newest=True))
     assert (counts.read, counts.unchanged, counts.kept) == (5, 1, 3)
-    (duplicate,) = counts.rejected
+    (duplicate,) = counts.repeated
     assert (duplicate.record_id, duplicate.xml) == (2, b'<release id="2"></release>')
     assert duplicate.reason == "the id 2 stands in the file a second time"

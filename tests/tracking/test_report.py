@@ -64,7 +64,10 @@ def test_a_report_is_json_with_what_was_counted(repository: PostgresMonthReposit
     releases = values["entities"]["releases"]
     assert releases.keys() == values["entities"]["labels"].keys()
     counted = {name: value for name, value in releases.items() if value is not None}
-    found_nothing = {"invalid_values": {}, "replaced_characters": 0}
+    found_nothing: dict[str, object] = {
+        **dict.fromkeys(("invalid_values", "missing", "appeared"), {}),
+        **dict.fromkeys(("replaced_characters", "unidentified", "removals_held"), 0),
+    }
     assert counted == {**found_nothing, **STATS, "records_per_second": 6000.0}
     assert values["entities"]["labels"]["read"] == 1
     assert values["entities"]["labels"]["removed"] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -44,17 +44,22 @@ class MonthNeighbours:
     after: Month | None
     #: Whether nothing of the entity was merged before, this month included.
     first: bool = False
+    #: Whether no newer month was merged.
+    newest: bool = True
 
     @classmethod
-    def among(cls, month: Month, merged: list[Month]) -> MonthNeighbours:
-        """The month's neighbours among the merged ones, itself left out."""
-        before = [other for other in merged if other < month]
-        after = [other for other in merged if other > month]
-        return cls(month, max(before, default=None), min(after, default=None), not merged)
+    def among(
+        cls, month: Month, merged: Collection[Month], unsure: Collection[Month] = ()
+    ) -> MonthNeighbours:
+        """The month's neighbours among the merged ones, itself left out.
 
-    @property
-    def newest(self) -> bool:
-        return self.after is None
+        :param unsure: months that have removed nothing, since their dumps have records whose ids
+            cannot be read; a record that such a month lacks is not known to be gone.
+        """
+        before = [other for other in merged if other < month]
+        newer = [other for other in merged if other > month]
+        after = min((other for other in newer if other not in unsure), default=None)
+        return cls(month, max(before, default=None), after, not merged, not newer)
 
 
 @dataclass(frozen=True)
@@ -183,10 +188,45 @@ def _upsert_roots(conn: Connection, staging: Staging, place: MonthNeighbours) ->
         ),
         {
             "removed_in": str(place.after) if place.after else None,
-            "last_seen": None if place.newest else str(place.month),
+            "last_seen": str(place.month) if place.after else None,
         },
     )
     return max(0, cursor.rowcount)
+
+
+def keep_records(conn: Connection, staging: Staging) -> int:
+    """Let the merge mark no record as removed; how many the dump lacks."""
+    cursor = conn.execute(sql.SQL("DELETE FROM {}").format(staging.extra(ABSENT)))
+    return max(0, cursor.rowcount)
+
+
+def log_unread(conn: Connection, staging: Staging, ids: Collection[int]) -> None:
+    """Write to the change feed which rows stay as they were, since the dump's records could not
+    be read.
+
+    :param ids: of those records; some may be in no table.
+    """
+    given = {"month": str(staging.month), "entity": str(staging.tables.entity), "ids": list(ids)}
+    parts = {
+        "feed": sql.Identifier(staging.live_schema, "entity_changes"),
+        "live": _live(staging, staging.tables.root),
+    }
+    conn.execute(
+        sql.SQL(
+            "DELETE FROM {feed} WHERE year_month = %(month)s AND entity = %(entity)s"
+            " AND change = 'rejected'"
+        ).format(**parts),
+        given,
+    )
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {feed} (year_month, entity, id, change)"
+            " SELECT %(month)s, %(entity)s, id, 'rejected' FROM {live}"
+            " WHERE id = ANY(%(ids)s::integer[]) AND NOT placeholder"
+            " ON CONFLICT (year_month, entity, id) DO NOTHING"
+        ).format(**parts),
+        given,
+    )
 
 
 def log_rejected(conn: Connection, staging: Staging) -> None:

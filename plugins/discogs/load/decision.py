@@ -78,6 +78,8 @@ class Counts:
     kept: int = 0
     unpacked_bytes: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    #: Records whose id the file has held before.
+    repeated: list[Rejected] = field(default_factory=list)
 
     def count(self, scanned: Scanned, decision: Decision) -> None:
         self.read += len(scanned.ids) + len(scanned.rejected)
@@ -88,7 +90,7 @@ class Counts:
         for index in decision.duplicates.tolist():
             start, end = int(scanned.starts[index]), int(scanned.ends[index])
             number = int(scanned.ids[index])
-            self.rejected.append(
+            self.repeated.append(
                 Rejected(
                     scanned.chunk.offset + start,
                     number,

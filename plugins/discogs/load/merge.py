@@ -7,7 +7,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -22,15 +23,18 @@ from discogs.database.locking import LockRetry, advisory_lock, merge_lock, outwa
 from discogs.database.merging import (
     Merged,
     MonthNeighbours,
+    keep_records,
     log_filtered,
     log_rejected,
+    log_unread,
     merge_rows,
 )
 from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
+from discogs.load.drift import FILLED, drift
 from discogs.load.errors import DumpRefused, StagingStale
 from discogs.load.guards import check_entity, staged_counts
-from discogs.load.stage import staging_of
+from discogs.load.stage import UNREAD, staging_of
 from discogs.progress import OnProgress, Parts
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -152,7 +156,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
     conn.commit()
     first = not merged and staging.is_logged(conn) and is_promotable(conn, staging)
     conn.commit()
-    done = None
+    done, held = None, 0
     if first:
         keys = KeySettings.of(settings)
         log.info(
@@ -174,7 +178,10 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         first = False
         staging.lock(conn, claims, _STAGING_SECONDS)
         staging.strip(conn)
-        neighbours = MonthNeighbours.among(month, list(merged))
+        unsure = [load.month for load in merged.values() if load.report.get("unidentified")]
+        neighbours = MonthNeighbours.among(month, merged, unsure)
+        if any(shard.report.get("unidentified") for shard in shards):
+            held = keep_records(conn, staging)
         done = merge_rows(
             conn,
             staging,
@@ -183,7 +190,21 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
             job.on_progress,
             old_values=settings.old_values,
         )
+        if neighbours.newest and not neighbours.first:
+            unread = (shard.report.get(UNREAD, []) for shard in shards)
+            log_unread(conn, staging, list(chain.from_iterable(unread)))
     report = _report(entity, shards, done, first, time.monotonic() - started, began)
+    found = drift(
+        conn,
+        entity,
+        month,
+        merged,
+        _counted(shards, FILLED),
+        unchanged=report.total("unchanged"),
+        parsed=sum(int(shard.report["changed"]) for shard in shards),
+    )
+    report = replace(report, removals_held=held, missing=found.missing, appeared=found.appeared)
+    _warn(report)
     log_rejected(conn, staging)
     log_filtered(conn, staging)
     load_log.record_load(
@@ -192,7 +213,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         month,
         number=load_log.generation(conn, entity) + 1,
         records=counts.read,
-        report=report.as_dict(),
+        report={**report.as_dict(), FILLED: found.filled},
         run=(job.run.dag_id, job.run.run_id) if job.run is not None else None,
     )
     load_log.forget_staged(conn, entity, month)
@@ -211,10 +232,6 @@ def _report(
 ) -> EntityReport:
     def total(name: str) -> int:
         return sum(int(shard.report[name]) for shard in shards)
-
-    def counted(name: str) -> dict[str, int]:
-        found = (Counter[str](shard.report.get(name, {})) for shard in shards)
-        return dict(sum(found, Counter[str]()))
 
     stage_seconds = max(float(shard.report["seconds"]) for shard in shards)
     return EntityReport(
@@ -238,9 +255,10 @@ def _report(
         placeholders_dropped=done.placeholders_dropped,
         filtered=total("filtered"),
         filter=shards[0].report["filter"] or None,
-        unmapped=counted("unmapped"),
-        invalid_values=counted("invalid_values"),
+        unmapped=_counted(shards, "unmapped"),
+        invalid_values=_counted(shards, "invalid_values"),
         replaced_characters=sum(shard.report.get("replaced_characters", 0) for shard in shards),
+        unidentified=sum(shard.report.get("unidentified", 0) for shard in shards),
         steps=[
             *(
                 _step("stage", shard.report["started_at"], shard.report["seconds"], shard.shard)
@@ -250,6 +268,27 @@ def _report(
             _step("merge", merge_began.isoformat(timespec="milliseconds"), merge_seconds),
         ],
     )
+
+
+def _counted(shards: Sequence[StagedShard], name: str) -> dict[str, int]:
+    """The counts of all shards by path, added up."""
+    found = (Counter[str](shard.report.get(name, {})) for shard in shards)
+    return dict(sum(found, Counter[str]()))
+
+
+def _warn(report: EntityReport) -> None:
+    if report.removals_held:
+        log.warning(
+            "%s: no record is marked as removed, though the dump lacks %d: it has %d records"
+            " whose ids cannot be read.",
+            report.entity,
+            report.removals_held,
+            report.unidentified,
+        )
+    for what, paths in (("lacks", report.missing), ("has for the first time", report.appeared)):
+        if paths:
+            listed = ", ".join(f"{path} ({number:,})" for path, number in paths.items())
+            log.warning("The dump of %s %s: %s", report.entity, what, listed)
 
 
 def _step(step: str, started_at: str, seconds: float, shard: int = 0) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from discogs.database.connection import Connect, Connection, explain
 from discogs.database.locking import advisory_lock
 from discogs.database.staging import Staging
 from discogs.load.decision import Counts, absent_ids, decide
+from discogs.load.drift import FILLED
 from discogs.load.pipeline import Pipeline
 from discogs.load.shard import LOCK_SECONDS, complete, prepare
 from discogs.progress import OnProgress, Progress, Ticker
@@ -48,6 +49,9 @@ class Sizes:
 
 SIZES = Sizes()
 
+#: In the report that is kept of a shard: the ids of the records that could not be read.
+UNREAD = "unread"
+
 
 @dataclass(frozen=True)
 class StageReport:
@@ -76,8 +80,6 @@ class StageReport:
     invalid_values: dict[str, int] = field(default_factory=dict)
     #: Characters that PostgreSQL does not take and that became U+FFFD.
     replaced_characters: int = 0
-    #: Rows by the path of their element, and values by theirs, of the records staged.
-    filled: dict[str, int] = field(default_factory=dict)
     #: Of the packed file, as it was verified.
     sha256: str | None = None
     #: How many records the filter left out, and its conditions.
@@ -85,6 +87,8 @@ class StageReport:
     filter: str = ""
     #: When it began, by the worker's clock, in UTC.
     started_at: str | None = None
+    #: How many rejects may be records of the tables, since their ids cannot be read.
+    unidentified: int = 0
 
     def __str__(self) -> str:
         """A line for a log."""
@@ -220,9 +224,10 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         written = pipeline.finish()
     _report_progress(job, packed, counts, started)
     # A rejected record is in the dump: it does not count as removed.
-    seen.see(np.array([r.record_id for r in counts.rejected if r.record_id], np.int32))
+    unread = np.array([r.record_id for r in counts.rejected if r.record_id], np.int32)
+    unread = unread[seen.see(unread)]
     absent = absent_ids(shard.index, seen, job.month, newest=shard.newest)
-    rejected = counts.rejected + written.rejected
+    rejected = counts.rejected + counts.repeated + written.rejected
     left_out = np.sort(np.concatenate([np.empty(0, np.int32), *written.left_out]))
     report = StageReport(
         entity=str(job.entity),
@@ -244,11 +249,11 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         unmapped=dict(written.findings.unmapped),
         invalid_values=dict(written.findings.invalid),
         replaced_characters=written.findings.replaced,
-        filled={path: count for path, count in written.findings.filled.items() if count},
         sha256=job.sha256,
         filtered=len(left_out),
         filter=str(conditions),
         started_at=began,
+        unidentified=sum(r.record_id is None and r.may_be_record for r in rejected),
     )
     _warn(job.name, report)
     complete(
@@ -258,7 +263,11 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         left_out=left_out,
         names=written.names,
         rejected=rejected,
-        report=report.as_dict(),
+        report={
+            **report.as_dict(),
+            FILLED: {path: count for path, count in written.findings.filled.items() if count},
+            UNREAD: [*unread.tolist(), *(r.record_id for r in written.rejected)],
+        },
     )
     return report
 

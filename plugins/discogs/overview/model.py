@@ -10,7 +10,7 @@ from typing import Any, Literal
 from discogs.schema.entities import Entity
 from discogs.tracking.model import FileState, Status, Waiting
 
-Kind = Literal["added", "changed", "removed", "restored"]
+Kind = Literal["added", "changed", "removed", "restored", "rejected"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +250,7 @@ class StoryEvent:
     """
 
     year_month: str
-    kind: Literal["added", "changed", "removed", "restored", "first_load"]
+    kind: Literal["added", "changed", "removed", "restored", "rejected", "first_load"]
     tables: Sequence[str] | None = None
     columns: Sequence[str] | None = None
     old_values: Mapping[str, Any] | None = None

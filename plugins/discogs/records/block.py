@@ -17,12 +17,19 @@ REJECTED_XML_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that became no row, and why; ``offset`` counts bytes of the unpacked file."""
+    """A record that became no row, and why.
+
+    :param offset: in the unpacked file, in bytes.
+    :param record_id: None where it cannot be read.
+    :param may_be_record: whether this may be a record that the tables know, though its id cannot
+        be read.
+    """
 
     offset: int
     record_id: int | None
     reason: str
     xml: bytes
+    may_be_record: bool = True
 
 
 @dataclass(frozen=True)

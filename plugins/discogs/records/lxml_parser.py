@@ -6,7 +6,6 @@ read, and gives the same rows for everything else.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,14 +25,11 @@ from discogs.records.columns import (
     is_plain_number,
     layouts,
 )
-from discogs.records.record_xml import parse_record
+from discogs.records.record_xml import parse_record, reason_of
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 from discogs.schema.model import EntityMapping, Field, Rows
 from discogs.schema.tables import Type
-
-#: What lxml adds to its messages, of a file that there is none of.
-_NO_FILE = re.compile(r" \(<string>, line \d+\)$")
 
 
 class Unreadable(ValueError):
@@ -78,7 +74,8 @@ class LxmlParser:
                 tree = parse_record(xml)
                 found = self._record(tree.element, number, _Found(tree.originals))
             except (etree.XMLSyntaxError, Unreadable) as error:
-                reason = _NO_FILE.sub("", str(error)) or "the record is not well-formed"
+                is_syntax = isinstance(error, etree.XMLSyntaxError)
+                reason = reason_of(error) if is_syntax else str(error)
                 offset = int(block.offsets[index])
                 rejected.append(Rejected(offset, number, reason, xml[:REJECTED_XML_BYTES]))
                 continue

@@ -9,7 +9,7 @@ import re
 
 from lxml import etree
 
-from discogs.records.record_xml import parse_record, read_value
+from discogs.records.record_xml import parse_record, read_value, reason_of
 from discogs.records.splitter import Chunk
 from discogs.schema.model import EntityMapping
 
@@ -46,15 +46,18 @@ class RecordIds:
         ]
         return ids, [self._of_rejected(reject.xml) for reject in chunk.rejected]
 
-    def complaint(self, xml: bytes) -> str:
-        """What is wrong with a record that has no usable id."""
+    def complaint(self, xml: bytes) -> tuple[str, bool]:
+        """What is wrong with a record that has no usable id, and whether its id cannot be read:
+        0 and numbers out of range are ids that no table has.
+        """
         try:
             text = (parse_record(xml).value(self._path) or "").strip()
         except etree.XMLSyntaxError as error:
-            return str(error)
+            return reason_of(error), True
         if not text:
-            return "the record has no id"
-        return f"the id {text[:80]!r} is not a number from 1 to {MAX_ID}"
+            return "the record has no id", True
+        is_number = re.fullmatch(r"[+-]?[0-9]+", text) is not None
+        return f"the id {text[:80]!r} is not a number from 1 to {MAX_ID}", not is_number
 
     def _of_rejected(self, xml: bytes) -> int:
         """The id of what was rejected unparsed: perhaps a record, of which this is the start."""

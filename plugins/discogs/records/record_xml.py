@@ -66,6 +66,11 @@ def parse_record(xml: bytes) -> RecordTree:
     return RecordTree(_parse(sanitized), originals, replaced)
 
 
+def reason_of(error: etree.XMLSyntaxError) -> str:
+    """What lxml says is wrong, without the name of a file that there is none of."""
+    return re.sub(r" \(<string>, line \d+\)$", "", str(error)) or "the record is not well-formed"
+
+
 def is_well_formed(xml: bytes) -> bool:
     """Whether one record can be parsed."""
     try:

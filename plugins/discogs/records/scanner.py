@@ -111,8 +111,9 @@ class Scanner:
         # What has no id is the first shard's to report.
         for index in np.flatnonzero(~usable).tolist() if self.shard == 0 else ():
             start, xml = chunk.starts[index], data[chunk.starts[index] : chunk.ends[index]]
-            reason = self._ids.complaint(xml)
-            rejected.append(Rejected(chunk.offset + start, None, reason, xml[:REJECTED_XML_BYTES]))
+            reason, unreadable = self._ids.complaint(xml)
+            where = chunk.offset + start
+            rejected.append(Rejected(where, None, reason, xml[:REJECTED_XML_BYTES], unreadable))
         if self.shards > 1:
             usable &= ids % self.shards == self.shard
         own = np.flatnonzero(usable)

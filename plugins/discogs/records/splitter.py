@@ -322,9 +322,9 @@ class _Splitter:
                 trailing = trailing[misc.end() :]
             if trailing.strip(_SPACE):
                 reason = f"{len(trailing):,} bytes after the end of the root element"
-                self.chunk.rejected.append(
-                    Rejected(self.end_offset, None, reason, self.trailing[:REJECTED_XML_BYTES])
-                )
+                xml = self.trailing[:REJECTED_XML_BYTES]
+                reject = Rejected(self.end_offset, None, reason, xml, may_be_record=False)
+                self.chunk.rejected.append(reject)
         elif self.rootless and self.skipping is None and not rest[start:].strip(_SPACE):
             self.ended = True
         elif last := self.last.search(rest, start):

@@ -59,6 +59,11 @@ class EntityReport:
         how often they stand in the records that were checked.
     :param invalid_values: values that do not fit their column and became NULL, by path.
     :param replaced_characters: that PostgreSQL does not take and that became U+FFFD.
+    :param unidentified: rejected records whose ids cannot be read.
+    :param removals_held: records that the dump lacks and that are not marked as removed, since
+        they may be among those.
+    :param missing: fields and lists, by path, that the dump of the month before had, and how often.
+    :param appeared: those that it did not have, and how often this one has them.
     """
 
     entity: Entity
@@ -86,6 +91,10 @@ class EntityReport:
     unmapped: Mapping[str, int] = dataclasses.field(default_factory=dict)
     invalid_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
     replaced_characters: int = 0
+    unidentified: int = 0
+    removals_held: int = 0
+    missing: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    appeared: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, entity: Entity, values: Mapping[str, Any]) -> EntityReport:
@@ -107,6 +116,12 @@ class EntityReport:
         for name in _SUMMED:
             values = [value for load in loads if (value := getattr(load, name)) is not None]
             sums[name] = sum(values) if values else None
+        for name in ("unmapped", "invalid_values"):
+            # A load that parses less than the one before finds less.
+            values = [getattr(load, name) for load in loads]
+            paths = sorted({path for value in values for path in value})
+            sums[name] = {path: max(value.get(path, 0) for value in values) for path in paths}
+        sums["replaced_characters"] = max(load.replaced_characters for load in loads)
         whole = dataclasses.replace(last, **sums, loads=len(loads))
         first = any(load.first_load for load in loads)
         if last.unchanged is None:
@@ -140,6 +155,15 @@ class EntityReport:
             found.append(f"NULL, since the value does not fit: {_counted(self.invalid_values)}")
         if self.replaced_characters:
             found.append(f"characters stored as U+FFFD: {self.replaced_characters:,}")
+        if self.removals_held:
+            found.append(
+                f"none marked as removed, though the dump lacks {self.removals_held:,}:"
+                f" {self.unidentified:,} rejected records have no readable id"
+            )
+        if self.missing:
+            found.append(f"no longer in the dump: {_counted(self.missing)}")
+        if self.appeared:
+            found.append(f"new in the dump: {_counted(self.appeared)}")
         return tuple(f"{self.entity}: {sentence}" for sentence in found)
 
     def total(self, *names: str) -> int:

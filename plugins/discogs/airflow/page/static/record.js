@@ -66,6 +66,7 @@ const WORDS = {
   changed: "changed",
   removed: "was no longer in the dump",
   restored: "came back",
+  rejected: "could not be read; the row stayed as it was",
 };
 
 function story(record) {
