@@ -65,7 +65,7 @@ def test_a_report_is_json_with_what_was_counted(repository: PostgresMonthReposit
     assert releases.keys() == values["entities"]["labels"].keys()
     counted = {name: value for name, value in releases.items() if value is not None}
     found_nothing: dict[str, object] = {
-        **dict.fromkeys(("invalid_values", "missing", "appeared"), {}),
+        **{name: {} for name in ("invalid_values", "missing", "appeared")},
         **dict.fromkeys(("replaced_characters", "unidentified", "removals_held"), 0),
     }
     assert counted == {**found_nothing, **STATS, "records_per_second": 6000.0}
