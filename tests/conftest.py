@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -19,6 +20,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
+
+# On a busy machine an example may take any time.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 PROJECT = Path(__file__).resolve().parents[1]
 SCHEMA = "discogs"

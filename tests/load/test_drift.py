@@ -58,7 +58,7 @@ def test_what_an_era_takes_away_and_brings_is_reported_once(
     assert second.missing == {"release/@status": 3, "release/images/image": 3}
     assert second.appeared == {"release/series/series": 1}
     assert "The dump of releases lacks: release/@status (3), release/images/image" in caplog.text
-    assert "no longer in the dump: release/@status (3)" in " ".join(second.remarks)
+    assert "no longer in the dump (number before): release/@status (3)" in " ".join(second.remarks)
     again = month(1, *newer)
     assert (again.missing, again.appeared) == (second.missing, second.appeared)
     third = month(2, *newer)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from discogs.dumps import checksums
 from discogs.dumps.download import DownloadReport, download
+from discogs.dumps.errors import ChecksumFileInvalid
 from discogs.dumps.listing import DumpFile, DumpSet
 from discogs.dumps.names import DumpName
 from discogs.dumps.source import DumpSource
@@ -165,18 +166,21 @@ class FolderSource:
         return DumpFile(path.name, path.absolute().as_uri(), path.stat().st_size, exact=True)
 
     def checksums(self, dump: DumpSet) -> dict[str, str]:
-        published = checksums.combine(
-            {
-                marker.name: checksums.parse(marker.name, (self.folder / marker.name).read_bytes())
-                for marker in dump.checksums
-            }
-        )
+        published = checksums.combine({each.name: self._parsed(each) for each in dump.checksums})
         for file in dump.files:
             if file.name not in published:
                 where = ", ".join(marker.name for marker in dump.checksums)
                 why = f"{where} does not list it" if where else "there is no CHECKSUM.txt beside it"
                 log.warning("%s is not verified: %s.", file.name, why)
         return {file.name: published[file.name] for file in dump.files if file.name in published}
+
+    def _parsed(self, marker: DumpFile) -> dict[str, str]:
+        try:
+            return checksums.parse(marker.name, (self.folder / marker.name).read_bytes())
+        except ChecksumFileInvalid as error:
+            raise FolderUnusable(
+                f"{error} To load the files without verifying them, move it out of {self.folder}."
+            ) from error
 
     def require_space(self, files: Iterable[PlannedFile]) -> None:
         """Nothing: the files are there."""

@@ -161,9 +161,9 @@ class EntityReport:
                 f" {self.unidentified:,} rejected records have no readable id"
             )
         if self.missing:
-            found.append(f"no longer in the dump: {_counted(self.missing)}")
+            found.append(f"no longer in the dump (number before): {_counted(self.missing)}")
         if self.appeared:
-            found.append(f"new in the dump: {_counted(self.appeared)}")
+            found.append(f"new in the dump (number now): {_counted(self.appeared)}")
         return tuple(f"{self.entity}: {sentence}" for sentence in found)
 
     def total(self, *names: str) -> int:
