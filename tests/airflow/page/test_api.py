@@ -316,3 +316,9 @@ def test_what_the_page_asks_writes_nothing_and_is_cancelled_when_it_takes_long(
     monkeypatch.setattr(reading, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(reading.QueryTooSlow), reading.reading(connect) as cursor:
         cursor.execute("SELECT pg_sleep(10)")
+
+
+def test_a_dag_that_loads_no_dumps_has_nothing_to_show(client: Client) -> None:
+    answer = client().get("api/months", params={"dag_id": "example"})
+    assert answer.status_code == 404
+    assert "example" in answer.json()["detail"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from fastapi.responses import JSONResponse
 
-from discogs.airflow.hooks.postgres import DiscogsPostgresHook
+from discogs.airflow.page import access
 from discogs.airflow.runs import DAG_ID
 from discogs.database.connection import Connect
 from discogs.overview import feed, months, records
@@ -26,6 +26,7 @@ from discogs.overview.model import (
     TableSize,
 )
 from discogs.schema.entities import Entity, Month
+from discogs.tracking.postgres import PostgresMonthRepository
 from discogs.tracking.report import MonthReport
 
 _MONTH = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
@@ -41,10 +42,13 @@ class Months:
     """The months, newest first.
 
     :param dag_id: the DAG that loads them.
+    :param dags: all DAGs of this Airflow that load dumps, each into a database or schema of its
+        own, and that the user may read.
     :param next: the next page's ``before``.
     """
 
     dag_id: str
+    dags: Sequence[str]
     now: dt.datetime
     months: Sequence[MonthSummary]
     next: str | None
@@ -62,26 +66,23 @@ class Problem:
     reason: str | None = None
 
 
-def target() -> Connect:
-    """Opens connections to the database that the DAG loads into."""
-    return DiscogsPostgresHook().connect
-
-
-Target = Annotated[Connect, Depends(target)]
+Target = Annotated[Connect, Depends(access.connect)]
 
 api = APIRouter(
     responses={
         401: {"model": Problem, "description": "Not logged in"},
         403: {"model": Problem, "description": "No access to the DAG"},
+        404: {"model": Problem, "description": "Unknown"},
         503: {"model": Problem, "description": "The database gives no answer; it says why"},
     }
 )
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Unknown"}}
 
 
 @api.get("/months")
 def list_months(
     connect: Target,
+    dags: Annotated[list[str], Depends(access.readable_dags)],
+    dag_id: access.DagId = DAG_ID,
     before: Annotated[str | None, Query(pattern=_MONTH, description="only months before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 120,
 ) -> Months:
@@ -89,7 +90,8 @@ def list_months(
     found = months.months(connect, before=before, limit=limit + 1)
     page = found[:limit]
     return Months(
-        dag_id=DAG_ID,
+        dag_id=dag_id,
+        dags=dags,
         now=dt.datetime.now(dt.timezone.utc),
         months=page,
         next=page[-1].year_month if len(found) > limit else None,
@@ -102,7 +104,7 @@ def show_progress(connect: Target) -> Progress:
     return months.progress(connect)
 
 
-@api.get("/months/{year_month}", responses=_UNKNOWN)
+@api.get("/months/{year_month}")
 def show_month(connect: Target, year_month: YearMonth) -> MonthDetail:
     """One month: its files, the steps of its load, its checks, its rejected records counted."""
     found = months.month(connect, Month.parse(year_month))
@@ -111,10 +113,10 @@ def show_month(connect: Target, year_month: YearMonth) -> MonthDetail:
     return found
 
 
-@api.get("/months/{year_month}/report", responses=_UNKNOWN)
-def download_report(year_month: YearMonth) -> JSONResponse:
+@api.get("/months/{year_month}/report")
+def download_report(connect: Target, year_month: YearMonth) -> JSONResponse:
     """The month's report as `status --json` and the task `complete` give it, as a file."""
-    repository = DiscogsPostgresHook().repository()
+    repository = PostgresMonthRepository(connect)
     month = Month.parse(year_month)
     record = repository.get(month)
     if record is None:
@@ -125,7 +127,7 @@ def download_report(year_month: YearMonth) -> JSONResponse:
     )
 
 
-@api.get("/months/{year_month}/changes", responses=_UNKNOWN)
+@api.get("/months/{year_month}/changes")
 def list_changes(
     connect: Target,
     year_month: YearMonth,
@@ -156,7 +158,7 @@ def list_changes(
     return page
 
 
-@api.get("/months/{year_month}/rejected", responses=_UNKNOWN)
+@api.get("/months/{year_month}/rejected")
 def list_rejected(
     connect: Target,
     year_month: YearMonth,
@@ -185,7 +187,7 @@ def search_records(
     return records.search(connect, entity, title, limit=limit)
 
 
-@api.get("/records/{entity}/{record_id}", responses=_UNKNOWN)
+@api.get("/records/{entity}/{record_id}")
 def show_record(connect: Target, entity: Entity, record_id: RecordId) -> RecordStory:
     """When a record came, changed, vanished and came back, and its rows as they are now."""
     found = records.story(connect, entity, record_id)

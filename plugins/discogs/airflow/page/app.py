@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler
@@ -18,8 +17,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from discogs import __version__
+from discogs.airflow.page.access import require_access
 from discogs.airflow.page.api import api
-from discogs.airflow.runs import DAG_ID
 from discogs.database.errors import DatabaseUnavailable
 from discogs.errors import DiscogsError
 from discogs.overview.reading import NotMigrated, QueryTooSlow
@@ -51,7 +50,7 @@ def page_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         servers=[{"url": ".", "description": "beside this document"}],
-        dependencies=[Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
+        dependencies=[Depends(require_access)],
     )
     app.middleware("http")(_with_headers)
     app.add_exception_handler(DiscogsError, _explained)

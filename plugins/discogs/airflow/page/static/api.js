@@ -8,12 +8,23 @@ export class ApiError extends Error {
   }
 }
 
-export async function get(path, parameters = {}) {
-  const given = Object.entries(parameters).filter(([, v]) => v !== null && v !== undefined && v !== "");
+// Airflow's tab of a DAG names the DAG; the page in the menu shows the usual one, or the chosen.
+const page = new URLSearchParams(location.search);
+
+/** The DAG whose database is shown; null is the usual one. */
+export const chosenDag = () => page.get("dag_id");
+
+/** The address of an answer of the API. */
+export function url(path, parameters = {}) {
+  const given = Object.entries({ ...parameters, dag_id: chosenDag() }).filter(([, v]) => v !== null && v !== undefined && v !== "");
   const query = new URLSearchParams(given).toString();
+  return `api/${path}${query ? `?${query}` : ""}`;
+}
+
+export async function get(path, parameters) {
   let response;
   try {
-    response = await fetch(`api/${path}${query ? `?${query}` : ""}`, { headers: { Accept: "application/json" } });
+    response = await fetch(url(path, parameters), { headers: { Accept: "application/json" } });
   } catch {
     throw new ApiError(0, "Airflow's API server does not answer. The page tries again by itself.", "offline");
   }

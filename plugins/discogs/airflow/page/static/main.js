@@ -22,7 +22,7 @@ function route() {
   return { path: path.split("/").filter(Boolean), query: new URLSearchParams(query ?? "") };
 }
 
-const page = new URLSearchParams(location.search);
+const asked = new URLSearchParams(location.search);
 
 async function refresh({ force = false } = {}) {
   clearTimeout(timer);
@@ -43,6 +43,7 @@ async function refresh({ force = false } = {}) {
     if (mine !== turn) return;
     // What was shown before stays: it says more than nothing.
     if (state.list !== null && error.status !== 404) show(notice, problem(error));
+    else if (state.list === null && error.status === 404) show(content, otherDag(error));
     else {
       show(notice);
       show(content, problem(error, { alone: true }));
@@ -64,11 +65,9 @@ function tick() {
 }
 
 async function view(path, query) {
-  const dag = page.get("dag_id");
-  if (dag !== null && dag !== state.list.dag_id) return otherDag(dag);
   if (path[0] === "months" && path[1]) return monthView(state, path[1], query);
   if (path[0] === "records") return recordView(state, path.slice(1), query);
-  const run = page.get("run_id");
+  const run = asked.get("run_id");
   if (run !== null && path.length === 0) {
     const found = state.list.months.find((month) => month.run_id === run);
     if (found) return monthView(state, found.year_month, query);
@@ -80,12 +79,14 @@ async function view(path, query) {
   return monthsView(state);
 }
 
-const otherDag = (dag) =>
+/** Airflow shows the tab on every DAG. */
+const otherDag = (error) =>
   h(
     "section",
     { class: "card" },
-    h("h2", {}, "Not a Discogs DAG"),
-    h("p", {}, `This tab belongs to ${state.list.dag_id}, which loads Discogs' monthly dumps. It has nothing to show for ${dag}.`),
+    h("h2", {}, "Nothing to show for this DAG"),
+    h("p", {}, error.message),
+    h("p", { class: "muted" }, "This tab is about the DAGs that load Discogs' monthly dumps."),
   );
 
 addEventListener("hashchange", () => {

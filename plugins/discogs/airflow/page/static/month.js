@@ -1,7 +1,7 @@
 // One month: what happened when, its files and checks, what it changed and what it rejected.
 
 import { address, external, link, triggerLink } from "./airflow.js";
-import { get } from "./api.js";
+import { get, url } from "./api.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
 import { runLinks, waitingFor } from "./months.js";
@@ -63,7 +63,7 @@ function header(dag, month, now) {
       { "aria-label": "Actions" },
       month.dag_id === dag ? link(address.run(dag, month.run_id), month.status === "failed" ? "Clear the failed tasks…" : "Open the run", { class: "button", title: "Opens the run in Airflow" }) : null,
       triggerLink(dag, month.year_month, month.status === "completed" ? "Load it again…" : "Load it…", force, { class: "button" }),
-      h("a", { class: "button", href: `api/months/${month.year_month}/report`, download: `discogs-${month.year_month}.json` }, "Report (JSON)"),
+      h("a", { class: "button", href: url(`months/${month.year_month}/report`), download: `discogs-${month.year_month}.json` }, "Report (JSON)"),
     ),
   );
 }

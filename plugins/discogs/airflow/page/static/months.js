@@ -18,7 +18,7 @@ export function monthsView(state) {
 }
 
 function header(state) {
-  const { months, dag_id: dag } = state.list;
+  const { months, dags, dag_id: dag } = state.list;
   const loaded = months.find((month) => month.status === "completed");
   const parts = [];
   if (loaded) parts.push("loaded through ", h("strong", {}, loaded.year_month));
@@ -30,6 +30,7 @@ function header(state) {
     {},
     h("h1", {}, "Discogs catalogue"),
     h("p", { class: "muted" }, parts),
+    dags.length > 1 ? chooser(dags, dag) : null,
     h(
       "nav",
       { "aria-label": "Actions" },
@@ -40,6 +41,15 @@ function header(state) {
     ),
   );
 }
+
+/** Each DAG loads into a database or schema of its own. */
+const chooser = (dags, dag) =>
+  h(
+    "label",
+    { class: "muted" },
+    "DAG ",
+    h("select", { onchange: (event) => location.assign(`?dag_id=${encodeURIComponent(event.target.value)}`) }, dags.map((each) => h("option", { value: each, selected: each === dag }, each))),
+  );
 
 /** The month that a user most likely wants to load: the failed one, else the one after the last. */
 function nextMonth(months) {

@@ -77,9 +77,9 @@ export const card = (title, note, ...children) =>
 
 // What an error is called, and what helps, by the API's reason.
 const PROBLEMS = {
-  unreachable: ["The database does not answer", "Check that PostgreSQL runs and that the connection discogs_postgres leads to it. The page tries again by itself."],
+  unreachable: ["The database does not answer", "Check that PostgreSQL runs and that the connection leads to it. The page tries again by itself."],
   not_migrated: ["There are no tables yet", "Trigger the DAG once, or run python -m discogs migrate. The page fills itself then."],
-  no_connection: ["The connection is not defined", "Create the connection discogs_postgres in Airflow (Admin, Connections), or set AIRFLOW_CONN_DISCOGS_POSTGRES for the API server."],
+  no_connection: ["The connection is not defined", "Create it in Airflow (Admin, Connections), or in the environment of the API server."],
   too_slow: ["The query took too long", "It was cancelled so that it does not slow a load down. Ask for less, or try again later."],
   refused: ["The database refused the query", "The message says why. The role of the connection needs USAGE on the schema and SELECT on its tables."],
   offline: ["Airflow does not answer", "What is shown may be out of date."],
