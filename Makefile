@@ -11,10 +11,10 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-quick test-full lint format docs bench clean
+.PHONY: .env help setup demo up down test test-quick test-full lint format docs bench clean
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## Install everything into .venv, from the lock
 
@@ -63,6 +63,9 @@ docs: $(STAMP) ## Write the generated parts of the documentation
 
 bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl)
 	$(RUN) -m benchmarks$(if $(TRANSFER),.transfer --runs $(RUNS), --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(GROWTH),--growth))
+
+.env: ## The secrets of docker-compose.yaml, from .env.example
+	@$(PYTHON) demo/env_file.py
 
 clean: down ## Delete the local Airflow with its databases and logs
 	rm -rf "$${DISCOGS_HOME:-.demo}"

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from demo import embedded, env_file
 from discogs.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer"}
+PROFILES = {"redis": "celery", "worker": "celery", "mirror": "sample", "sample": "sample"}
+ONCE = {"airflow-init", "sample"}
+
+
+DATABASES = {"airflow-postgres", "discogs-postgres"}
+
+
+def configured(folder: Path, **variables: str) -> Any:
+    """The services as a compose program sees them, of every profile.
+
+    :param folder: gets the .env, to which variables are added, and what a compose program needs.
+    """
+    pytest.importorskip("podman_compose", reason="pip install -r requirements-test.txt")
+    shutil.copy(ROOT / "docker-compose.yaml", folder)
+    shutil.copy(ROOT / ".env.example", folder)
+    env_file.main(folder)
+    with (folder / ".env").open("a") as added:
+        added.writelines(f"{name}={value}\n" for name, value in variables.items())
+    engine = folder / "podman"  # which is asked for its version alone
+    engine.write_text("#!/bin/sh\necho podman version 5.0.0\n")
+    engine.chmod(0o755)
+    command = [sys.executable, "-m", "podman_compose", "--podman-path", str(engine)]
+    command += [f"--profile={profile}" for profile in sorted(set(PROFILES.values()))]
+    done = subprocess.run(
+        [*command, "config"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return yaml.safe_load(done.stdout)["services"]
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +59,64 @@ def compose() -> Any:
     return yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 
 
+def test_the_file_is_one_by_the_compose_specification(compose: Any) -> None:
+    """The schema is schema/compose-spec.json of github.com/compose-spec/compose-spec."""
+    schema = json.loads((ROOT / "tests" / "compose-spec.json").read_text())
+
+    errors = jsonschema.Draft7Validator(schema).iter_errors(compose)
+
+    assert [(list(error.absolute_path), error.message) for error in errors] == []
+
+
+def test_a_compose_program_reads_the_file_with_the_secrets_that_make_fills_in(
+    tmp_path: Path,
+) -> None:
+    services = configured(tmp_path)
+
+    assert services.keys() == {*AIRFLOW, "airflow-init", *PROFILES, *DATABASES}
+    environment = services["worker"]["environment"]
+    secrets = dict(re.findall(r"^(\w+)=(.+)$", (tmp_path / ".env").read_text(), re.MULTILINE))
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert f":{secrets['REDIS_PASSWORD']}@" in environment["AIRFLOW__CELERY__BROKER_URL"]
+    assert (
+        json.loads(environment["AIRFLOW_CONN_DISCOGS_POSTGRES"])["password"]
+        == (secrets["DISCOGS_POSTGRES_PASSWORD"])
+    )
+    assert len(base64.urlsafe_b64decode(environment["AIRFLOW__CORE__FERNET_KEY"])) == 32
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    again = (tmp_path / ".env").read_text()
+    env_file.main(tmp_path)
+    assert (tmp_path / ".env").read_text() == again
+
+
 def test_every_part_that_airflow_3_needs_is_there(compose: Any) -> None:
     services = compose["services"]
 
-    assert services.keys() == {*AIRFLOW, "airflow-init", "airflow-postgres", "discogs-postgres"}
+    assert {name: services[name].get("profiles") for name in services} == {
+        **dict.fromkeys([*AIRFLOW, "airflow-init", *DATABASES]),
+        **{name: [profile] for name, profile in PROFILES.items()},
+    }
     assert {name: services[name]["command"] for name in AIRFLOW} == {name: name for name in AIRFLOW}
+
+
+def test_the_target_database_starts_with_its_settings(compose: Any, tmp_path: Path) -> None:
+    """PostgreSQL itself checks them; it is not started."""
+    program, *options = configured(tmp_path)["discogs-postgres"]["command"]
+    assert program == "postgres"
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "postgresql.conf").touch()
+        user = "nobody" if os.geteuid() == 0 else None
+        if user is not None:
+            shutil.chown(folder, user)
+        command = [str(embedded.binaries() / program), "-D", folder, "-C", "wal_level", *options]
+        result = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True)
+
+    assert (result.returncode, result.stdout) == (0, "minimal\n"), result.stderr
 
 
 def test_every_lasting_service_is_checked_and_restarted(compose: Any) -> None:
     for name, service in compose["services"].items():
-        if name == "airflow-init":
+        if name in ONCE:
             assert service["restart"] == "no"
             continue
         assert service["restart"] == "always", name
@@ -51,12 +131,12 @@ def test_what_waits_for_a_service_waits_until_it_works(compose: Any) -> None:
             finished = wait["condition"] == "service_completed_successfully"
             assert finished == (other == "airflow-init"), (name, other)
             assert finished or "healthcheck" in services[other], (name, other)
-    for name in AIRFLOW:
-        assert "airflow-init" in services[name]["depends_on"]
+    for name in {*AIRFLOW, "worker", "mirror", "sample"}:
+        assert "airflow-init" in services[name]["depends_on"], name
 
 
 def test_airflows_services_agree(compose: Any) -> None:
-    environments = [compose["services"][name]["environment"] for name in AIRFLOW]
+    environments = [compose["services"][name]["environment"] for name in {*AIRFLOW, "worker"}]
     first = environments[0]
 
     assert all(environment == first for environment in environments)
@@ -148,9 +228,19 @@ def test_the_example_names_every_variable_and_holds_no_secret() -> None:
     settings = {variable(item.name) for item in fields(Settings)}
 
     assert used - settings <= example.keys()
-    assert example.keys() <= used | settings
+    assert example.keys() <= used | settings | {"COMPOSE_PROFILES"}
     for name in re.findall(r"\$\{([A-Z_]+):\?", text):
         assert example[name] == "", name
+
+
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+def test_where_the_whole_repository_is_a_dag_bundle_only_the_dag_is_parsed() -> None:
+    from airflow._shared.module_loading.file_discovery import find_path_from_directory
+
+    found = find_path_from_directory(str(ROOT), ".airflowignore", "glob")
+
+    python = {str(Path(path).relative_to(ROOT)) for path in found if path.endswith(".py")}
+    assert python == {"dags/discogs_monthly.py"}
 
 
 def test_make_help_names_every_target() -> None:

@@ -175,6 +175,23 @@ def test_a_run_is_about_what_the_form_says(repository: PostgresMonthRepository) 
         resolved(filter="country=US")
 
 
+def test_the_first_task_says_which_tables_and_storage_this_worker_uses(
+    repository: PostgresMonthRepository,
+    target: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # As one worker of several might be set up.
+    monkeypatch.setenv("DISCOGS_SCHEMA", "elsewhere")
+    run(ResolveMonthOperator(task_id="t"))
+
+    logged = capsys.readouterr().out
+    place = f"database {target['schema']} at {target['host']}:{target['port']}"
+    said = f"It writes to {place} (connection discogs_postgres), schema elsewhere."
+    assert said in logged
+    assert f"Dumps are kept at {os.environ['DISCOGS_STORAGE']}." in logged
+
+
 def test_migrating_twice_applies_nothing_the_second_time(
     repository: PostgresMonthRepository,
 ) -> None:

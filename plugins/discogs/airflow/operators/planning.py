@@ -23,7 +23,9 @@ class ResolveMonthOperator(DiscogsOperator):
         for line in without_effect():
             self.log.warning("%s", line)
         self.log.info("This run is for %s.", self.options)
+        # Each worker has its own environment: what differs between two shows here first.
         self.log.info("It writes to %s, schema %s.", self.postgres.place, self.settings.schema)
+        self.log.info("Dumps are kept at %s.", self.storage)
         return self.options.as_dict()
 
 
