@@ -3,7 +3,8 @@
 
 Looks every day for the dump of the month, and an hour before for that of the month before, which
 may be late or uploaded again. A run belongs to one month, its *partition key* (`2026-07`). Once
-that month is loaded, a run ends at `month_pending`, unless Discogs has uploaded the dump again.
+that month is loaded, a run is skipped from `month_pending` on, unless Discogs has uploaded the dump
+again.
 
 *prepare* finds out whether there is anything to do, and waits for the dump at `wait_for_dump`;
 *files* downloads and verifies; *stage* parses what changed; *merge* brings it into the tables, an

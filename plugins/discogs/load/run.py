@@ -108,7 +108,7 @@ class MonthRun:
             record = self.repository.claim(self.month, self.identity)
         if record is None:
             held = self.repository.ensure(self.month)
-            raise MonthTaken(self.month, str(held.status), str(held.run))
+            raise MonthTaken(self.month, str(held.status), held.owner(self.identity))
         progress.clear(self.connect, self.month)
         return record
 

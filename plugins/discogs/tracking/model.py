@@ -254,6 +254,12 @@ class MonthRecord:
         """Whether a run is the one that last moved the month."""
         return run.is_same(self.run)
 
+    def owner(self, asking: RunIdentity) -> str:
+        """The run that last moved the month, as another run's messages name it."""
+        if self.run is None or self.alive_until is None or self.airflow == asking.airflow:
+            return str(self.run)
+        return f"{self.run} of another Airflow (counts as alive until {_minute(self.alive_until)})"
+
     def replace(self, **changes: Any) -> MonthRecord:
         return dataclasses.replace(self, **changes)
 
