@@ -137,3 +137,19 @@ def test_a_month_of_an_airflow_run_is_not_taken(
     with pytest.raises(MonthTaken, match=r"scheduled__2026-05: wait for it, or mark that run"):
         load(connect, folder, MAY)
     assert repository.ensure(MAY).run == AIRFLOW
+
+
+def test_a_month_of_an_airflow_run_is_taken_when_its_lease_is_over(
+    connect: Connect, repository: PostgresMonthRepository, folder: Path
+) -> None:
+    leased = RunIdentity(AIRFLOW.dag_id, AIRFLOW.run_id, "an Airflow")
+    repository.claim(MAY, leased)
+    begin(repository, JUNE, leased)
+    said = r"another run, .* of another Airflow \(counts as alive until "
+    with pytest.raises(MonthTaken, match=said):
+        load(connect, folder, MAY)
+
+    with connect() as conn:
+        conn.execute("UPDATE discogs_data_processing SET alive_until = clock_timestamp()")
+    assert load(connect, folder, MAY).status is Status.COMPLETED
+    assert repository.ensure(JUNE).status is Status.FAILED

@@ -78,7 +78,11 @@ class Heartbeat:
     def __enter__(self) -> Heartbeat:
         # Here, so that whoever cannot reach the database learns it in the task's own thread.
         self._conn = self._connect()
-        self._renew(LEASE)
+        try:
+            self._renew(LEASE)
+        except BaseException:
+            self._conn.close()
+            raise
         self._thread.start()
         return self
 
