@@ -15,6 +15,7 @@ from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
 from discogs.settings import Settings, variable
+from docs import dbt_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +69,19 @@ def _table(table: DescribedTable) -> str:
     return "\n".join(lines)
 
 
+def queries() -> str:
+    """The example queries, with what each says of itself."""
+    lines = []
+    for path in sorted((ROOT / "include" / "sql" / "examples").glob("*.sql")):
+        comment = []
+        for line in path.read_text().splitlines():
+            if not line.startswith("-- ") or line.startswith("-- psql"):
+                break
+            comment.append(line[3:])
+        lines.append(f"- [`{path.name}`](../include/sql/examples/{path.name}): {' '.join(comment)}")
+    return "\n".join(lines)
+
+
 def diagram() -> str:
     """The tables and what they refer to, as a Mermaid diagram."""
     lines = ["```mermaid", "erDiagram"]
@@ -86,13 +100,20 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings,
     ("README.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
+    ("docs/queries.md", "queries"): queries,
     ("docs/tables.md", "tables"): tables,
     ("docs/tables.md", "diagram"): diagram,
 }
 
 
+#: Files that are computed whole.
+WHOLE: dict[str, Callable[[], str]] = {"examples/dbt/discogs_sources.yml": dbt_sources.sources}
+
+
 def generated(name: str) -> str:
     """A file's text with its parts as they should be."""
+    if name in WHOLE:
+        return WHOLE[name]()
     text = (ROOT / name).read_text()
     for (file, part), compute in PARTS.items():
         if file != name:
@@ -108,8 +129,13 @@ def generated(name: str) -> str:
 
 def stale() -> list[str]:
     """The files whose parts are not what they should be."""
-    names = dict.fromkeys(file for file, _ in PARTS)
-    return [name for name in names if (ROOT / name).read_text() != generated(name)]
+    names = dict.fromkeys([*(file for file, _ in PARTS), *WHOLE])
+    return [name for name in names if _text(name) != generated(name)]
+
+
+def _text(name: str) -> str | None:
+    path = ROOT / name
+    return path.read_text() if path.exists() else None
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ JUNE, JULY = Month(2026, 6), Month(2026, 7)
 ONE = (
     '<release id="1"><title>One</title><released>1999-03-01</released><country>UK</country>'
     "<artists><artist><id>1</id><name>Duo (2)</name><anv>The Duo</anv><join>&amp;</join></artist>"
-    "<artist><id>2</id><name>Singer (5)</name></artist></artists>"
+    "<artist><id>2</id><name>Singer (5)</name><join>,</join></artist></artists>"
     '<labels><label name="Top" catno="T 1" id="1"/>'
     '<label name="Other" catno="O 1" id="2"/></labels>'
     "<genres><genre>Rock</genre><genre>Jazz</genre></genres><styles><style>Bop</style></styles>"
