@@ -163,6 +163,14 @@ def test_every_value_of_the_excerpts_is_in_the_tables(
         assert lost(conn, samples / excerpt, month) == []
 
 
+#: The columns that refer to a track without a key.
+TRACKS_OF = {
+    "release_track_artists": "track_seq",
+    "release_track_credits": "track_seq",
+    "release_tracks": "parent_seq",
+}
+
+
 @pytest.mark.parametrize(
     ("era", "engine"), [("2020", "fast"), ("2026", "fast"), ("2020", "careful")]
 )
@@ -174,6 +182,15 @@ def test_every_value_of_a_month_with_every_trap_is_in_the_tables(
     dsn = load_all(fresh, tmp_path, month, engine=engine)
     with psycopg.connect(dsn) as conn:
         assert lost(conn, tmp_path, month) == []
+        for table, column in TRACKS_OF.items():
+            without = conn.execute(
+                f"SELECT count(*) FILTER (WHERE t.seq IS NULL), count(*) FROM discogs.{table} r"
+                " LEFT JOIN discogs.release_tracks t"
+                f" ON (t.release_id, t.seq) = (r.release_id, r.{column})"
+                f" WHERE r.{column} IS NOT NULL"
+            ).fetchone()
+            assert without is not None
+            assert without[0] == 0 < without[1]
 
 
 TAKEN_OUT = [
