@@ -24,7 +24,8 @@ def test_a_note_says_what_a_month_has_brought() -> None:
     assert run.note == "**Discogs 2026-10**: at work."
     notes.write(run, Month(2026, 10), notes.loaded(REPORT))
     assert run.note == (
-        "**Discogs 2026-10**: loaded in 1:15.\n\n"
+        "**Discogs 2026-10**: loaded in 1:15: 19,001,234 read, 36 inserted, 178 updated, 5 removed."
+        "\n\n"
         "- labels: 1,234 read, nothing changed\n"
         "- releases: 19,000,000 read, 36 inserted, 178 updated, 5 removed"
     )

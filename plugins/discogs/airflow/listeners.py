@@ -40,12 +40,12 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     try:
         month = run.month
     except DiscogsError as error:
-        notes.write(dag_run, run.partition_key or run.conf.get("year_month"), str(error))
+        _note(dag_run, run, str(error))
         return
     if dag_run.partition_key is None:
         dag_run.partition_key = str(month)
         dag_run.partition_date = dt.datetime(month.year, month.month, 1, tzinfo=dt.timezone.utc)
-    notes.write(dag_run, month, "at work.")
+    _note(dag_run, run, "at work.")
 
 
 @hookimpl
@@ -76,9 +76,10 @@ def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
 
 def _note(dag_run: DagRun, run: Run, text: str) -> None:
     try:
-        notes.write(dag_run, run.partition_key or run.month, text)
+        asked: object = run.month
     except DiscogsError:  # it has no month
-        notes.write(dag_run, run.run_id, text)
+        asked = run.partition_key or run.conf.get("year_month")
+    notes.write(dag_run, asked, text)
 
 
 def _session(dag_run: DagRun) -> Any:

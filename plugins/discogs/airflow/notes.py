@@ -14,6 +14,7 @@ from discogs.progress import duration
 #: skipped, or what it has brought.
 SUMMARY = "summary"
 _MARK = "**Discogs "
+_COUNTS = ("read", "inserted", "updated", "removed", "restored", "rejected")
 _LONGEST = 1000  # characters, which Airflow takes
 
 
@@ -37,12 +38,15 @@ def loaded(report: Mapping[str, Any]) -> str:
 
     :param report: as ``MonthReport.as_dict`` makes it.
     """
-    lines = [f"loaded in {duration(report['seconds'] or 0)}."]
-    for entity, counts in report["entities"].items():
-        changes = ", ".join(
-            f"{counts[name]:,} {name}"
-            for name in ("inserted", "updated", "removed", "restored", "rejected")
-            if counts[name]
-        )
-        lines.append(f"- {entity}: {counts['read'] or 0:,} read, {changes or 'nothing changed'}")
-    return "\n".join([*lines[:1], "", *lines[1:]])
+    entities = report["entities"]
+    # Airflow shows the first line, and the rest when it is opened.
+    whole = {name: sum(counts[name] or 0 for counts in entities.values()) for name in _COUNTS}
+    lines = [f"loaded in {duration(report['seconds'] or 0)}: {_counted(whole)}.", ""]
+    lines += [f"- {entity}: {_counted(counts)}" for entity, counts in entities.items()]
+    return "\n".join(lines)
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    read, *changes = _COUNTS
+    changed = [f"{counts[name]:,} {name}" for name in changes if counts[name]]
+    return f"{counts[read] or 0:,} read, {', '.join(changed) or 'nothing changed'}"
