@@ -11,7 +11,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: .env help setup demo up down test test-quick test-full lint format docs bench clean
+.PHONY: .env help setup demo up down test test-quick test-full lint format docs kernel bench clean
 
 help: ## This list
 	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,10 @@ format: $(STAMP) ## Bring the code into the project's style
 
 docs: $(STAMP) ## Write the generated parts of the documentation
 	$(RUN) -m docs.generate
+
+kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/kernel.c (installs a compiler of 400 MB)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang -c constraints.txt
+	sh kernel/build.sh $(BIN)/python plugins/discogs/records/kernel.wasm
 
 bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl)
 	$(RUN) -m benchmarks$(if $(TRANSFER),.transfer --runs $(RUNS), --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(GROWTH),--growth))

@@ -168,7 +168,7 @@ def _code() -> str:
     digest = hashlib.sha256(sys.executable.encode())
     for folder in ("plugins", "dags", "include"):
         for path in sorted((PROJECT / folder).rglob("*")):
-            if path.suffix in {".py", ".sql"}:
+            if path.suffix in {".py", ".sql", ".wasm"}:
                 digest.update(f"{path}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -39,6 +39,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 import discogs
 from discogs.database.migrations import available
+from discogs.records.kernel import FILE as kernel
 bag = DagBag(conf.get("core", "dags_folder"), load_op_links=False)
 dags = [DagSerialization.from_dict(DagSerialization.to_dict(dag)) for dag in bag.dags.values()]
 print(json.dumps({
@@ -49,6 +50,7 @@ print(json.dumps({
     "errors": {**errors, **bag.import_errors},
     "dags": {dag.dag_id: [type(dag.timetable).__name__, len(dag.task_ids)] for dag in dags},
     "migrations": [migration.file_name for migration in available()],
+    "kernel": kernel.is_file(),
 }))
 """
 
@@ -139,6 +141,7 @@ def test_an_installed_wheel_gives_the_plugin_and_the_dag(installed: Path, home: 
     assert found["dags"].keys() == {"discogs_monthly"}
     assert found["dags"]["discogs_monthly"][0] == "MonthlyDumpTimetable"
     assert found["migrations"] == expected_migrations()
+    assert found["kernel"]
     assert Path(found["discogs"]).is_relative_to(installed.parents[1])
 
 
@@ -152,6 +155,7 @@ def test_copied_folders_give_the_same_without_an_installation(home: Path) -> Non
     assert found["dags"].keys() == {"discogs_monthly"}
     assert found["dags"]["discogs_monthly"][0] == "MonthlyDumpTimetable"
     assert found["migrations"] == expected_migrations()
+    assert found["kernel"]
     assert Path(found["discogs"]).is_relative_to(home)
     # plugins/discogs/airflow must never be imported in place of Airflow.
     assert not Path(found["airflow"]).is_relative_to(home)
@@ -187,6 +191,7 @@ def test_the_wheel_has_the_package_its_sql_and_nothing_else(wheel: Path) -> None
     }
 
     assert sql <= names
+    assert "discogs/records/kernel.wasm" in names
     assert {name.split("/")[0] for name in names} == {
         "discogs",
         f"airflow_discogs-{discogs.__version__}.dist-info",

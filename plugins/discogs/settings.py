@@ -166,7 +166,7 @@ class Settings:
     )
     engine: str = _setting(
         "fast",
-        "parser: `fast` (xml2arrow, with lxml for what it refuses) or `careful` (lxml first)",
+        "parser: `fast` (WebAssembly, with lxml for unusual records) or `careful` (lxml first)",
         _one_of("fast", "careful"),
     )
     workers: int = _setting(

@@ -263,7 +263,7 @@ print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - befor
     heavy = {
         "pyarrow",
         "lxml",
-        "xml2arrow",
+        "wasmtime",
         "numpy",
         "psycopg",
         "requests",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from discogs.records.arrow_parser import ArrowParser
 from discogs.records.block import Block, ParsedBlock, Rejected
+from discogs.records.kernel_parser import KernelParser
 from discogs.records.lxml_parser import LxmlParser
 from discogs.records.parser import Parser
 from discogs.records.scanner import Scanned, Scanner
@@ -18,7 +18,7 @@ from discogs.schema.entities import Entity
 Row = dict[str, Any]
 
 LIMIT = 16 * 1024 * 1024
-ARROW = {entity: ArrowParser(entity) for entity in Entity}
+KERNEL = {entity: KernelParser(entity) for entity in Entity}
 LXML = {entity: LxmlParser(entity) for entity in Entity}
 PARSERS = {entity: Parser(entity) for entity in Entity}
 

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from discogs.records import schema_drift
 from discogs.records.parser import Parser
-from discogs.records.schema_drift import FIRST_RECORDS, SchemaDrift
 from discogs.schema.entities import Entity, Month
-from tests.records.reading import blocks, dump
+from tests.records.reading import LXML, PARSERS, blocks, dump
 from tests.records.test_fields import FULL_RELEASE
 from tests.records.test_mapping import SUB_TRACKS
 from tests.sample.odd_records import write_months
@@ -20,7 +17,11 @@ LABELS, ARTISTS, MASTERS, RELEASES = Entity
 
 
 def unmapped(entity: Entity, record: str) -> dict[str, int]:
-    return dict(SchemaDrift(entity).check(record.encode()))
+    """What each parser counts, which must be the same."""
+    (block,), _ = blocks(entity, dump(entity, record))
+    found = dict(LXML[entity].parse(block).findings.unmapped)
+    assert Parser(entity).parse(block).findings.unmapped == found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -58,85 +59,12 @@ def test_a_broken_record_is_left_to_those_who_reject_it() -> None:
     assert unmapped(RELEASES, '<release id="1"><mood></release>') == {}
 
 
-def mood(number: int, every: int = 1) -> str:
-    return f'<release id="{number}">{"<title>T</title>" if number % every else "<mood/>"}</release>'
-
-
-def test_every_record_of_a_small_file_is_searched() -> None:
-    records = [mood(n, every=400) for n in range(1, 401)]
-    drift = SchemaDrift(RELEASES)
-    made, _ = blocks(RELEASES, dump(RELEASES, *records), block_bytes=1000)
-    assert sum((drift.sample(block) for block in made), Counter[str]()) == {"release/mood": 1}
-
-
-def test_what_one_record_in_a_thousand_has_is_found_in_a_large_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(schema_drift, "SEARCHED_BYTES", 0)
-    drift = SchemaDrift(RELEASES)
-    records = [mood(n, every=1000) for n in range(1, 200_001)]
-    made, _ = blocks(RELEASES, dump(RELEASES, *records), block_bytes=40_000)
-    counts = sum((drift.sample(block) for block in made), Counter[str]())
-    assert 0 < counts["release/mood"] < 60
-
-
-def test_what_every_record_has_is_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema_drift, "FOUND_RECORDS", 100)
-    drift = SchemaDrift(RELEASES)
-    records = [mood(n) for n in range(1, 1001)]
-    made, _ = blocks(RELEASES, dump(RELEASES, *records), block_bytes=1000)
-    counts = sum((drift.sample(block) for block in made), Counter[str]())
-    assert 100 <= counts["release/mood"] <= 100 + FIRST_RECORDS + len(made)
-
-
-def test_threads_share_what_is_searched() -> None:
-    (block,), _ = blocks(RELEASES, dump(RELEASES, *(mood(n) for n in range(1, FIRST_RECORDS))))
-    drift = SchemaDrift(RELEASES)
-    with ThreadPoolExecutor(4) as pool:
-        counts = [found["release/mood"] for found in pool.map(drift.sample, [block] * 20)]
-    assert counts == [FIRST_RECORDS - 1] * 20
-
-
-def found_by_the_search(entity: Entity, *records: str) -> list[int]:
-    made, _ = blocks(entity, dump(entity, *records))
-    drift = SchemaDrift(entity)
-    return [
-        int(block.ids[at]) for block in made for at in drift.pairs.odd(block.data, block.starts)
-    ]
-
-
-@pytest.mark.parametrize(
-    "inner",
-    [
-        "<mood>dark</mood>",
-        "<mood/>",
-        "<name>T</name>",
-        "<releasetype>T</releasetype>",
-        '<title lang="en">T</title>',
-        "<title lang='en'>T</title>",
-        "<title>T<b>x</b></title>",
-        "<artists><artist><id>1</id><born>1</born></artist></artists>",
-        '<master_id is_main_release="true" since="1">3</master_id>',
-        "<tracklist><track><sub_tracks><track><bpm/></track></sub_tracks></track></tracklist>",
-        '<x:title xmlns:x="u">T</x:title>',
-    ],
-)
-def test_the_search_finds_tags_and_attributes_that_are_not_mapped(inner: str) -> None:
-    records = [mood(1, 2), f'<release id="2"><country>UK</country>{inner}</release>', mood(3, 2)]
-    assert found_by_the_search(RELEASES, *records) == [2]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<notes>a=b, [url=https://x.y/?a=b]c[/url] &lt;mood&gt;</notes>",
-        "<videos><video src='https://x.y/watch?v=1&amp;t=2'/></videos>",
-        "<!-- one --><?two?><title>T</title>",
-        "<title></title><notes/>",
-    ],
-)
-def test_the_search_finds_nothing_in_texts(text: str) -> None:
-    assert found_by_the_search(RELEASES, f'<release id="1">{text}</release>', FULL_RELEASE) == []
+@pytest.mark.parametrize("fast", [True, False])
+def test_every_record_is_counted(fast: bool) -> None:
+    """One in a thousand is found with certainty."""
+    records = [f'<release id="{n}">{"<mood/>" * (n == 777)}</release>' for n in range(1, 1001)]
+    (block,), _ = blocks(RELEASES, dump(RELEASES, *records))
+    assert Parser(RELEASES, fast=fast).parse(block).findings.unmapped == {"release/mood": 1}
 
 
 def test_what_a_block_holds_beyond_the_mapping_comes_with_its_rows() -> None:
@@ -158,11 +86,7 @@ def test_the_excerpts_hold_nothing_unknown(samples: Path) -> None:
 
 
 def _unmapped_of(path: Path, entity: Entity) -> dict[str, int]:
-    drift = SchemaDrift(entity)
     found = Counter[str]()
     for block in blocks(entity, gzip.decompress(path.read_bytes()))[0]:
-        for index in range(len(block)):
-            found += drift.check(block.record(index))
-        # Few more are walked than there is reason to: a text may hold an attribute's signs.
-        assert len(drift.pairs.odd(block.data, block.starts)) <= len(block) / 100
+        found += PARSERS[entity].parse(block).findings.unmapped
     return dict(found)

@@ -74,7 +74,7 @@ class StageReport:
     first_load: bool
     #: Of all workers together.
     copy_seconds: float = 0.0
-    #: Elements, attributes and texts that the mapping does not read, in the records checked.
+    #: Elements, attributes and texts that the mapping does not read, in the records staged.
     unmapped: dict[str, int] = field(default_factory=dict)
     #: Values that do not fit their column and became NULL, by path.
     invalid_values: dict[str, int] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,16 +54,17 @@ class Block:
         end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
         return self.data[self.starts[index] : end]
 
-    def single(self, index: int) -> Block:
-        """A block of one of the records."""
-        one = slice(index, index + 1)
+    def take(self, positions: npt.NDArray[np.integer[Any]]) -> Block:
+        """A block of some of the records."""
+        records = [self.record(position) for position in positions.tolist()]
+        sizes = np.array([len(record) for record in records], np.int64)
         return Block(
             self.entity,
-            self.record(index),
-            np.zeros(1, np.int64),
-            self.ids[one],
-            self.fingerprints[one],
-            self.offsets[one],
+            b"".join(records),
+            np.cumsum(sizes) - sizes,
+            self.ids[positions],
+            self.fingerprints[positions],
+            self.offsets[positions],
         )
 
 
@@ -108,7 +110,7 @@ def _joined(blocks: list[Block]) -> Block:
 class Findings:
     """What was found in records beside their rows.
 
-    :param unmapped: what the mapping does not read, by path, in the records that were checked.
+    :param unmapped: what the mapping does not read, by path, in the records that were read.
     :param invalid: values that do not fit their column and became NULL, by path.
     :param replaced: characters that PostgreSQL does not take and that became U+FFFD.
     :param filled: rows by the path of their element, and values by theirs.

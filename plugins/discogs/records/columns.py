@@ -140,7 +140,7 @@ def convert(text: str, kind: Type) -> Any:
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def converted(text: str) -> int:
-        # As ArrowParser: spaces of every kind around a number mean nothing.
+        # Spaces of every kind around a number mean nothing.
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
             raise ValueError(text)
         value = int(text)
@@ -166,12 +166,6 @@ _CONVERT: dict[Type, Callable[[str], Any]] = {
     Type.INTEGER: _integer(-(2**31), 2**31 - 1),
     Type.BOOLEAN: _boolean,
 }
-
-
-def is_plain_number(field: Field) -> bool:
-    """Whether 0 is a value of the field as any other, not the absence of one."""
-    numeric = field.type in (Type.INTEGER, Type.SMALLINT)
-    return numeric and not (field.references or field.zero_is_null)
 
 
 def _without_zero(column: pa.Array) -> tuple[pa.Array, int]:

@@ -1,6 +1,6 @@
 """LxmlParser: lxml, one record at a time, driven by the mapping.
 
-It reads what ArrowParser does not support, says what is wrong with a record that cannot be
+It reads what KernelParser refuses, says what is wrong with a record that cannot be
 read, and gives the same rows for everything else.
 """
 
@@ -22,10 +22,10 @@ from discogs.records.columns import (
     arrow_schema,
     convert,
     finish,
-    is_plain_number,
     layouts,
 )
 from discogs.records.record_xml import parse_record, reason_of
+from discogs.records.schema_drift import SchemaDrift
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 from discogs.schema.model import EntityMapping, Field, Rows
@@ -58,6 +58,7 @@ class LxmlParser:
 
     def __init__(self, entity: Entity) -> None:
         self.mapping: EntityMapping = MAPPINGS[entity]
+        self.drift = SchemaDrift(entity)
         self.layouts = {layout.table.name: layout for layout in layouts(self.mapping)}
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
 
@@ -82,6 +83,7 @@ class LxmlParser:
             kept.append(index)
             findings.replaced += tree.replaced
             findings.invalid.update(found.invalid)
+            self.drift.count(tree.element, findings.unmapped)
             for name, table_rows in found.rows.items():
                 rows[name].extend(table_rows)
         batches = {
@@ -169,9 +171,7 @@ def _value(element: etree._Element, item: Field, layout: TableLayout, found: _Fo
     try:
         return convert(text, item.type)
     except ValueError:
-        # ArrowParser reads a sign without digits as 0, which such a field does not have.
-        if is_plain_number(item) or item.type is Type.BOOLEAN or text not in ("+", "-"):
-            found.invalid[layout.path_of(item)] += 1
+        found.invalid[layout.path_of(item)] += 1
         return None
 
 

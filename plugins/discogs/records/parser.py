@@ -1,11 +1,12 @@
-"""Parsing a block: by both parsers, so that a record is rejected only when neither can read it."""
+"""Parsing a block: by the kernel what is of the usual form, by lxml the rest."""
 
 from __future__ import annotations
 
-from discogs.records.arrow_parser import ArrowParser, Unsupported
-from discogs.records.block import Block, ParsedBlock, Rejected, join_parsed
+import numpy as np
+
+from discogs.records.block import Block, ParsedBlock, join_parsed
+from discogs.records.kernel_parser import KernelParser
 from discogs.records.lxml_parser import LxmlParser
-from discogs.records.schema_drift import SchemaDrift
 from discogs.schema.entities import Entity
 
 
@@ -14,41 +15,30 @@ class Parser:
 
     What becomes of a record depends on its bytes alone, not on its neighbours or on ``fast``.
 
-    :param fast: False reads every record with LxmlParser, and with ArrowParser only what that
-        rejects.
+    :param fast: False reads every record with LxmlParser.
     """
 
     def __init__(self, entity: Entity, *, fast: bool = True) -> None:
         self._lxml = LxmlParser(entity)
-        self._arrow = ArrowParser(entity)
+        self._kernel = KernelParser(entity)
         self._fast = fast
-        self._drift = SchemaDrift(entity)
 
     def parse(self, block: Block) -> ParsedBlock:
-        """The rows of a block, and the records of it that neither parser can read."""
-        parsed = self._parse(block)
-        parsed.findings.unmapped.update(self._drift.sample(block))
-        return parsed
+        """The rows of a block, and the records of it that cannot be read."""
+        if not self._fast:
+            return self._parse_carefully(block)
+        parsed, refused = self._kernel.parse(block)
+        if not len(refused):
+            return parsed
+        return join_parsed([parsed, self._parse_carefully(block.take(refused))])
 
-    def _parse(self, block: Block) -> ParsedBlock:
-        if self._fast:
-            try:
-                return self._arrow.parse(block)
-            except Unsupported:
-                # One such record sends the whole block to LxmlParser.
-                pass
+    def _parse_carefully(self, block: Block) -> ParsedBlock:
         parsed = self._lxml.parse(block)
         if not parsed.rejected:
             return parsed
-        # ArrowParser takes some records that are not well-formed, such as one with "--" in a
-        # comment, and it may have taken this one among others that it supports.
-        left: list[Rejected] = []
-        mended: list[ParsedBlock] = []
-        at = {int(offset): index for index, offset in enumerate(block.offsets)}
-        for reject in parsed.rejected:
-            try:
-                mended.append(self._arrow.parse(block.single(at[reject.offset])))
-            except Unsupported:
-                left.append(reject)
-        parsed.rejected = left
-        return join_parsed([parsed, *mended]) if mended else parsed
+        # A record that is not well-formed is read all the same if its values are whole.
+        offsets = [reject.offset for reject in parsed.rejected]
+        rejected = block.take(np.flatnonzero(np.isin(block.offsets, offsets)))
+        mended, left = self._kernel.parse(rejected, lenient=True)
+        parsed.rejected = [parsed.rejected[position] for position in left.tolist()]
+        return join_parsed([parsed, mended])

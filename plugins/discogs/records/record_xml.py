@@ -109,7 +109,7 @@ def _parse(xml: bytes) -> etree._Element:
     except etree.XMLSyntaxError as error:
         if error.code != etree.ErrorTypes.ERR_LT_IN_ATTRIBUTE or b"<![CDATA[" in xml:
             raise
-    # What is meant is plain, and ArrowParser reads it.
+    # What is meant is plain.
     xml = _TAG.sub(lambda tag: b"<" + tag[0][1:].replace(b"<", b"&lt;"), xml)
     return etree.fromstring(xml, etree.XMLParser(**_OPTIONS))
 

@@ -56,7 +56,7 @@ class EntityReport:
         shard and ``merge``.
     :param placeholders_added: rows for ids that are referred to and in no dump.
     :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
-        how often they stand in the records that were checked.
+        how often they stand in the records that were staged.
     :param invalid_values: values that do not fit their column and became NULL, by path.
     :param replaced_characters: that PostgreSQL does not take and that became U+FFFD.
     :param unidentified: rejected records whose ids cannot be read.
