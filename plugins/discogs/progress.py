@@ -20,7 +20,7 @@ _SLOW_SECONDS = 1.0
 class Progress:
     """The progress of one step of one entity.
 
-    :param step: ``download``, ``verify``, ``stage``, ``keys`` or ``merge``.
+    :param step: ``download``, ``verify``, ``stage``, ``keys``, ``merge`` or ``export``.
     :param name: the file, or the entity that it holds.
     :param done: bytes of the packed file, those of an earlier attempt included; or parts that
         have ended.

@@ -18,6 +18,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "load": Command("discogs.cli.load", "load a month from a folder of dump files"),
+    "export": Command("discogs.cli.export", "write a month as Parquet, without a database"),
     "fetch": Command("discogs.cli.fetch", "download and verify a month's files, without Airflow"),
     "plan": Command("discogs.cli.plan", "say what a load would fetch, need and take"),
     "migrate": Command("discogs.cli.migrate", "create the tables, or bring them up to date"),

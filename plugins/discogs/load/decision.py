@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discogs.database.fingerprint_index import LIVE, FingerprintIndex, Stored, month_number
-from discogs.records.block import REJECTED_XML_BYTES, Rejected
+from discogs.records.block import Rejected
 from discogs.records.scanner import Scanned
 from discogs.records.seen_ids import SeenIds
 from discogs.schema.entities import Month
@@ -87,17 +87,7 @@ class Counts:
         self.kept += decision.kept
         self.unpacked_bytes = scanned.unpacked_bytes
         self.rejected += scanned.rejected
-        for index in decision.duplicates.tolist():
-            start, end = int(scanned.starts[index]), int(scanned.ends[index])
-            number = int(scanned.ids[index])
-            self.repeated.append(
-                Rejected(
-                    scanned.chunk.offset + start,
-                    number,
-                    f"the id {number} stands in the file a second time",
-                    scanned.chunk.data[start : min(end, start + REJECTED_XML_BYTES)],
-                )
-            )
+        self.repeated += scanned.repeated(decision.duplicates)
 
 
 def absent_ids(

@@ -71,9 +71,9 @@ class StagingStale(DiscogsError):
 class DumpRefused(DiscogsError):
     """Guards do not let a staged month into the tables: its dump is probably broken."""
 
-    def __init__(self, month: object, problems: Sequence[str]) -> None:
+    def __init__(self, month: object, problems: Sequence[str], done: str = "merged") -> None:
         super().__init__(
-            f"The dump of {month} is probably broken, and is not merged: {'; '.join(problems)}."
+            f"The dump of {month} is probably broken, and is not {done}: {'; '.join(problems)}."
             " If it is right all the same, raise the limit, or run the month once with shrinking"
             " allowed."
         )

@@ -7,7 +7,6 @@ checked before the first merge, so that a month is merged whole or not at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
 
@@ -15,20 +14,10 @@ from discogs.database import load_log
 from discogs.database.connection import Connect, Connection, explain
 from discogs.database.merging import log_rejected
 from discogs.load.errors import DumpRefused, NotStaged
+from discogs.load.limits import Before, RecordCounts, too_few_records, too_many_rejected
 from discogs.load.stage import staging_of
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
-
-
-@dataclass(frozen=True)
-class StagedCounts:
-    """What is staged of an entity, over all its shards."""
-
-    read: int
-    rejected: int
-    filtered: int = 0
-    #: The filter's conditions.
-    filter: str = ""
 
 
 def check_staged(
@@ -64,7 +53,7 @@ def check_staged(
 
 def staged_counts(
     entity: Entity, month: Month, shards: Sequence[load_log.StagedShard]
-) -> StagedCounts:
+) -> RecordCounts:
     """Sum up the shards of an entity.
 
     :raises NotStaged: when one is missing.
@@ -73,7 +62,7 @@ def staged_counts(
     missing = sorted(set(range(expected)) - {shard.shard for shard in shards})
     if missing:
         raise NotStaged(entity, month, missing, expected)
-    return StagedCounts(
+    return RecordCounts(
         read=sum(int(shard.report["read"]) for shard in shards),
         rejected=sum(int(shard.report["rejected"]) for shard in shards),
         filtered=sum(int(shard.report["filtered"]) for shard in shards),
@@ -85,39 +74,17 @@ def check_entity(
     conn: Connection,
     entity: Entity,
     month: Month,
-    counts: StagedCounts,
+    counts: RecordCounts,
     settings: Settings,
     allow_shrink: bool,
 ) -> list[str]:
     """The guards that do not hold for an entity, a clause each."""
-    problems = []
-    # One odd record must not stop a small dump.
-    if counts.rejected > max(1, int(counts.read * settings.max_rejected)):
+    problems = too_many_rejected(entity, counts, settings, "the table rejected_records")
+    if problems:
         log_rejected(conn, staging_of(settings, entity, month))
         conn.commit()
-        problems.append(
-            f"{entity} has {counts.rejected:,} rejected records of {counts.read:,}, more than"
-            f" {settings.max_rejected:.2%} (DISCOGS_MAX_REJECTED; the table rejected_records says"
-            " which and why)"
-        )
-    if counts.read and counts.filtered == counts.read - counts.rejected and not allow_shrink:
-        problems.append(
-            f"{entity} has no record that the filter {counts.filter} keeps, of {counts.read:,}:"
-            " check the spelling of its values"
-        )
     if not allow_shrink:
-        problems += _shrunk(conn, entity, month, counts.read, settings.max_shrink)
+        loads = load_log.merged_months(conn, entity).values()
+        before = [Before(load.month, load.records) for load in loads if load.month < month]
+        problems += too_few_records(entity, counts, settings, before[-1] if before else None)
     return problems
-
-
-def _shrunk(
-    conn: Connection, entity: Entity, month: Month, read: int, max_shrink: float
-) -> list[str]:
-    before = [load for load in load_log.merged_months(conn, entity).values() if load.month < month]
-    if before and read < before[-1].records * (1 - max_shrink):
-        last = before[-1]
-        return [
-            f"{entity} has {read:,} records, {last.records - read:,} fewer than {last.month}, more"
-            f" than {max_shrink:.0%} (DISCOGS_MAX_SHRINK)"
-        ]
-    return [f"{entity} has no records at all"] if read == 0 else []

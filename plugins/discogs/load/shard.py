@@ -146,7 +146,7 @@ def complete(
             "byte_offset": r.offset,
             "record_id": r.record_id,
             "reason": r.reason,
-            "xml": _as_text(r.xml),
+            "xml": r.text,
         }
         for r in rejected
     ]
@@ -161,8 +161,3 @@ def complete(
     staged = StagedShard(number, shard.shards, shard.generation, report)
     load_log.record_staged(conn, staging.tables.entity, staging.month, staged)
     conn.commit()
-
-
-def _as_text(xml: bytes) -> str:
-    """A rejected record as text that PostgreSQL takes."""
-    return xml.decode("utf-8", "backslashreplace").replace("\0", "\\x00")

@@ -32,6 +32,11 @@ class Rejected:
     xml: bytes
     may_be_record: bool = True
 
+    @property
+    def text(self) -> str:
+        """The record as text that PostgreSQL takes."""
+        return self.xml.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
 
 @dataclass(frozen=True)
 class Block:

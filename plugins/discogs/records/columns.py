@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from discogs.records.block import Findings, ParsedBlock, Rejected
-from discogs.schema.model import FINGERPRINT, EntityMapping, Field, Rows
+from discogs.schema.model import DUMP_MONTH, FINGERPRINT, EntityMapping, Field, Rows
 from discogs.schema.tables import Table, Type
 from discogs.schema.values import name_id
 
@@ -55,6 +55,17 @@ def arrow_schema(mapping: EntityMapping, table: Table) -> pa.Schema:
             )
             for column in table.columns
             if column.name not in derived and column.name not in ("fingerprint", "dump_month")
+        ]
+    )
+
+
+def table_schema(table: Table) -> pa.Schema:
+    """The columns of a table as :func:`finish` makes them, in the table's order."""
+    return pa.schema(
+        [
+            pa.field(column.name, _ARROW[column.type], nullable=column.name not in table.key)
+            for column in table.columns
+            if column.name != DUMP_MONTH.name
         ]
     )
 

@@ -37,6 +37,22 @@ class Scanned:
         """How far into the unpacked file the chunk reaches."""
         return self.chunk.offset + len(self.chunk.data)
 
+    def repeated(self, positions: npt.NDArray[np.int64]) -> list[Rejected]:
+        """What is rejected of records whose id the file has held before."""
+        rejected = []
+        for index in positions.tolist():
+            start, end = int(self.starts[index]), int(self.ends[index])
+            number = int(self.ids[index])
+            rejected.append(
+                Rejected(
+                    self.chunk.offset + start,
+                    number,
+                    f"the id {number} stands in the file a second time",
+                    self.chunk.data[start : min(end, start + REJECTED_XML_BYTES)],
+                )
+            )
+        return rejected
+
     def blocks(self, keep: npt.NDArray[np.bool_], block_bytes: int) -> Iterator[Block]:
         """The records to keep, in blocks of about the same size, not much above so many bytes."""
         kept = np.flatnonzero(keep)
