@@ -11,7 +11,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: .env help setup demo up down test test-quick test-full lint format docs kernel bench clean
+.PHONY: .env help setup demo up down test test-quick test-full lint format docs screenshots kernel bench clean
 
 help: ## This list
 	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ lint: $(STAMP) ## Check style and types
 format: $(STAMP) ## Bring the code into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(STAMP) ## Take the pictures of the Discogs page (needs Chromium)
+	$(RUN) -m docs.screenshots
 
 docs: $(STAMP) ## Write the generated parts of the documentation
 	$(RUN) -m docs.generate

@@ -14,6 +14,7 @@ from tests.conftest import SCHEMA, new_database
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
+    from playwright.sync_api import Browser
 
     from discogs.database.connection import Connect
 
@@ -50,19 +51,25 @@ def database(server: str, loaded_template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _metadata() -> None:
     """Airflow's own tables, which its security looks into."""
+    from docs.page import create_airflows_tables
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Airflow's own
-        import airflow.api_fastapi.core_api.security  # noqa: F401
         import fastapi.testclient  # noqa: F401
-        from airflow.models import import_all_models
-        from airflow.models.base import Base
+    create_airflows_tables()
 
-        from airflow import settings
 
-        import_all_models()
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium: Debian's."""
+    from playwright.sync_api import sync_playwright
 
-        settings.configure_orm()
-        Base.metadata.create_all(settings.get_engine())
+    from docs.page import CHROMIUM
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ function found(entity, title, records) {
   if (records.length === 0) return h("p", { class: "card muted" }, `None of the ${entity} begins with “${title}”.`);
   return card(
     "Found",
-    `${entity} that begin with “${title}”; the shortest first`,
+    `${entity} that begin with “${title}”; in alphabetical order`,
     table(
       "Records found",
       [["Id", "number"], ["Title"], ["State"]],
