@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 DAG_ID = "discogs_second"
-GOOD, BROKEN, STOPPED = Month(2021, 3), Month(2021, 5), Month(2021, 7)
+GOOD, BROKEN, STOPPED, LONG = Month(2021, 3), Month(2021, 5), Month(2021, 7), Month(2021, 9)
 
 
 def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
@@ -32,7 +33,7 @@ def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
     rows = PostgresMonthRepository(second)
     airflow.until("both DAGs are read", lambda: client.has_dag(DAG_ID))
     client.pause(DAG_ID, False)
-    for month in (GOOD, BROKEN, STOPPED):
+    for month in (GOOD, BROKEN, STOPPED, LONG):
         write_months(airflow.dumps, month, releases=60, seed=5)
     (labels,) = airflow.dumps.glob(f"discogs_{BROKEN.first_day:%Y%m%d}_labels.xml.gz")
     labels.write_bytes(labels.read_bytes() + b"not what CHECKSUM lists")
@@ -96,10 +97,19 @@ def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
     )
     assert f"**Discogs {STOPPED}**: failed." in str(client.run(DAG_ID, run_id)["note"])
 
+    # One that takes longer than its DAG allows.
+    client.pause("discogs_short", False)
+    airflow.mirror.add(faults.stall(1_000, 120).on("download="))
+    run_id = client.trigger("discogs_short", conf={"year_month": str(LONG)})
+    assert client.wait("discogs_short", run_id) == "failed"
+    late = str(row(LONG, Status.FAILED).error_message)
+    assert re.match(r"The run timed out after 0:00:25 \(dagrun_timeout\) at \w+", late), late
+    assert late in str(client.run("discogs_short", run_id)["note"])
+
     # The first target has seen nothing of it.
     with airflow.connect() as conn:
         found = conn.execute("SELECT to_regclass('discogs_data_processing') IS NOT NULL").fetchone()
         tables = found is not None and found[0]
     if tables:
         known = {record.month for record in PostgresMonthRepository(airflow.connect).all()}
-        assert known.isdisjoint({GOOD, BROKEN, STOPPED})
+        assert known.isdisjoint({GOOD, BROKEN, STOPPED, LONG})

@@ -114,8 +114,10 @@ def _explanation(dag_run: DagRun, reason: str, failed: list[Any]) -> str:
     """Why a run failed, as far as Airflow knows."""
     if reason != "timed_out":
         return explanation(reason, [task_name(ti) for ti in failed])
-    # Airflow marks the tasks that were at work as skipped.
-    stopped = [task_name(ti) for ti in _tasks(dag_run, "skipped") if ti.start_date is not None]
+    # Airflow marks the tasks that were at work as skipped, without an end.
+    stopped = [
+        task_name(ti) for ti in _tasks(dag_run, "skipped") if ti.start_date and not ti.end_date
+    ]
     limit = getattr(getattr(dag_run, "dag", None), "dagrun_timeout", None)
     return explanation(f"timed out after {limit} (dagrun_timeout)", stopped)
 
