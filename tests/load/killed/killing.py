@@ -163,7 +163,7 @@ def outcome(dsn: str) -> dict[str, Any]:
                 "SELECT year_month, entity, byte_offset, record_id, reason, xml"
                 " FROM discogs.rejected_records"
             ),
-            "loads": rows("SELECT year_month, entity, records FROM discogs.entity_loads"),
+            "loads": rows("SELECT DISTINCT year_month, entity, records FROM discogs.entity_loads"),
             "shards": rows("SELECT * FROM discogs.staged_shards"),
             "months": rows("SELECT year_month, status::text FROM discogs.discogs_data_processing"),
             "roots": [

@@ -175,7 +175,8 @@ class ReadyOperator(DiscogsOperator):
             self.log.info("%s is being processed by %s: waiting.", other.month, other.run)
             self._wait()
         shards = run.options.shards
-        self.log.info("It is the turn of %s: each file is staged in %d part(s).", run.month, shards)
+        parts = f"{shards} parts" if shards > 1 else "one part"
+        self.log.info("It is the turn of %s: each file is staged in %s.", run.month, parts)
         return [{"shard": shard, "shards": shards} for shard in range(shards)]
 
     def resume(self, context: Context, event: Any) -> list[dict[str, int]]:
