@@ -233,6 +233,15 @@ def test_the_example_names_every_variable_and_holds_no_secret() -> None:
         assert example[name] == "", name
 
 
+def test_the_locks_celery_is_one_that_airflows_executor_works_with() -> None:
+    pytest.importorskip("celery", reason="pip install -r requirements-test.txt")
+    program = "import airflow.providers.celery.executors.celery_executor"
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 def test_where_the_whole_repository_is_a_dag_bundle_only_the_dag_is_parsed() -> None:
     from airflow._shared.module_loading.file_discovery import find_path_from_directory
