@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -51,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             else:
                 return 0 if run.demo(home, chosen.port, console) else 1
     except (DiscogsError, OSError, psycopg.Error) as error:  # such as: no space left on device
-        sys.stderr.write(f"error: {error}\n")
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = f". The demo needs 2 GB in {home.folder}: DISCOGS_HOME sets another folder"
+        sys.stderr.write(f"error: {error}{advice if full else ''}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; make down stops what is running\n")

@@ -130,8 +130,6 @@ def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool
         console.print()
         report = MonthReport.of(record, repository.files(month))
         report.print(console.file, width=max(console.width, _WIDTH))
-        if record.error_message is not None:
-            console.print(f"{month}: {record.error_message}", style="red", highlight=False)
         completed = record.status is Status.COMPLETED
         if completed and record.run_id != run_id:
             console.print(

@@ -74,6 +74,24 @@ def test_a_port_that_is_not_ours_to_have_is_not_called_taken(tmp_path: Path) -> 
     assert "taken" not in result.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_said_on_the_screen(tmp_path: Path) -> None:
+    mounted = f"mount -t tmpfs -o size=2m none {tmp_path} && exec {sys.executable} -m demo demo"
+    result = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": "plugins:.", "DISCOGS_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+    )
+
+    if "unshare" in result.stderr or "mount:" in result.stderr:
+        pytest.skip("nothing can be mounted on this machine")
+    assert result.returncode == 1
+    assert "No space left on device. The demo needs" in result.stderr
+    assert f"2 GB in {tmp_path / 'home'}: DISCOGS_HOME" in result.stderr
+
+
 def test_nothing_to_stop_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
