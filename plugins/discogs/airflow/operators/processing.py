@@ -24,11 +24,14 @@ class _EntityOperator(DiscogsOperator):
     :param entity: ``labels``, ``artists``, ``masters`` or ``releases``.
     """
 
+    _verb = "working on"
+
     template_fields: Sequence[str] = (*DiscogsOperator.template_fields, "entity")
 
     def __init__(self, *, entity: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.entity = entity
+        self.doing = f"{self._verb} the {entity}"  # until its file is known
 
 
 class StageOperator(_EntityOperator):
@@ -38,6 +41,8 @@ class StageOperator(_EntityOperator):
     :param shard: which of the records: those with ``id mod shards`` equal to it.
     :param shards: into how many the records are divided.
     """
+
+    _verb = "staging"
 
     template_fields: Sequence[str] = (*_EntityOperator.template_fields, "shard", "shards")
 
@@ -49,7 +54,7 @@ class StageOperator(_EntityOperator):
     def work(self, context: Context) -> dict[str, Any] | None:
         run = self.month_run(context)
         planned = self.file_of(context, Entity(self.entity))
-        self.doing = f"staging {planned.name}"
+        self.doing = f"{self._verb} {planned.name}"
         size = f"{planned.file.size:,} bytes" if planned.file.size else "of unknown size"
         self.log.info("Staging %s, %s, from %s.", planned.name, size, self.storage)
         report = run.stage(self.storage, planned, self.shard, self.log_progress())
@@ -110,10 +115,12 @@ class MergeOperator(_EntityOperator):
     Rows that were staged before another month was merged are staged again first.
     """
 
+    _verb = "merging"
+
     def work(self, context: Context) -> dict[str, Any] | None:
         planned = self.file_of(context, Entity(self.entity), required=False)
         run = self.month_run(context)
-        self.doing = f"merging {planned.name}"
+        self.doing = f"{self._verb} {planned.name}"
         self.log.info("Merging what is staged of %s.", planned.name)
         report = run.merge(self.storage, planned, self.log_progress())
         if report is None:
