@@ -147,7 +147,7 @@ def test_tasks_whose_xcoms_were_deleted_find_what_they_need_or_say_what_to_clear
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
     assert airflow.month(str(month)).status is Status.COMPLETED
 
-    mapped = ["download", "checksum", "stage.labels"]
+    mapped = ["download", "stage.labels"]
     client.clear(DAG_ID, run_id, mapped, only_failed=False, downstream=False)
     assert airflow.wait(run_id) == "failed"
     row_failed(airflow, run_id, "clear the task fetch_checksums", month)
