@@ -53,7 +53,7 @@ CRASHES = [
     (SECOND, Point("rows committed", rf"^COMMIT after COPY {STAGED}release", when="answered")),
     (SECOND, Point("shard complete", r"^COMMIT after INSERT INTO staged_shards", 4, "answered")),
     (SECOND, Point("releases written", r"^INSERT INTO discogs\.releases \(id, status")),
-    (SECOND, Point("changes logged", r"^INSERT INTO discogs\.entity_changes", 2, "answered")),
+    (SECOND, Point("changes logged", r"^WITH differing", 2, "answered")),
     (SECOND, Point("commit", rf"^COMMIT after DROP TABLE IF EXISTS {STAGED}labels", 1, "sent")),
     (
         SECOND,

@@ -80,7 +80,7 @@ SECOND_MONTH = [
     Point("rows of releases written", r"INSERT INTO discogs\.release_tracks", when="answered"),
     Point("removed ones marked", r"UPDATE discogs\.artists .*removed_in", when="answered"),
     Point("placeholders dropped", r"^DELETE FROM discogs\.artists .*placeholder", when="answered"),
-    Point("changes logged", r"^INSERT INTO discogs\.entity_changes", nth=3, when="answered"),
+    Point("changes logged", r"^WITH differing", nth=3, when="answered"),
     Point("old rejected ones dropped", r"^DELETE FROM discogs\.rejected_records", nth=4),
     Point("rejected ones logged", r"^INSERT INTO discogs\.rejected_records", nth=4, when="sent"),
     Point("load noted", r"^INSERT INTO entity_loads", nth=2, when="answered"),
