@@ -12,8 +12,9 @@ from typing import Literal
 
 log = logging.getLogger(__name__)
 
-#: After how many seconds a part is worth a line that says that it has started.
-_SLOW_SECONDS = 1.0
+#: Seconds after which a part is worth a line that says that it has started, and between two that
+#: say that it is still at work.
+_SLOW_SECONDS, _STILL_SECONDS = 1.0, 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +120,14 @@ class Parts:
             self._started += 1
             number = self._started
         line = f"{self._step} {self._name}, {number} of {self._total}: {detail}"
-        slow = threading.Timer(_SLOW_SECONDS, log.info, ["%s …", line])
-        slow.daemon = True
-        slow.start()
+        ended = threading.Event()
+        threading.Thread(target=_watch, args=(line, ended), daemon=True).start()
         self._report(detail)
         began = time.monotonic()
         try:
             yield found.append
         finally:
-            slow.cancel()
+            ended.set()
         with self._lock:
             self._ended += 1
         self._report(detail)
@@ -148,6 +148,16 @@ class Parts:
                     detail=detail,
                 )
             )
+
+
+def _watch(line: str, ended: threading.Event) -> None:
+    """Log that a part is at work, for as long as it is."""
+    if ended.wait(_SLOW_SECONDS):
+        return
+    began = time.monotonic() - _SLOW_SECONDS
+    log.info("%s …", line)
+    while not ended.wait(_STILL_SECONDS):
+        log.info("%s … (%s so far)", line, duration(time.monotonic() - began))
 
 
 class Ticker:

@@ -59,8 +59,8 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     said = _summaries(dag_run)
     errors = [said[key] for ti in failed if (key := (ti.task_id, ti.map_index)) in said]
     message = errors[0] if errors else _explanation(dag_run, msg, failed)
-    _note(dag_run, run, f"failed. {message}")
     _in_background(run, lambda: record(target, run, message))
+    _note(dag_run, run, f"failed. {message}")
 
 
 @hookimpl
@@ -70,8 +70,8 @@ def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     if target is None:
         return
     run, said = Run.of(dag_run), _summaries(dag_run)
-    _note(dag_run, run, next(reversed(said.values()), "ended without loading anything."))
     _in_background(run, lambda: _settle(target, run))
+    _note(dag_run, run, next(reversed(said.values()), "ended without loading anything."))
 
 
 def _note(dag_run: DagRun, run: Run, text: str) -> None:
@@ -79,7 +79,10 @@ def _note(dag_run: DagRun, run: Run, text: str) -> None:
         asked: object = run.month
     except DiscogsError:  # it has no month
         asked = run.partition_key or run.conf.get("year_month")
-    notes.write(dag_run, asked, text)
+    try:
+        notes.write(dag_run, asked, text)
+    except Exception:  # whatever it is, the run goes on
+        log.exception("The note of %s was not written.", run.run_id)
 
 
 def _session(dag_run: DagRun) -> Any:
@@ -106,8 +109,14 @@ def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
     if session is None:
         return {}
     query = XComModel.get_many(run_id=dag_run.run_id, key=notes.SUMMARY, dag_ids=dag_run.dag_id)
-    found = sorted(session.scalars(query), key=lambda row: row.timestamp)
-    return {(row.task_id, row.map_index): str(XComModel.deserialize_value(row)) for row in found}
+    try:
+        found = sorted(session.scalars(query), key=lambda row: row.timestamp)
+        return {
+            (row.task_id, row.map_index): str(XComModel.deserialize_value(row)) for row in found
+        }
+    except Exception:
+        log.exception("What the tasks of %s have said cannot be read.", dag_run.run_id)
+        return {}
 
 
 def _explanation(dag_run: DagRun, reason: str, failed: list[Any]) -> str:
