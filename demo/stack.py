@@ -160,7 +160,14 @@ def _running(home: Home, plan: Plan) -> Stack | None:
 
 
 def _known(plan: Plan) -> dict[str, Any]:
-    return {**asdict(plan), "environment": dict(plan.environment)}
+    """What a stack was started for, with a digest of the user's settings and connections."""
+    settings = sorted(
+        (name, value)
+        for name, value in inherited(plan.mode).items()
+        if name.startswith(("DISCOGS_", "AIRFLOW_CONN_")) and name != "DISCOGS_HOME"
+    )
+    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    return {**asdict(plan), "environment": dict(plan.environment), "settings": digest}
 
 
 def _code() -> str:

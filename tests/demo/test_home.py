@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import stack
 from demo.__main__ import main
 from demo.environment import Plan, airflow_environment, inherited
 from demo.errors import LocalAirflowFailed
@@ -124,6 +125,20 @@ def test_local_addresses_go_through_no_proxy(
     made = environment(tmp_path)
 
     assert made["no_proxy"] == made["NO_PROXY"] == "mine.example,127.0.0.1,localhost"
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [("DISCOGS_SHARDS", False), ("AIRFLOW_CONN_DISCOGS_DUMPS", False), ("DISCOGS_HOME", True)],
+)
+def test_what_runs_with_other_settings_is_not_taken_for_the_same(
+    monkeypatch: pytest.MonkeyPatch, name: str, same: bool
+) -> None:
+    before = stack._known(Plan(mode="up"))
+
+    monkeypatch.setenv(name, "2")
+
+    assert (stack._known(Plan(mode="up")) == before) is same
 
 
 def test_another_airflows_settings_are_not_inherited(
