@@ -24,7 +24,7 @@ from discogs.errors import StorageError
 from discogs.load.errors import DumpRefused, FolderUnusable
 from discogs.load.export import ExportSizes, export_month
 from discogs.load.manifest import ExportReport, MonthExported
-from discogs.load.parquet import ParquetSizes
+from discogs.load.parquet import ParquetSizes, compact
 from discogs.records.errors import TruncatedDump
 from discogs.schema.dictionary import tables as described_tables
 from discogs.schema.entities import Entity, Month
@@ -35,6 +35,7 @@ from tests.conftest import PROJECT, new_database
 from tests.content import dump_file
 from tests.dump_files import write_dump
 from tests.load.conftest import FIRST, LENIENT, load
+from tests.records.reading import PARSERS, blocks, dump
 
 #: The merge's own columns, which an export of one month cannot have; the month is the partition.
 LEFT_OUT = {column.name for column in STATE} | {"dump_month"}
@@ -494,3 +495,20 @@ def test_the_queries_of_the_documentation_run(dumps: Path, tmp_path: Path) -> No
         sum(count for _, count in genres)
         == manifest(tmp_path, second)["tables"]["release_genres"]["rows"]
     )
+
+
+def test_rows_that_wait_to_be_written_do_not_keep_their_block_in_memory() -> None:
+    records = [
+        f'<release id="{n}"><title>T</title><notes>{"long " * 100}</notes>'
+        "<companies><company><id>1</id><name>C</name></company></companies></release>"
+        for n in range(1, 500)
+    ]
+    (block,), _ = blocks(Entity.RELEASES, dump(Entity.RELEASES, *records))
+
+    parsed = PARSERS[Entity.RELEASES].parse(block)
+
+    for name, batch in parsed.tables.items():
+        kept = compact(batch)
+        assert kept.equals(batch)
+        # Buffers are padded to 64 bytes.
+        assert kept.get_total_buffer_size() <= batch.nbytes + 256 * batch.num_columns, name

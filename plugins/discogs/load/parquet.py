@@ -40,7 +40,7 @@ class ParquetSizes:
     """
 
     rows: int = 128 * 1024
-    group: int = 16 * MIB
+    group: int = 8 * MIB
     file: int = 512 * MIB
 
 
@@ -229,10 +229,11 @@ class ParquetPipeline:
         self._parsing.append(self._pool.submit(self._parse, block))
 
     def _parse(self, block: Block) -> _Parsed:
-        parsed = self._parser.parse(block)
+        parsed, left_out = self._parser.parse(block), np.empty(0, np.int32)
         if self._conditions:
-            return apply(self._conditions, self._tables, parsed)
-        return parsed, np.empty(0, np.int32)
+            parsed, left_out = apply(self._conditions, self._tables, parsed)
+        parsed.tables = {name: compact(batch) for name, batch in parsed.tables.items()}
+        return parsed, left_out
 
     def _take(self) -> None:
         """Add the rows of the oldest block to those that wait to be written."""
@@ -247,3 +248,9 @@ class ParquetPipeline:
         for kind, names in parsed.names.items():
             exported.names.setdefault(kind, {}).update(names)
         self._reject(parsed.rejected)
+
+
+def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows in memory of their own: columns share that of their whole block, and the rows of a
+    table that has few would keep it until they are written."""
+    return pa.ipc.read_record_batch(batch.serialize(), batch.schema)
