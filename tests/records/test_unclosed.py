@@ -124,6 +124,26 @@ def test_a_record_is_whole_whatever_its_comments_hold(hiding: str, size: int) ->
     assert ids(RELEASES, data) == [1, 2, 3, 99]
 
 
+@pytest.mark.parametrize("entity", Entity)
+@pytest.mark.parametrize("section", ["<!--", "<![CDATA["])
+def test_a_section_and_a_record_without_end_take_no_other_with_them(
+    entity: Entity, section: str
+) -> None:
+    whole = record(4, entity).replace(">", ">" + "<!-- -->" * 2, 1)
+    broken = f"{unclosed(2, entity)}{section}"
+    data = dump(entity, record(1, entity), broken, record(3, entity), whole)
+    assert ids(entity, data) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("size", [1, *SIZES])
+def test_a_label_is_whole_whatever_its_comments_hold(size: int) -> None:
+    whole = record(2, LABELS).replace("<name>", "<!-- </label>\n<label><id>9</id> --><name>")
+    data = dump(LABELS, record(1, LABELS), whole, record(3, LABELS))
+    found, rejected = split_records(LABELS, data, size)
+    assert [xml.decode() for _, xml in found] == [record(1, LABELS), whole, record(3, LABELS)]
+    assert rejected == []
+
+
 def test_a_comment_without_end_in_a_record_takes_no_other_with_it() -> None:
     broken = '<release id="2"><!-- <title>T</title></release>'
     data = dump(RELEASES, record(1), broken, record(3), "<!-- between -->", record(4))

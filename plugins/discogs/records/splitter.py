@@ -23,7 +23,7 @@ _SPACE = b" \t\r\n"
 _SECTION = re.compile(rb"<!--|<!\[CDATA\[|<\?")
 _SECTION_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 #: A section inside a record that hides the record's closing tag is looked through this far.
-_SECTION_BYTES = 64 * 1024
+SECTION_BYTES = 64 * 1024
 #: Tags, and the end of the root with the space after it, are shorter than this.
 _TAG_BYTES = 64
 
@@ -70,11 +70,10 @@ class _Splitter:
         self.restarts = re.compile(rb"<(?:" + tag + rb"|" + root + rb")(?=[\s/>])")
         self.opens = re.compile(rb"<" + tag + rb"(?=[\s/>])")
         # Quoted values may hold ">", so an opening tag is read with its quotes.
-        self.tags = re.compile(
-            rb"<" + tag + rb"(?=[\s/>])(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>|</" + tag + rb"\s*>"
-            rb"|(<!)(?:--(?s:.{,%d}?)-->|\[CDATA\[(?s:.{,%d}?)\]\]>)"
-            % (_SECTION_BYTES, _SECTION_BYTES)
-        )
+        tags = rb"<%b(?=[\s/>])(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>|</%b\s*>" % (tag, tag)
+        sections = rb"|(<!)(?:--(?s:.{,%d}?)-->|\[CDATA\[(?s:.{,%d}?)\]\]>)"
+        self.tags = re.compile(tags + rb"|(?!)()")
+        self.tags_outside = re.compile(tags + sections % (SECTION_BYTES, SECTION_BYTES))
         self.nests = MAPPINGS[entity].record_nests
         # A label within sublabels holds but a text, a record has children.
         start = rb"(<" + tag + (rb">\s*<[^/!]" if self.nests else rb"(?=[\s/>])") + rb")"
@@ -142,7 +141,7 @@ class _Splitter:
                 if not more:
                     return start
             end = self._end(data, start)
-            if end > self.section and not self.nests:
+            if end > self.section:
                 end = self._past_sections(data, start, end)
             if end < 0 or end - start > limit:
                 reach = end if end >= 0 else len(data)
@@ -168,20 +167,33 @@ class _Splitter:
         if not self.nests:
             end = data.find(self.close, start)
             return end + len(self.close) if end >= 0 else -1
-        depth = 0
-        for tag in self.tags.finditer(data, start):
+        end, hidden = self._nested_end(data, start, self.tags_outside)
+        if end < 0 and not self.final:
+            return -1
+        if hidden and not (end >= 0 and is_well_formed(data[start:end])):
+            # Perhaps what hides a record has no end of its own, and that is another's.
+            end, _ = self._nested_end(data, start, self.tags)
+        return end
+
+    def _nested_end(self, data: bytes, start: int, tags: re.Pattern[bytes]) -> tuple[int, bool]:
+        """Where a record ends that may hold others of its name, and whether a section before
+        that hides tags of the name.
+        """
+        depth, hidden = 0, False
+        for tag in tags.finditer(data, start):
             if tag[1]:
+                hidden = hidden or self.tags.search(tag[0]) is not None
                 continue
             if tag[0].startswith(b"</"):
                 depth -= 1
             elif depth and self.next_start.match(data, tag.start()):
                 # The record around it lacks its end; it must not take the file with it.
-                return tag.start()
+                return tag.start(), hidden
             elif not tag[0].endswith(b"/>"):
                 depth += 1
             if depth <= 0:
-                return tag.end()
-        return -1
+                return tag.end(), hidden
+        return -1, hidden
 
     def _next_section(self, data: bytes, at: int) -> int:
         """Where the next comment, or something alike, starts; the end of the bytes without one."""
@@ -199,15 +211,15 @@ class _Splitter:
         first, at, hidden = end, start, False
         while section := _SECTION.search(data, at, end):
             close = _SECTION_ENDS[section[0]]
-            reach = section.end() + _SECTION_BYTES
+            reach = section.end() + SECTION_BYTES
             stop = data.find(close, section.end(), reach)
             if stop < 0:
                 if len(data) < reach and not self.final:
                     return -1
-                end = first  # it has no end, so it hides nothing
-                break
+                end, at = first, section.end()  # it has no end, so it hides nothing
+                continue
             at = stop + len(close)
-            if at > end - len(self.close):
+            if at > end - len(self.close) and not self.nests:
                 hidden = True
                 end = self._end(data, at)
                 if end < 0:

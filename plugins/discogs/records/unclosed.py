@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lxml import etree
 
 from discogs.records.record_xml import is_well_formed, parse_record
-from discogs.records.splitter import Chunk
+from discogs.records.splitter import SECTION_BYTES, Chunk
 from discogs.schema.model import EntityMapping
 
 _HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))
@@ -71,12 +71,12 @@ class UnclosedRecords:
         if is_well_formed(xml):
             return []
         found = [match.start() for match in self._opening.finditer(xml, 1)]
-        found = [at for at in found if not _is_hidden(xml, at)]
+        found = [start + at for at in found]
+        found = [at for at in found if not _is_hidden(data, start, at)]
         if not found:
             return []
-        is_whole = _is_record(xml[found[-1] :]) and self._following.match(data, end)
-        kept = found if is_whole else [at for at in found if _starts_a_line(xml, at)]
-        return [start + at for at in kept]
+        is_whole = _is_record(data[found[-1] : end]) and self._following.match(data, end)
+        return found if is_whole else [at for at in found if _starts_a_line(data, start, at)]
 
 
 def _is_record(xml: bytes) -> bool:
@@ -87,10 +87,20 @@ def _is_record(xml: bytes) -> bool:
         return False
 
 
-def _starts_a_line(xml: bytes, at: int) -> bool:
-    return xml[:at].rstrip(b" \t").endswith(b"\n")
+def _starts_a_line(data: bytes, start: int, at: int) -> bool:
+    return data[start:at].rstrip(b" \t").endswith(b"\n")
 
 
-def _is_hidden(xml: bytes, at: int) -> bool:
-    """Whether a comment or a CDATA section covers a position."""
-    return any(xml.rfind(o, 0, at) > xml.rfind(c, 0, at) for o, c in _HIDING)
+def _is_hidden(data: bytes, start: int, at: int) -> bool:
+    """Whether a comment or a CDATA section that begins at or after ``start`` covers a position.
+
+    One without an end covers nothing, and a comment holds no ``--``.
+    """
+    for opening, closing in _HIDING:
+        begin = data.rfind(opening, start, at)
+        if begin < 0 or data.find(closing, begin, at) >= 0:
+            continue
+        end = data.find(closing, at, at + SECTION_BYTES)
+        if end >= 0 and (opening != b"<!--" or data.find(b"--", begin + 4) == end):
+            return True
+    return False
