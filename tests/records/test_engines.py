@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,17 @@ from discogs.records.block import ParsedBlock
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from tests.records.made import Maker
-from tests.records.reading import KERNEL, LXML, PARSERS, Row, blocks, dump, rows
+from tests.records.reading import (
+    KERNEL,
+    LXML,
+    PARSERS,
+    Row,
+    blocks,
+    column,
+    dump,
+    read,
+    rows,
+)
 from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
@@ -196,3 +207,26 @@ def test_no_entity_is_expanded_and_no_file_read() -> None:
         parsed = engines[RELEASES].parse(block)
         assert [row["id"] for row in rows(parsed)["releases"]] == [1]
         assert [reject.record_id for reject in parsed.rejected] == [2]
+
+
+EMPTY = """<release id="7"><labels><label/><label name="" catno="" id=""/><label name="L"/></labels>
+<genres><genre/><genre> </genre><genre>Rock</genre><genre>Jazz</genre></genres>
+<styles><style/></styles>
+<extraartists><artist/><artist><id/></artist></extraartists><formats><format/>
+<format name=""><descriptions><description/><description>LP</description></descriptions></format>
+</formats><tracklist><track/><track><title/></track><track><title>T</title><sub_tracks><track/>
+</sub_tracks></track></tracklist><videos><video/></videos></release>"""
+
+
+@pytest.mark.parametrize("engine", [PARSERS, LXML], ids=["fast", "careful"])
+def test_an_element_with_nothing_in_it_makes_no_row(engine: Any) -> None:
+    tables = read(RELEASES, EMPTY, engine=engine)
+    counts = {name: [row["seq"] for row in found] for name, found in tables.items() if "_" in name}
+    assert counts == {
+        "release_labels": [1, 2],
+        "release_genres": [1, 2],
+        "release_credits": [1],
+        "release_formats": [1],
+        "release_tracks": [1, 2],
+    }
+    assert column(tables, "release_formats", "descriptions") == [["LP"]]
