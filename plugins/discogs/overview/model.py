@@ -19,6 +19,7 @@ class EntityMonth:
 
     :param state: ``staged`` means parsed, and not merged.
     :param records: in the month's dump.
+    :param filtered: records that the load's filter left out.
     :param loads: how often the month was merged.
     """
 
@@ -31,6 +32,7 @@ class EntityMonth:
     removed: int | None = None
     restored: int | None = None
     rejected: int | None = None
+    filtered: int | None = None
     rows: int | None = None
     bytes: int | None = None
     seconds: float | None = None

@@ -211,6 +211,7 @@ def _merged(entity: Entity, loads: Sequence[Mapping[str, Any]]) -> EntityMonth:
         removed=total.removed,
         restored=total.restored,
         rejected=total.rejected,
+        filtered=total.filtered,
         rows=total.rows,
         bytes=last.bytes,
         seconds=last.seconds,

@@ -16,6 +16,7 @@ from discogs.load.folder import load_folder
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Month
 from discogs.settings import Settings
+from discogs.tracking.postgres import PostgresMonthRepository
 from docs.page import CHROMIUM
 from tests import faults
 from tests.airflow.running import DAG_ID, RunningAirflow
@@ -53,7 +54,13 @@ def months(airflow_stack: RunningAirflow) -> dict[Month, str]:
     airflow.mirror.add(slow.repeated(9))
     running = airflow.client.trigger(DAG_ID, partition_key=str(RUNNING), conf={})
     waiting = airflow.client.trigger(DAG_ID, partition_key=str(WAITED_FOR), conf={})
-    airflow.until("it waits", lambda: airflow.month(str(WAITED_FOR)).waiting)
+    repository = PostgresMonthRepository(airflow.connect)
+
+    def waits() -> bool:
+        row = repository.get(WAITED_FOR)
+        return row is not None and row.waiting is not None
+
+    airflow.until("it waits", waits)
     return {FAILED: failed, RUNNING: running, WAITED_FOR: waiting}
 
 
@@ -98,6 +105,12 @@ def test_a_failure_is_followed_from_the_menu_to_its_run(
         # The run's own tab shows its month.
         page.click("a:has-text('Discogs month')")
         page.frame_locator("iframe").locator("h1", has_text=str(FAILED)).wait_for()
+
+        # Each DAG that loads dumps has its own target: the second's is not set up.
+        api = f"{airflow_stack.stack.url}/discogs/api/months"
+        assert page.request.get(api).json()["dags"] == [DAG_ID, "discogs_second"]
+        second = page.request.get(f"{api}?dag_id=discogs_second").json()
+        assert second["reason"] in ("no_connection", "not_migrated")
 
         # The trigger form with the month filled in.
         page.goto(f"{airflow_stack.stack.url}/plugin/discogs")

@@ -140,7 +140,7 @@ function entities(month) {
       f.duration(e.stage_seconds),
       f.duration(e.merge_seconds),
       e.records && e.seconds ? f.number(Math.round(e.records / e.seconds)) : "–",
-      h("span", { class: "muted" }, e.state === "staged" ? "staged, not merged" : [e.first_load ? "first load" : "merged", e.loads > 1 ? `loaded ${e.loads} times` : null].filter(Boolean).join(", ")),
+      h("span", { class: "muted" }, e.state === "staged" ? "staged, not merged" : [e.first_load ? "first load" : "merged", e.loads > 1 ? `loaded ${e.loads} times` : null, e.filtered ? `${f.number(e.filtered)} left out by the filter` : null].filter(Boolean).join(", ")),
     ],
   }));
   const foot = ["All", ...names.map((name) => f.number(sum(shown, name))), f.duration(sum(shown, "stage_seconds")), f.duration(sum(shown, "merge_seconds")), "", ""];
