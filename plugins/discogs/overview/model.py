@@ -10,7 +10,7 @@ from typing import Any, Literal
 from discogs.schema.entities import Entity
 from discogs.tracking.model import FileState, Status, Waiting
 
-Kind = Literal["added", "changed", "removed", "restored", "rejected"]
+Kind = Literal["added", "changed", "removed", "restored", "rejected", "filtered"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +252,7 @@ class StoryEvent:
     """
 
     year_month: str
-    kind: Literal["added", "changed", "removed", "restored", "rejected", "first_load"]
+    kind: Kind | Literal["first_load"]
     tables: Sequence[str] | None = None
     columns: Sequence[str] | None = None
     old_values: Mapping[str, Any] | None = None

@@ -30,7 +30,7 @@ from discogs.tracking.rows import month_record
 # A month's row with what its loads did. A month has a handful of rows in each of the tables.
 _MONTHS = """
 SELECT
-    m.*,
+    {columns},
     (
         SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.generation), '[]')
         FROM entity_loads l WHERE l.year_month = m.year_month
@@ -40,14 +40,28 @@ SELECT
         FROM staged_shards s WHERE s.year_month = m.year_month
     ) AS shards,
     (
-        SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.file_name), '[]')
+        SELECT coalesce(jsonb_agg({file} ORDER BY f.file_name), '[]')
         FROM discogs_data_processing_files f WHERE f.year_month = m.year_month
     ) AS files
 FROM discogs_data_processing m
 """
-_LIST = _MONTHS + " WHERE %(before)s::text IS NULL OR m.year_month < %(before)s"
-_LIST += " ORDER BY m.year_month DESC LIMIT %(limit)s"
-_ONE = _MONTHS + " WHERE m.year_month = %(year_month)s"
+# The list needs neither the statistics of the entities, which the loads have, nor the digests.
+_LISTED = (
+    "m.id, m.year_month, m.status, m.dump_date, m.retry_count, m.error_message, m.dag_id,"
+    " m.run_id, m.airflow, m.alive_until, m.waiting, m.created_at, m.updated_at, m.started_at,"
+    " m.download_completed_at, m.processing_completed_at, '{}'::jsonb AS file_checksums,"
+    " '{}'::jsonb AS processing_stats, '[]'::jsonb AS checks"
+)
+_SIZE = "jsonb_build_object('size', f.size)"
+_LIST = (
+    _MONTHS.replace("{columns}", _LISTED).replace("{file}", _SIZE)
+    + " WHERE %(before)s::text IS NULL OR m.year_month < %(before)s"
+    + " ORDER BY m.year_month DESC LIMIT %(limit)s"
+)
+_ONE = (
+    _MONTHS.replace("{columns}", "m.*").replace("{file}", "to_jsonb(f)")
+    + " WHERE m.year_month = %(year_month)s"
+)
 
 _EXISTS = "SELECT FROM discogs_data_processing WHERE year_month = %s"
 

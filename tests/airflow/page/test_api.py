@@ -136,6 +136,16 @@ def test_the_change_feed_is_paged_and_filtered(client: Client, connect: Connect)
     assert all(e["title"] for e in found if e["change"] == "added")
     changed = fetch(c, path, entity="releases", change="changed")["changes"]
     assert any(each["columns"] or each["tables"] for each in changed)
+    with connect() as conn:
+        conn.execute(
+            "INSERT INTO entity_changes (year_month, entity, id, change) VALUES"
+            " (%s, 'labels', 900001, 'rejected'), (%s, 'labels', 900002, 'filtered')",
+            [SECOND, SECOND],
+        )
+        conn.commit()
+    for number, kind in enumerate(("rejected", "filtered"), 900001):
+        assert [each["id"] for each in fetch(c, path, change=kind)["changes"]] == [number]
+        assert fetch(c, f"api/records/labels/{number}")["events"][0]["kind"] == kind
     removed = fetch(c, path, entity="releases", change="removed")["changes"]
     assert [(e["entity"], e["change"]) for e in removed] == [("releases", "removed")]
     assert removed[0]["url"] == f"https://www.discogs.com/release/{removed[0]['id']}"

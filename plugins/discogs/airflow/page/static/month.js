@@ -5,7 +5,7 @@ import { get, url } from "./api.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
 import { runLinks, waitingFor } from "./months.js";
-import { card, ENTITIES, differences, errorText, KINDS, pill, sum, table, tag } from "./parts.js";
+import { card, ENTITIES, differences, errorText, FEED_KINDS, KINDS, pill, sum, table, tag } from "./parts.js";
 import { atWork } from "./progress.js";
 
 const PAGE = 25;
@@ -230,7 +230,7 @@ function feed(month, page, query) {
   return card(
     "Changes",
     first ? "a first load writes no changes" : total ? `${f.number(total)} records` : null,
-    h("div", { class: "filters" }, choice("Entity ", "entity", ["", ...ENTITIES], month, query), choice("Change ", "change", ["", ...KINDS], month, query)),
+    h("div", { class: "filters" }, choice("Entity ", "entity", ["", ...ENTITIES], month, query), choice("Change ", "change", ["", ...FEED_KINDS], month, query)),
     page.changes.length
       ? table(
           "Records that the month changed",

@@ -5,6 +5,8 @@ import * as f from "./format.js";
 
 export const ENTITIES = ["releases", "masters", "artists", "labels"];
 export const KINDS = ["added", "changed", "removed", "restored"];
+/** Of the change feed: also what is no change of Discogs' own. */
+export const FEED_KINDS = [...KINDS, "rejected", "filtered"];
 
 // A status as the tables have it: what people call it, and its colour.
 const STATUS = {

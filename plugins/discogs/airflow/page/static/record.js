@@ -67,6 +67,7 @@ const WORDS = {
   removed: "was no longer in the dump",
   restored: "came back",
   rejected: "could not be read; the row stayed as it was",
+  filtered: "is left out by the filter from here on",
 };
 
 function story(record) {
