@@ -335,7 +335,7 @@ def test_a_file_that_changed_in_the_storage_is_deleted_and_can_be_fetched_again(
     run.claim()
     [planned, *_] = run.plan(source)
     run.fetch(source, planned)
-    path = Path(str(source.storage.path(planned.name)))
+    path = Path(str(source.storage)) / planned.name
     path.write_bytes(path.read_bytes()[:-1])
 
     with pytest.raises(ChecksumMismatch, match="clear its task download"):
