@@ -111,15 +111,16 @@ def export_month(
     lacking = [str(entity) for entity in entities or () if entity not in dump.by_entity]
     if lacking:
         raise FolderUnusable(f"{folder} holds no file of {month} of: {', '.join(lacking)}.")
-    published = source.checksums(dump)
-    planned = [
-        PlannedFile(replace(dump, files=(file,)), published.get(file.name)) for file in dump.files
-    ]
     target = ExportFolder(out)
     with target.explained():
         manifest = read_manifest(target, month)
         if manifest is not None and not overwrite:
             raise MonthExported(month, target, manifest)
+        published = source.checksums(dump)
+        planned = [
+            PlannedFile(replace(dump, files=(file,)), published.get(file.name))
+            for file in dump.files
+        ]
         with target.writing(month) as aside:
             job = _Job(source, target, aside, month, settings, on_progress, sizes)
             try:
@@ -326,8 +327,9 @@ class _Job:
             counts = RecordCounts(
                 found.read, found.rejected, found.filtered, str(conditions.of(entity))
             )
-            problems += too_many_rejected(entity, counts, self.settings, where)
-            self.refused = self.refused or bool(problems)
+            rejects = too_many_rejected(entity, counts, self.settings, where)
+            self.refused = self.refused or bool(rejects)
+            problems += rejects
             if not allow_shrink:
                 before = month_before(self.target, self.month, entity)
                 problems += too_few_records(entity, counts, self.settings, before)
