@@ -346,7 +346,7 @@ def test_a_file_that_changed_in_the_storage_is_deleted_and_can_be_fetched_again(
 
     assert state() is FileState.FAILED
     assert not source.storage.exists(planned.name)
-    with pytest.raises(DumpFileMissing, match="all workers must share their storage"):
+    with pytest.raises(DumpFileMissing, match="All workers must share one"):
         run.verify(source, planned)
     run.fetch(source, planned)
     assert run.verify(source, planned) is not None
