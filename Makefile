@@ -39,15 +39,18 @@ up: $(STAMP) ## The same Airflow against Discogs' servers; the DAG is paused (PO
 down: ## Stop what demo or up started
 	@if test -x $(BIN)/python; then $(RUN) -m demo down; else echo "nothing was installed"; fi
 
-# pytest prints at the end how long it took.
+# As many processes as there are processors; pytest prints at the end how long it took.
+PARALLEL = -n auto --dist loadfile
+
 test-quick: $(STAMP) ## Test what needs no running Airflow: two minutes on two quiet processors
-	$(BIN)/python -m pytest -m "not airflow and not full"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
 
-test: $(TESTS) ## Run the test suite with a real Airflow: about 20 minutes
-	$(BIN)/python -m pytest -m "not full"
+# The tests that need a running Airflow share one, so they run one after another.
+test: $(TESTS) test-quick ## Run the test suite, with a real Airflow: about 20 minutes
+	$(BIN)/python -m pytest -m "airflow and not full"
 
-test-full: $(TESTS) ## Also the long tests: a load killed at each statement; about 40 minutes
-	$(BIN)/python -m pytest
+test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more
+	$(BIN)/python -m pytest -m full
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff format --check .
