@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import readme as benchmark
+from discogs.airflow.dag import discogs_dag
 from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
@@ -18,6 +19,21 @@ from discogs.settings import Settings, variable
 from docs import dbt_sources
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def flow() -> str:
+    """The DAG, a box for each group of tasks, as a Mermaid diagram."""
+    groups: dict[str, list[str]] = {}
+    for task in discogs_dag().topological_sort():
+        group = task.task_group.group_id if task.task_group is not None else None
+        name = task.task_id.removeprefix(f"{group}.")
+        groups.setdefault(str(group), []).append(name)
+    lines = ["```mermaid", "flowchart LR"]
+    for group, names in groups.items():
+        listed = "<br/>".join(names)
+        lines.append(f'    {group}["<b>{group}</b><br/>{listed}"]')
+    lines.append(f"    {' --> '.join(groups)}")
+    return "\n".join([*lines, "```"])
 
 
 def settings() -> str:
@@ -97,8 +113,9 @@ def diagram() -> str:
 
 #: File and name of each part, with what computes it.
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "flow"): flow,
     ("README.md", "settings"): settings,
-    ("README.md", "metrics"): metrics,
+    ("docs/alerts.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
     ("docs/queries.md", "queries"): queries,
     ("docs/tables.md", "tables"): tables,

@@ -25,7 +25,7 @@ def tree(tmp_path: Path) -> Path:
     """A copy of what the recipes change, and of what `make docs` reads."""
     copied = tmp_path / "tree"
     ignore = shutil.ignore_patterns("__pycache__", ".data")
-    for folder in ("plugins", "include", "docs", "benchmarks", "demo"):
+    for folder in ("plugins", "include", "docs", "benchmarks", "demo", "examples"):
         shutil.copytree(ROOT / folder, copied / folder, ignore=ignore)
     shutil.copy(ROOT / "README.md", copied)
     return copied

@@ -1,4 +1,4 @@
-"""What the README's "Operating it" says: its commands as they stand there, and what they do."""
+"""What docs/operating.md says: its commands as they stand there, and what they do."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ FAILING = Month(2026, 4)
 SAMPLE: dict[str, Any] = {"releases": 150, "seed": 6, "since": MONTHS[0]}
 
 
-def readme_commands() -> list[str]:
-    text = (PROJECT / "README.md").read_text()
-    found = re.search(r"## Operating it\n+```sh\n(.*?)```", text, re.DOTALL)
+def documented_commands() -> list[str]:
+    text = (PROJECT / "docs" / "operating.md").read_text()
+    found = re.search(r"# Operating\n+```sh\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return [line for line in found[1].splitlines() if line and not line.startswith("#")]
 
 
-# Each is run by a test below; one more in the README needs one more here.
-BACKFILL, BACKWARDS, AGAIN, CLEAR, STATUS = readme_commands()
+# Each is run by a test below; one more there needs one more here.
+BACKFILL, BACKWARDS, AGAIN, CLEAR, STATUS = documented_commands()
 
 
 def run(airflow: RunningAirflow, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the README, with the test's database and Python."""
+    """Run a command of the documentation, with the test's database and Python."""
     command = command.replace("postgresql://user@host/database", f"'{airflow.stack.dsn}'")
     command = command.replace("python ", f"{sys.executable} ")
     return subprocess.run(
