@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def flow() -> str:
     """The DAG, a box for each group of tasks, as a Mermaid diagram."""
     groups: dict[str, list[str]] = {}
-    for task in discogs_dag().topological_sort():
+    for task in discogs_dag().topological_sort():  # type: ignore[no-untyped-call]
         group = task.task_group.group_id if task.task_group is not None else None
         name = task.task_id.removeprefix(f"{group}.")
         groups.setdefault(str(group), []).append(name)
