@@ -1,0 +1,261 @@
+"""The services of docker-compose.yaml as processes: their commands and environments, read from it.
+
+What a container would have of its own is put in place of its name: ports for hosts, a folder for
+/opt/airflow, a script for the image's entrypoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from demo import embedded
+from demo.environment import free_port, inherited
+from tests.conftest import PROJECT
+
+START_SECONDS = 240.0
+_ENTRYPOINT = """#!/bin/bash
+case "$1" in airflow|bash|python|celery) exec "$@";; *) exec airflow "$@";; esac
+"""
+
+
+def until(what: str, holds: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+    return found
+
+
+@dataclass
+class Composed:
+    """The services of a project, started as processes.
+
+    :param services: as a compose program sees them.
+    :param folder: stands for the containers' disks.
+    :param env_file: the variables of .env.
+    """
+
+    services: Mapping[str, Any]
+    folder: Path
+    env_file: Mapping[str, str]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("airflow-postgres", "discogs-postgres", "redis", "api-server", "mirror"):
+            self.ports[name] = free_port()
+        self.ports["health"] = free_port()
+        home = self.home
+        for name in ("logs", "dumps", "auth"):
+            (home / name).mkdir(parents=True)
+        for name in ("dags", "plugins", "include"):
+            (home / name).symlink_to(PROJECT / name)
+        entrypoint = self.folder / "entrypoint"
+        entrypoint.write_text(_ENTRYPOINT)
+        entrypoint.chmod(0o755)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "airflow"
+
+    def here(self, text: str) -> str:
+        """A text of the file, with this machine's places for the containers'."""
+        for host, port in (("airflow-postgres", 5432), ("discogs-postgres", 5432), ("redis", 6379)):
+            text = text.replace(f"{host}:{port}", f"127.0.0.1:{self.ports[host]}")
+        for name, port in (("api-server", 8080), ("mirror", 8000)):
+            for host in (name, "localhost"):
+                text = text.replace(f"http://{host}:{port}", f"http://127.0.0.1:{self.ports[name]}")
+        text = text.replace("http://localhost:8974", f"http://127.0.0.1:{self.ports['health']}")
+        text = text.replace('"host": "discogs-postgres", "port": 5432', self._postgres)
+        text = text.replace("--host 0.0.0.0 --port 8000", f"--port {self.ports['mirror']}")
+        text = text.replace("/tmp/sample", str(self.folder / "sample"))
+        text = text.replace("/opt/airflow", str(self.home))
+        return re.sub(r"(?<!\w)/entrypoint", str(self.folder / "entrypoint"), text)
+
+    @property
+    def _postgres(self) -> str:
+        return f'"host": "127.0.0.1", "port": {self.ports["discogs-postgres"]}'
+
+    def environment(self, name: str, hostname: str | None = None) -> dict[str, str]:
+        service = self.services[name]
+        given = dict(self.env_file) if "env_file" in service else {}
+        given.update({key: str(value) for key, value in (service.get("environment") or {}).items()})
+        path = f"{Path(sys.executable).parent}:/usr/sbin:{os.environ.get('PATH', os.defpath)}"
+        return {
+            **inherited("demo"),
+            **{key: self.here(value) for key, value in given.items()},
+            "PATH": path,
+            "AIRFLOW_HOME": str(self.home),
+            "HOSTNAME": hostname or _host(),
+            "PYTHONUNBUFFERED": "1",
+            # A container has its ports for itself.
+            "AIRFLOW__API__PORT": str(self.ports["api-server"]),
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["health"]),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__API__WORKERS": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    def command(self, name: str, hostname: str | None = None) -> list[str]:
+        service = self.services[name]
+        command = service["command"]
+        words = shlex.split(command) if isinstance(command, str) else [*command]
+        words = [self.here(word) for word in words]
+        if "entrypoint" in service:
+            return [*service["entrypoint"], *words]
+        if name == "redis":
+            return [
+                *words,
+                "--port",
+                str(self.ports[name]),
+                "--dir",
+                str(self.folder),
+                "--save",
+                "",
+            ]
+        if name == "worker":  # the name that a container's host name gives it
+            words[-1] = words[-1].replace(
+                "airflow celery worker",
+                f"airflow celery worker --celery-hostname celery@{hostname}",
+            )
+        return [str(self.folder / "entrypoint"), *words]
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def start(self, name: str, hostname: str | None = None) -> None:
+        """Start a service; its output goes to NAME.log, or HOSTNAME.log."""
+        known = hostname or name
+        with (self.folder / f"{known}.log").open("ab") as log:
+            self.processes[known] = subprocess.Popen(
+                self.command(name, hostname),
+                env=self.environment(name, hostname),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.home,
+                start_new_session=True,
+            )
+
+    def run(self, name: str, seconds: float = START_SECONDS) -> None:
+        """Run a service that ends, and wait for that."""
+        self.start(name)
+        code = self.processes.pop(name).wait(seconds)
+        assert code == 0, self.log(name)
+
+    def wait_until_healthy(self, name: str, hostname: str | None = None) -> None:
+        """Wait until a service's own health check says that it is well."""
+        known = hostname or name
+        kind, *test = self.services[name]["healthcheck"]["test"]
+        words = ["/bin/sh", "-c", test[0]] if kind == "CMD-SHELL" else test
+        if name == "redis":
+            words = [words[0], "-p", str(self.ports[name]), *words[1:]]
+        words = [self.here(word) for word in words]
+
+        def healthy() -> bool:
+            process = self.processes[known]
+            assert process.poll() is None, self.log(known)
+            environment = self.environment(name, hostname)
+            return subprocess.run(words, env=environment, capture_output=True).returncode == 0
+
+        until(f"{known} is healthy by {words}", healthy)
+
+    def start_postgres(self, name: str) -> str:
+        """Start a PostgreSQL with the service's command; a DSN of its database."""
+        service, folder = self.services[name], self.folder / name
+        owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        folder.mkdir(mode=0o700)
+        user = owner.pw_uid if owner is not None else None
+        if user is not None:
+            os.chown(folder, user, -1)
+        variables = service["environment"]
+        binaries = embedded.binaries()
+        options = ["--auth=trust", f"--username={variables['POSTGRES_USER']}", "--encoding=UTF8"]
+        initdb = [str(binaries / "initdb"), f"--pgdata={folder}", "--locale=C", *options]
+        subprocess.run(initdb, user=user, cwd="/", capture_output=True, check=True)
+        words = service.get("command") or ["postgres"]
+        place = ["-D", str(folder), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [str(binaries / words[0]), *words[1:], *place, "-p", str(self.ports[name])],
+                user=user,
+                cwd="/",
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        server = f"postgresql://{variables['POSTGRES_USER']}@127.0.0.1:{self.ports[name]}"
+
+        def answers() -> bool:
+            assert self.processes[name].poll() is None, self.log(name)
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(f"{server}/postgres").close()
+                return True
+            return False
+
+        until(f"{name} answers", answers, 60)
+        return embedded.ensure_database(f"{server}/postgres", variables["POSTGRES_DB"])
+
+    def members(self, known: str) -> list[psutil.Process]:
+        """The processes of a service, its first one included."""
+        first = psutil.Process(self.processes[known].pid)
+        return [first, *first.children(recursive=True)]
+
+    def kill(self, known: str) -> None:
+        """End a service as a machine does that loses power."""
+        for process in self.members(known):
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        self.processes.pop(known).wait(20)
+
+    def stop(self) -> None:
+        found: list[psutil.Process] = []
+        for known in self.processes:
+            with contextlib.suppress(psutil.Error):
+                found += self.members(known)
+        for sent in (signal.SIGINT, signal.SIGKILL):
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(sent)
+            psutil.wait_procs(found, timeout=5)
+        for started in self.processes.values():
+            started.wait(20)
+
+
+def _host() -> str:
+    """The name that Airflow's jobs have in its database, as a container's in a container."""
+    from airflow.utils.net import get_hostname
+
+    return get_hostname()
+
+
+@contextlib.contextmanager
+def composed(services: Mapping[str, Any], env_file: Mapping[str, str]) -> Iterator[Composed]:
+    """The services of a project, to be started; those that were end with it."""
+    folder = Path(tempfile.mkdtemp(prefix="discogs-composed-", dir="/tmp"))
+    folder.chmod(0o755)
+    made = Composed(services, folder, env_file)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
