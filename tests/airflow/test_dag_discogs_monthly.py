@@ -22,7 +22,7 @@ from airflow.utils.dag_edges import dag_edges
 from discogs.airflow.assets import entity_asset
 from discogs.airflow.dag import discogs_dag
 from discogs.airflow.failures import task_failed
-from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.retries import TransientRetryPolicy
 from discogs.airflow.targets import Target
 from discogs.errors import InvalidSetting
 from discogs.settings import Settings

@@ -16,7 +16,7 @@ from airflow.sdk.definitions._internal.expandinput import (
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from discogs.airflow.operators.base import TaskStopped
-from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.retries import TransientRetryPolicy
 from discogs.database.errors import DatabaseUnavailable
 from discogs.dumps.errors import ChecksumMismatch, RateLimited
 

@@ -35,6 +35,7 @@ SETTINGS = replace(Settings(), shards=2)
 
 #: Who loaded it, from where and when; as columns, and inside of JSON.
 LEFT_OUT = {
+    "started_at",
     "id",
     "dag_id",
     "run_id",

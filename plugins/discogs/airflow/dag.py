@@ -48,7 +48,7 @@ from discogs.airflow.operators.processing import (
     MergeOperator,
     StageOperator,
 )
-from discogs.airflow.operators.retries import TransientRetryPolicy
+from discogs.airflow.retries import TransientRetryPolicy
 from discogs.airflow.runs import DAG_ID
 from discogs.airflow.sensors import DumpAvailableSensor
 from discogs.airflow.targets import DUMPS, POSTGRES, Target

@@ -17,7 +17,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from discogs.airflow import notes
-from discogs.airflow.operators.retries import translated
+from discogs.airflow.retries import translated
 from discogs.airflow.runs import Run, task_name
 from discogs.airflow.targets import Target
 from discogs.errors import DiscogsError

@@ -59,7 +59,7 @@ def _metadata() -> None:
     create_airflows_tables()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium: Debian's."""
     from playwright.sync_api import sync_playwright

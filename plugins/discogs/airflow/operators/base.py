@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import (
 
 from discogs.airflow import installation, notes
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-from discogs.airflow.operators.retries import translated
+from discogs.airflow.retries import translated
 from discogs.airflow.runs import Run, run_options, task_name
 from discogs.airflow.targets import DUMPS, POSTGRES, Target
 from discogs.dumps.storage import DumpStorage
