@@ -42,11 +42,12 @@ down: ## Stop what demo or up started
 # As many processes as there are processors; pytest prints at the end how long it took.
 PARALLEL = -n auto --dist loadfile
 
-test-quick: $(STAMP) ## Test what needs no running Airflow: two minutes on two quiet processors
-	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
+test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tests: two minutes
+	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
 # The tests that need a running Airflow share one, so they run one after another.
-test: $(TESTS) test-quick ## Run the test suite, with a real Airflow: about 20 minutes
+test: $(TESTS) ## Run the test suite, with a real Airflow: about 25 minutes
+	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
 	$(BIN)/python -m pytest -m "airflow and not full"
 
 test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more

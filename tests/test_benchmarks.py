@@ -21,6 +21,8 @@ from benchmarks import excerpts
 from benchmarks.chart import growth_chart
 from benchmarks.results import growth
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 RELEASES = 300
 TAKEN = (

@@ -16,6 +16,8 @@ from discogs.schema.entities import Entity, Month
 from tests.conftest import new_database
 from tests.dump_files import write_dump
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 MONTH = Month(2026, 5)
 

@@ -27,6 +27,8 @@ from tests.airflow.test_operators import (
 from tests.conftest import PROJECT, SCHEMA, new_database
 from tests.content import digests
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,6 +39,11 @@ def run() -> Run:
     return call
 
 
+def _interruptible() -> None:
+    """Let SIGINT end the program, also where the tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def launch() -> Callable[..., subprocess.Popen[str]]:
     """Starts ``python -m discogs`` and leaves it running."""
@@ -49,6 +55,7 @@ def launch() -> Callable[..., subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_interruptible,
         )
 
     return start

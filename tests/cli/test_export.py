@@ -9,6 +9,8 @@ import pytest
 from discogs.schema.entities import Entity, Month
 from tests.dump_files import write_dump
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 MAY = Month(2026, 5)

@@ -23,6 +23,8 @@ from tests.conftest import SCHEMA, new_database
 from tests.content import digests, staging_tables
 from tests.sample.odd_records import write_months
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Launch = Callable[..., "subprocess.Popen[str]"]
 

@@ -18,6 +18,8 @@ from tests.conftest import SCHEMA
 from tests.dump_files import write_dump
 from tests.pooler import pooler
 
+pytestmark = pytest.mark.slow
+
 MONTH = Month(2026, 6)
 
 

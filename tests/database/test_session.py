@@ -20,6 +20,8 @@ from tests.conftest import SCHEMA, new_database
 from tests.content import digests
 from tests.dump_files import write_dump
 
+pytestmark = pytest.mark.slow
+
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
 NAME = "Zoë Müller 東京"
 LABEL = f"<label><id>1</id><name>{NAME}</name></label>"

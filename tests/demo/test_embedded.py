@@ -16,6 +16,8 @@ import pytest
 from demo import embedded
 from demo.errors import EmbeddedServerFailed
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"fsync": "off", "application_name": "it's"}
 
 

@@ -16,6 +16,8 @@ from demo.environment import Plan, airflow_environment, inherited
 from demo.errors import LocalAirflowFailed
 from demo.home import PROJECT, Home
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_lies_in_the_project_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

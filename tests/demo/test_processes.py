@@ -17,6 +17,8 @@ import pytest
 from demo import processes
 from demo.errors import ComponentEnded, LocalAirflowFailed
 
+pytestmark = pytest.mark.slow
+
 SLEEP = "import time; time.sleep(600)"
 # With a child that does not end when it is asked to, in a process group of its own.
 STUBBORN = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from demo import run
@@ -15,6 +16,8 @@ from discogs.database.connection import Connect
 from discogs.schema.entities import Month
 from discogs.tracking.model import RunIdentity, Status
 from discogs.tracking.postgres import PostgresMonthRepository
+
+pytestmark = pytest.mark.slow
 
 MONTH = Month(2026, 9)
 RUN = RunIdentity("discogs_monthly", "a run")

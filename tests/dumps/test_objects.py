@@ -25,6 +25,8 @@ from tests import faults, s3
 from tests.conftest import PROJECT
 from tests.dumps.conftest import Open, Served
 
+pytestmark = pytest.mark.slow
+
 PART = 5 << 20  # the least that S3 puts together
 SIZE = 13_000_000
 NAME = Served.name

@@ -26,6 +26,8 @@ from discogs.sample.mirror import Mirror
 from tests import faults
 from tests.dumps.conftest import Open, Served, left, local
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Downloads, verifies and prints the report, or the error's kind and text.
 CODE = r"""

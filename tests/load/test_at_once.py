@@ -23,6 +23,8 @@ from tests.load.conftest import FIRST, LENIENT, MONTHS, load
 from tests.load.killed.killing import Load
 from tests.sample.odd_records import write_months
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 

@@ -30,6 +30,8 @@ from tests.content import TRACKING
 from tests.load.conftest import month_run
 from tests.load.killed.killing import write_dumps
 
+pytestmark = pytest.mark.slow
+
 MONTHS = [Month(2026, 5), Month(2026, 6)]
 SETTINGS = replace(Settings(), shards=2)
 

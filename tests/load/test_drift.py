@@ -13,6 +13,8 @@ from discogs.schema.entities import Entity, Month
 from discogs.tracking.report import EntityReport
 from tests.load.conftest import load
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 MONTHS = [Month(2024, 11).plus(number) for number in range(4)]

@@ -37,6 +37,8 @@ from tests.dump_files import write_dump
 from tests.load.conftest import FIRST, LENIENT, load
 from tests.records.reading import PARSERS, blocks, dump
 
+pytestmark = pytest.mark.slow
+
 #: The merge's own columns, which an export of one month cannot have; the month is the partition.
 LEFT_OUT = {column.name for column in STATE} | {"dump_month"}
 NAMES = ["genres", "styles"]

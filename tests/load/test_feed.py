@@ -11,6 +11,8 @@ from tests.content import digests
 from tests.load.conftest import MONTHS, load
 from tests.load.test_rejected import feed, write
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 

@@ -19,6 +19,8 @@ from tests.content import digests
 from tests.dump_files import write_dump
 from tests.load.conftest import LENIENT, load, month_run
 
+pytestmark = pytest.mark.slow
+
 MAY, JUNE, JULY, AUGUST = (Month(2026, number) for number in (5, 6, 7, 8))
 GERMAN = "releases:country=Germany"
 Digests = dict[str, tuple[int, str]]

@@ -20,6 +20,8 @@ from discogs.tracking.postgres import PostgresMonthRepository
 from discogs.tracking.report import MonthReport
 from tests.load.conftest import MONTHS, load
 
+pytestmark = pytest.mark.slow
+
 MONTH = MONTHS[0]
 
 

@@ -15,6 +15,8 @@ from tests.conftest import new_database
 from tests.content import difference, digests, staging_tables
 from tests.load.conftest import MONTHS, load
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 

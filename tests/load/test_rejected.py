@@ -15,6 +15,8 @@ from tests.content import digests
 from tests.load.conftest import load
 from tests.load.defects import good, releases
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 MAY, JUNE, JULY = Month(2026, 5), Month(2026, 6), Month(2026, 7)

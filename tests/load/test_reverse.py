@@ -23,6 +23,8 @@ from tests.content import content_tables
 from tests.load.conftest import load
 from tests.sample.odd_records import write_months
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 #: Parts of keys: their numbers are nobody's values.

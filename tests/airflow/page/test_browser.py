@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from discogs.database.connection import Connect
 
-pytestmark = pytest.mark.skipif(
-    not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not there: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not there: apt-get install chromium"
+    ),
+]
 HTML = '<img src="x" onerror="document.title = \'parsed\'"><b>bold</b>'
 
 

@@ -18,6 +18,8 @@ from tests.airflow.page.conftest import SECOND
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 15  # of each operation
 
 

@@ -35,6 +35,8 @@ from tests.load.killed.killing import (
     outcome,
 )
 
+pytestmark = pytest.mark.slow
+
 STAGED = r"discogs_staging\."
 CRASHES = [
     (FIRST, Point("rows half sent", rf"^DATA COPY {STAGED}release_credits", when="sent")),

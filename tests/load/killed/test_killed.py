@@ -22,6 +22,8 @@ from tests.load.killed.killing import (
     terminate,
 )
 
+pytestmark = pytest.mark.slow
+
 STAGED = r"discogs_staging\."
 MERGED = rf"^COMMIT after DROP TABLE IF EXISTS {STAGED}"
 

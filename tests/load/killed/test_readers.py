@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from discogs.schema.entities import Entity, Month
 from tests.load.killed.gate import Gate, Point
@@ -20,6 +21,8 @@ from tests.load.killed.killing import (
     state,
     states,
 )
+
+pytestmark = pytest.mark.slow
 
 Start = Callable[[Month], str]
 

@@ -27,6 +27,8 @@ from tests.load.killed.killing import (
     terminate,
 )
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[[Month], str]
 
 LOCK_HOLDERS = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"
