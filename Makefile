@@ -62,8 +62,8 @@ format: $(STAMP) ## Bring the code into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-screenshots: $(STAMP) ## Take the pictures of the Discogs page (needs Chromium)
-	$(RUN) -m docs.screenshots
+screenshots: $(STAMP) ## Take the pictures of the Discogs page (needs Chromium; AIRFLOW=1: of the DAG in the running demo)
+	$(RUN) -m docs.$(if $(AIRFLOW),airflow_)screenshots
 
 docs: $(STAMP) ## Write the generated parts of the documentation
 	$(RUN) -m docs.generate

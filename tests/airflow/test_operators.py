@@ -43,6 +43,7 @@ from discogs.airflow.targets import Target
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.errors import DumpIncomplete, NotAGzipFile, RequestRefused
+from discogs.errors import InvalidMonth
 from discogs.load.errors import ChecksFailed, MonthAhead, MonthMismatch, MonthNotReady
 from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.exchange import Fault
@@ -511,6 +512,17 @@ def test_a_time_out_is_named_with_what_the_task_was_doing(
     record = repository.get(MONTH)
     assert record is not None
     assert str(record.error_message).startswith(said)
+
+
+def test_a_month_that_is_none_is_a_line_of_the_log_too(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = context()
+    given["dag_run"].partition_key = "1850-01"
+    with pytest.raises(InvalidMonth):
+        run(ReadyOperator(task_id="t"), given)
+    said = caplog.text or capsys.readouterr().out
+    assert "a_task failed: '1850-01' is not a month" in said
 
 
 def test_an_error_is_a_line_of_the_log_before_a_short_traceback(

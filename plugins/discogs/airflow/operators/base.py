@@ -111,7 +111,6 @@ class DiscogsOperator(BaseOperator):
         return super().partial(**{"doc_md": documentation(cls), **kwargs})
 
     def execute(self, context: Context) -> Any:
-        self.options = run_options(context, self.settings)
         self._heartbeat = None
         with contextlib.ExitStack() as self._resources:
             self._working = True
@@ -144,6 +143,7 @@ class DiscogsOperator(BaseOperator):
         Airflow logs a traceback of it: with no more than the way to this line.
         """
         try:
+            self.options = run_options(context, self.settings)
             return self.work(context)
         except Exception as error:
             plain = translated(error)
