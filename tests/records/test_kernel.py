@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -340,6 +341,33 @@ def test_threads_share_a_parser() -> None:
     first = found[0]
     for parsed in found:
         assert parsed.tables == first.tables
+
+
+def test_threads_that_begin_at_once_share_what_is_compiled() -> None:
+    program = (
+        "import sys, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from discogs.records.kernel import Kernel\n"
+        "from discogs.records.kernel_program import Program\n"
+        "from discogs.schema.mapping import LABELS\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "begin = threading.Barrier(8)\n"
+        "def make(_):\n"
+        "    begin.wait()\n"
+        "    return Kernel(Program(LABELS))\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    assert len(list(pool.map(make, range(8)))) == 8\n"
+    )
+    plugins = Path(kernel.__file__).parents[2]
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(plugins)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_field_that_is_added_to_the_mapping_is_read() -> None:

@@ -7,6 +7,7 @@ else.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ FILE = Path(__file__).with_name("kernel.wasm")
 
 #: One instance is given no more memory than this; a block of 8 MB needs about 30.
 MEMORY_BYTES = 256 * 1024 * 1024
+_compiling = threading.Lock()
 _PATHS = ("{path}/{name}", "{path}/@{name}", "{path}/text()")
 
 
@@ -66,9 +68,10 @@ class Kernel:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._paths = program.paths
-        self._store = Store(_engine())
+        engine, module = _compiled()
+        self._store = Store(engine)
         self._store.set_limits(memory_size=MEMORY_BYTES)
-        exports = Instance(self._store, _module(), []).exports(self._store)
+        exports = Instance(self._store, module, []).exports(self._store)
         self._functions: dict[str, Any] = dict(exports.items())
         self._memory: Any = exports["memory"]
         words = program.words()
@@ -164,12 +167,13 @@ def _column(column: ProgramColumn, rows: int, layout: list[int], data: pa.Buffer
     return pa.Array.from_buffers(pa.int32(), rows, [bits, data.slice(values, 4 * rows)], nulls)
 
 
-@cache
-def _engine() -> Engine:
-    return Engine()
+def _compiled() -> tuple[Engine, Module]:
+    """The module and what it was compiled by, once a process: they only go together."""
+    with _compiling:  # several threads begin at once
+        return _compile()
 
 
 @cache
-def _module() -> Module:
-    """The module, compiled once a process."""
-    return Module(_engine(), FILE.read_bytes())
+def _compile() -> tuple[Engine, Module]:
+    engine = Engine()
+    return engine, Module(engine, FILE.read_bytes())
