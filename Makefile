@@ -42,11 +42,11 @@ down: ## Stop what demo or up started
 # As many processes as there are processors; pytest prints at the end how long it took.
 PARALLEL = -n auto --dist loadfile
 
-test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tests: two minutes
+test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tests: two to three minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
 # The tests that need a running Airflow share one, so they run one after another.
-test: $(TESTS) ## Run the test suite, with a real Airflow: about 25 minutes
+test: $(TESTS) ## Run the test suite, with a real Airflow: about 35 minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
 	$(BIN)/python -m pytest -m "airflow and not full"
 

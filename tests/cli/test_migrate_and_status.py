@@ -19,6 +19,8 @@ from discogs.tracking.postgres import PostgresMonthRepository
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 RUN = RunIdentity("discogs_monthly", "one")
 MAY, JUNE = Month(2018, 5), Month(2018, 6)

@@ -18,6 +18,8 @@ from tests.dump_files import write_dump
 from tests.load.conftest import load
 from tests.load.test_examples import GONE, RELEASE, artist, label
 
+pytestmark = pytest.mark.slow
+
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
 NAMES = (PROJECT / "docs" / "names.md").read_text()
 #: discogs-xml2db 2: its tables and their columns, as its CREATE TABLE statements name them.

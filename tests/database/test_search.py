@@ -25,6 +25,8 @@ from tests.dump_files import write_dump
 from tests.load.conftest import load
 from tests.load.test_long_texts import LONG
 
+pytestmark = pytest.mark.slow
+
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
 KEYS = KeySettings(2, 16 << 20)
 INDEXES = set(re.findall(r"CREATE INDEX (\w+)", read("search/indexes.sql")))

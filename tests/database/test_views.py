@@ -16,6 +16,8 @@ from tests.conftest import SCHEMA
 from tests.dump_files import write_dump
 from tests.load.conftest import load
 
+pytestmark = pytest.mark.slow
+
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
 ONE = (
     '<release id="1"><title>One</title><released>1999-03-01</released><country>UK</country>'

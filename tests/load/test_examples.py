@@ -15,6 +15,8 @@ from tests.conftest import PROJECT, SCHEMA, new_database
 from tests.dump_files import write_dump
 from tests.load.conftest import load
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = PROJECT / "include" / "sql" / "examples"
 JUNE, JULY, AUGUST = Month(2026, 6), Month(2026, 7), Month(2026, 8)
 

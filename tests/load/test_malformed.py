@@ -37,6 +37,8 @@ from tests.load.defects import (
     releases,
 )
 
+pytestmark = pytest.mark.slow
+
 Fresh = Callable[[], str]
 
 MAY, JUNE = Month(2026, 5), Month(2026, 6)

@@ -23,6 +23,8 @@ from discogs.tracking.report import MonthReport
 from tests.conftest import SCHEMA
 from tests.dump_files import write_dump
 
+pytestmark = pytest.mark.slow
+
 MAY, JUNE = Month(2026, 5), Month(2026, 6)
 AIRFLOW = RunIdentity("discogs_monthly", "scheduled__2026-05")
 KILLED = RunIdentity(COMMAND, "another machine:1")

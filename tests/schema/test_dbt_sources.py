@@ -17,6 +17,8 @@ from tests.conftest import PROJECT
 from tests.load.conftest import load
 from tests.sample.odd_records import write_months
 
+pytestmark = pytest.mark.slow
+
 FILE = PROJECT / "examples" / "dbt" / "discogs_sources.yml"
 
 

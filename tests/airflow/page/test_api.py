@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from discogs.database.connection import Connect
 
+pytestmark = pytest.mark.slow
+
 Client = Callable[..., "TestClient"]
 RUN = RunIdentity("discogs_monthly", "scheduled__2026-07")
 
