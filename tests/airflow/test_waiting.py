@@ -60,6 +60,8 @@ def sensor(**options: Any) -> DumpAvailableSensor:
 class TaskInstance(SimpleNamespace):
     """What the sensor asks of Airflow: of the runs, only those named are at work."""
 
+    task_id = "wait_for_dump"
+    map_index = -1
     at_work: tuple[str, ...] = ()
 
     def get_dr_count(self, dag_id: str, run_ids: list[str], states: list[str]) -> int:
@@ -171,11 +173,19 @@ def test_a_fault_that_may_pass_is_waited_out_also_for_an_old_month(mirror: Mirro
     deferred(sensor(), OLD)
 
 
-def test_a_refusal_fails_the_task(mirror: Mirror) -> None:
+def said(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> str:
+    """What was logged: Airflow's logger writes to one or the other, by what was imported before."""
+    return caplog.text + capsys.readouterr().out
+
+
+def test_a_refusal_fails_the_task_and_is_one_line_of_the_log_first(
+    mirror: Mirror, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     mirror.add(faults.status(400).repeated(None))
 
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRefused) as caught:
         run(sensor())
+    assert said(caplog, capsys).count(f" failed: {caught.value}") == 1
 
 
 @pytest.mark.parametrize("month", [OLD, NOW])
@@ -206,11 +216,14 @@ def test_the_end_of_the_wait_skips_the_task() -> None:
         sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, context())
 
 
-def test_a_refusal_in_the_triggerer_fails_the_task_and_skips_nothing() -> None:
+def test_a_refusal_in_the_triggerer_fails_the_task_and_skips_nothing(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     event = {"status": "error", "message": "refused: 403"}
 
     with pytest.raises(SourceError, match="refused: 403"):
         sensor().resume_execution("resume", {"event": event}, context())
+    assert said(caplog, capsys).count(" failed: refused: 403") == 1
 
 
 def test_the_trigger_fires_when_the_dump_appears(folder: Path, mirror: Mirror) -> None:

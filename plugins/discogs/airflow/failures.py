@@ -48,9 +48,11 @@ def _message(error: object, task: Any) -> str:
         return str(error).strip() or type(error).__name__
     # Its own text is the number of a process.
     limit = task.execution_timeout
-    default = conf.get("core", "default_task_execution_timeout", fallback="") or None
-    own = default is None or limit is None or str(limit.total_seconds()) != f"{float(default)}"
-    which = "execution_timeout" if own else "Airflow's setting default_task_execution_timeout"
+    default = conf.get("core", "default_task_execution_timeout", fallback="")
+    is_default = limit is not None and default and limit.total_seconds() == float(default)
+    which = (
+        "Airflow's setting default_task_execution_timeout" if is_default else "execution_timeout"
+    )
     doing = getattr(task, "doing", None)
     return (
         f"timed out after {limit} ({which}){f' while {doing}' if doing else ''}. Give it more time,"

@@ -10,7 +10,13 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 
 from discogs.airflow.hooks.dumps import DiscogsDumpsHook
-from discogs.airflow.operators.base import documentation, is_at_work, run_is_alive, skip_run
+from discogs.airflow.operators.base import (
+    PlainErrors,
+    documentation,
+    is_at_work,
+    run_is_alive,
+    skip_run,
+)
 from discogs.airflow.operators.links import DumpListingLink
 from discogs.airflow.runs import Run, run_options
 from discogs.airflow.targets import DUMPS, POSTGRES, Target
@@ -74,6 +80,10 @@ class DumpAvailableSensor(BaseSensorOperator):
         self.wait = wait
 
     def execute(self, context: Context) -> dict[str, Any]:
+        with PlainErrors(self.log, context):
+            return self._look(context)
+
+    def _look(self, context: Context) -> dict[str, Any]:
         from discogs.dumps.transport import ONE_LOOK
 
         settings = Target.of(self).settings
@@ -98,6 +108,12 @@ class DumpAvailableSensor(BaseSensorOperator):
 
         Airflow's ``soft_fail`` would skip the task also when the trigger broke.
         """
+        with PlainErrors(self.log, context):
+            return self._resume(next_method, next_kwargs, context)
+
+    def _resume(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
         wait = self._month_wait(context)
         row = wait.row()
         wait.end()

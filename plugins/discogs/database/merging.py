@@ -231,20 +231,8 @@ def log_unread(conn: Connection, staging: Staging, ids: Collection[int]) -> None
 
 def log_rejected(conn: Connection, staging: Staging) -> None:
     """Write the month's rejected records where users look for them, in place of older ones."""
-    given = {"month": str(staging.month), "entity": str(staging.tables.entity)}
-    feed = sql.Identifier(staging.live_schema, "rejected_records")
-    conn.execute(
-        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(feed),
-        given,
-    )
-    conn.execute(
-        sql.SQL(
-            "INSERT INTO {} (year_month, entity, byte_offset, record_id, reason, xml)"
-            " SELECT %(month)s, %(entity)s, byte_offset, record_id, reason, xml FROM {}"
-            " ORDER BY byte_offset"
-        ).format(feed, staging.extra(REJECTED)),
-        given,
-    )
+    columns = ("byte_offset", "record_id", "reason", "xml")
+    _replace_months(conn, staging, "rejected_records", staging.extra(REJECTED), columns)
 
 
 def rejected_reasons(
@@ -357,17 +345,35 @@ def _filter_out(conn: Connection, staging: Staging) -> int:
 
 def log_filtered(conn: Connection, staging: Staging) -> None:
     """Keep which records the filter left out of the month, in place of older notes."""
+    source = staging.extra(LEFT_OUT)
+    _replace_months(conn, staging, "filtered_records", source, ("shard", "ids"))
+
+
+def _replace_months(
+    conn: Connection, staging: Staging, table: str, source: sql.Identifier, columns: tuple[str, ...]
+) -> None:
+    """Put an entity's rows of the month, as they are staged, in place of those that are there.
+
+    :param columns: beside the month and the entity; the rows are in the order of the first.
+    """
     given = {"month": str(staging.month), "entity": str(staging.tables.entity)}
-    kept = sql.Identifier(staging.live_schema, "filtered_records")
+    target = sql.Identifier(staging.live_schema, table)
     conn.execute(
-        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(kept),
+        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(
+            target
+        ),
         given,
     )
     conn.execute(
         sql.SQL(
-            "INSERT INTO {} (year_month, entity, shard, ids)"
-            " SELECT %(month)s, %(entity)s, shard, ids FROM {}"
-        ).format(kept, staging.extra(LEFT_OUT)),
+            "INSERT INTO {target} (year_month, entity, {columns})"
+            " SELECT %(month)s, %(entity)s, {columns} FROM {source} ORDER BY {first}"
+        ).format(
+            target=target,
+            columns=_columns(columns),
+            source=source,
+            first=sql.Identifier(columns[0]),
+        ),
         given,
     )
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Protocol, cast
 
 from discogs.dumps.errors import StorageRefused, StorageUnreachable
-from discogs.dumps.part import Origin, fits, read_origin
+from discogs.dumps.part import Origin, Part, fits, read_origin
 from discogs.errors import DiscogsError, StorageError
 
 log = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ class ObjectStore:
                 )
 
 
-class PartObjects:
+class PartObjects(Part):
     """An unfinished file in an object store; as :class:`~discogs.dumps.part.PartFile`.
 
     Nothing keeps two processes apart that are at one file: they store the same bytes under the same
@@ -214,22 +214,17 @@ class PartObjects:
         expected: str,
         part_bytes: int | None = None,
     ) -> None:
-        self.name, self._store = name, store
+        super().__init__(name)
+        self._store = store
         self._state = f"{name}.part.json"
         self._part_bytes = part_bytes or PART_BYTES
         self._buffer = bytearray()
-        self.size = 0
-        self.origin: Origin | None = None
-        self._hash = hashlib.sha256()
         self._parts = [
             item.name
             for item in store.list()
             if item.name.startswith(f"{name}.part.") and _NUMBERED.search(item.name)
         ]
         self._take_up(url, expected)
-
-    def __enter__(self) -> PartObjects:
-        return self
 
     def __exit__(
         self,
@@ -275,7 +270,6 @@ class PartObjects:
         log.info("%s: %d bytes are there from before.", self.name, self.size)
 
     def restart(self, origin: Origin | None = None) -> None:
-        """Discard what is there and begin again, with bytes of this version."""
         self._clear()
         self.size = 0
         self._hash = hashlib.sha256()
@@ -284,7 +278,6 @@ class PartObjects:
             self._store.put(self._state, json.dumps(asdict(origin)).encode("ascii"))
 
     def write(self, chunk: bytes) -> None:
-        """Append."""
         self._hash.update(chunk)
         self._buffer += chunk
         self.size += len(chunk)
@@ -294,18 +287,7 @@ class PartObjects:
             self._parts.append(part)
             del self._buffer[: self._part_bytes]
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of what is there, in lower-case hexadecimal."""
-        return self._hash.hexdigest()
-
-    @property
-    def complete(self) -> bool:
-        """Whether all bytes are there that the server said it has."""
-        return self.origin is not None and self.origin.length == self.size > 0
-
     def finish(self) -> None:
-        """Give the whole file its name."""
         if not self._parts:
             self._store.put(self.name, bytes(self._buffer))
         else:

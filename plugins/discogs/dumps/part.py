@@ -8,10 +8,10 @@ import hashlib
 import json
 import logging
 import os
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
 
 from discogs.dumps.errors import DiskFull, DownloadUnderWay
 
@@ -57,28 +57,57 @@ def fits(origin: Origin | None, url: str, expected: str, size: int) -> bool:
     return 0 < size <= (size if origin.length is None else origin.length)
 
 
-class Part(Protocol):
-    """A download under way, as a transfer uses it."""
+class Part(ABC):
+    """A download under way, as a transfer uses it: in a ``with``.
 
-    size: int
-    origin: Origin | None
+    :param name: of the whole file.
+    """
 
-    def __enter__(self) -> Part: ...
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.size = 0
+        self.origin: Origin | None = None
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> Part:
+        return self
+
+    @abstractmethod
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-        /,
     ) -> None: ...
+
+    @abstractmethod
+    def restart(self, origin: Origin | None = None) -> None:
+        """Discard what is there and begin again, with bytes of this version."""
+
+    @abstractmethod
+    def write(self, chunk: bytes) -> None:
+        """Append.
+
+        :raises DiskFull: when there is no room for it.
+        """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Give the whole file its name."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Delete it."""
+
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """The SHA-256 of what is there, in lower-case hexadecimal."""
+        return self._hash.hexdigest()
+
     @property
-    def complete(self) -> bool: ...
-    def restart(self, origin: Origin | None = None) -> None: ...
-    def write(self, chunk: bytes) -> None: ...
-    def finish(self) -> None: ...
-    def discard(self) -> None: ...
+    def complete(self) -> bool:
+        """Whether all bytes are there that the server said it has."""
+        return self.origin is not None and self.origin.length == self.size > 0
 
 
 def sync_folder(folder: Path) -> None:
@@ -90,7 +119,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-class PartFile:
+class PartFile(Part):
     """An unfinished file, appended to and hashed as it grows; used in a ``with``.
 
     What an earlier process left is resumed when it comes from the same address and has the same
@@ -101,23 +130,18 @@ class PartFile:
 
     def __init__(self, folder: Path, name: str, url: str, expected: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.name, self.folder = name, folder
+        super().__init__(name)
+        self.folder = folder
         self.path = folder / (name + PART)
         self._state = folder / (name + STATE)
         self._url, self._expected = url, expected
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self.size = 0
-        self.origin: Origin | None = None
-        self._hash = hashlib.sha256()
         try:
             self._lock()
             self._take_up()
         except BaseException:
             os.close(self._handle)
             raise
-
-    def __enter__(self) -> PartFile:
-        return self
 
     def __exit__(
         self,
@@ -161,7 +185,6 @@ class PartFile:
             return None
 
     def restart(self, origin: Origin | None = None) -> None:
-        """Discard what is there and begin again, with bytes of this version."""
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
         self.size = 0
@@ -178,10 +201,6 @@ class PartFile:
             raise self._explained(error) from error
 
     def write(self, chunk: bytes) -> None:
-        """Append.
-
-        :raises DiskFull: when the disk has no room for it.
-        """
         self._hash.update(chunk)
         left = memoryview(chunk)
         while left:
@@ -199,16 +218,6 @@ class PartFile:
             )
         return error
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of what is there, in lower-case hexadecimal."""
-        return self._hash.hexdigest()
-
-    @property
-    def complete(self) -> bool:
-        """Whether all bytes are there that the server said it has."""
-        return self.origin is not None and self.origin.length == self.size > 0
-
     def finish(self) -> None:
         """Give the whole file its name, once the disk has it."""
         try:
@@ -220,6 +229,5 @@ class PartFile:
         self._state.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Delete it."""
         self.path.unlink(missing_ok=True)
         self._state.unlink(missing_ok=True)

@@ -246,12 +246,8 @@ class _Job:
             unmapped=dict(sorted(findings.unmapped.items())),
             invalid_values=dict(sorted(findings.invalid.items())),
         )
-        if report.unmapped:
-            log.warning(
-                "%s holds what the mapping does not read, and no table has: %s",
-                planned.name,
-                ", ".join(f"{path} ({n} times)" for path, n in report.unmapped.items()),
-            )
+        for line in findings.warnings(planned.name):
+            log.warning("%s", line)
         return report
 
     def _records(

@@ -255,7 +255,8 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         started_at=began,
         unidentified=sum(r.record_id is None and r.may_be_record for r in rejected),
     )
-    _warn(job.name, report)
+    for line in written.findings.warnings(job.name):
+        log.warning("%s", line)
     complete(
         conn,
         shard,
@@ -270,32 +271,6 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         },
     )
     return report
-
-
-def _warn(name: str, report: StageReport) -> None:
-    if report.unmapped:
-        log.warning(
-            "%s holds what the mapping does not read, and no table has: %s",
-            name,
-            _counted(report.unmapped),
-        )
-    if report.invalid_values:
-        log.warning(
-            "%s has values that do not fit their column, and are NULL: %s",
-            name,
-            _counted(report.invalid_values),
-        )
-    if report.replaced_characters:
-        log.warning(
-            "%s: %d characters that PostgreSQL's text does not take (NUL, halves of surrogate"
-            " pairs) are stored as U+FFFD.",
-            name,
-            report.replaced_characters,
-        )
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{path} ({count} times)" for path, count in sorted(counts.items()))
 
 
 def _report_progress(job: _Job, packed: BinaryIO, counts: Counts, started: float) -> None:

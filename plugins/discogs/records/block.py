@@ -132,6 +132,29 @@ class Findings:
         self.replaced += other.replaced
         self.filled.update(other.filled)
 
+    def warnings(self, name: str) -> list[str]:
+        """What a reader of the log has to know, a line for each kind.
+
+        :param name: of the file.
+        """
+        lines = []
+        if self.unmapped:
+            found = _counted(self.unmapped)
+            lines.append(f"{name} holds what the mapping does not read, and no table has: {found}")
+        if self.invalid:
+            found = _counted(self.invalid)
+            lines.append(f"{name} has values that do not fit their column, and are NULL: {found}")
+        if self.replaced:
+            lines.append(
+                f"{name}: {self.replaced} characters that PostgreSQL's text does not take (NUL,"
+                " halves of surrogate pairs) are stored as U+FFFD."
+            )
+        return lines
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{path} ({count} times)" for path, count in sorted(counts.items()))
+
 
 @dataclass
 class ParsedBlock:

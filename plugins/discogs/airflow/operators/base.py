@@ -9,6 +9,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, ObjectStoragePath
@@ -115,7 +116,9 @@ class DiscogsOperator(BaseOperator):
         with contextlib.ExitStack() as self._resources:
             self._working = True
             try:
-                result = self._attempt(context)
+                with PlainErrors(self.log, context):
+                    self.options = run_options(context, self.settings)
+                    result = self.work(context)
             except TaskDeferred as deferred:
                 self._stay_alive(_pause(deferred))
                 raise
@@ -135,23 +138,8 @@ class DiscogsOperator(BaseOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralError as broken:
-            raise WaitBroken(self.task_id, broken) from broken
-
-    def _attempt(self, context: Context) -> Any:
-        """Do the step; an error that a reader can understand is one line of the log first.
-
-        Airflow logs a traceback of it: with no more than the way to this line.
-        """
-        try:
-            self.options = run_options(context, self.settings)
-            return self.work(context)
-        except Exception as error:
-            plain = translated(error)
-            if not isinstance(plain, (DiscogsError, OSError, AirflowNotFoundException)):
-                raise
-            self.log.debug("The error in full", exc_info=True)
-            self.log.error("%s failed: %s", task_name(context["ti"]), plain)
-            raise plain.with_traceback(None) from None
+            with PlainErrors(self.log, context):
+                raise WaitBroken(self.task_id, broken) from broken
 
     def log_progress(self) -> Callable[[Progress], None]:
         """Logs how far a step is, every few seconds."""
@@ -277,6 +265,32 @@ class DiscogsOperator(BaseOperator):
         longest = self.max_retry_delay or self.retry_delay
         seconds = longest.total_seconds() if isinstance(longest, dt.timedelta) else float(longest)
         return dt.timedelta(seconds=max(seconds, asked or 0.0))
+
+
+class PlainErrors:
+    """An error that a reader can understand is one line of the log first; used in a ``with``.
+
+    Airflow logs a traceback of it: with no more than the way to this line, which is why this is no
+    generator, whose errors keep theirs.
+    """
+
+    def __init__(self, logger: Any, context: Any) -> None:
+        self._log, self._context = logger, context
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        plain = translated(error) if isinstance(error, Exception) else None
+        if not isinstance(plain, (DiscogsError, OSError, AirflowNotFoundException)):
+            return
+        self._log.debug("The error in full", exc_info=True)
+        self._log.error("%s failed: %s", task_name(self._context["ti"]), plain)
+        raise plain.with_traceback(None) from None
 
 
 def run_is_alive(context: Any, record: MonthRecord, connect: Connect, schema: str) -> bool:
