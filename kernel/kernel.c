@@ -568,11 +568,13 @@ static bool read_record(u8 *at, u8 *end) {
         bool encoded = false;
         at = find_markup(at, end, &encoded);
         if (at == end) return false;
+        /* Before a record there may be white space, and not as a reference. */
+        if (!depth && !only_space(text, at)) return false;
         u8 *text_end = encoded ? decode(text, at) : at;
         if (!text_end) return false;
         if (text != text_end && parent->node && !parent->text_noted &&
             !only_space(text, text_end)) {
-            if (!depth || !note_unknown(parent->node, A_TEXT, data, 0)) return false;
+            if (!note_unknown(parent->node, A_TEXT, data, 0)) return false;
             parent->filled = parent->text_noted = true;
         }
 

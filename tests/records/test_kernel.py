@@ -199,6 +199,14 @@ def test_a_record_that_is_not_well_formed_is_read_if_its_values_are_whole(fast: 
     )
 
 
+@pytest.mark.parametrize("before", [b"&#13;", b"&#32;", b"x", b"&amp;"])
+def test_a_record_with_a_text_before_it_is_refused_by_itself(before: bytes) -> None:
+    good = b"<artist><id>1</id><name>A</name></artist>"
+    odd = before + b"<artist><id>2</id><name>B</name></artist>"
+    assert refused(Entity.ARTISTS, good, odd, good) == [1]
+    assert refused(Entity.ARTISTS, b" \r\n" + good) == []
+
+
 def test_a_record_that_ends_anywhere_is_refused_by_itself() -> None:
     whole = FULL_RELEASE.encode()
     parts = [whole[:end] for end in range(1, len(whole))]

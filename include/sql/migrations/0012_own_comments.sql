@@ -1,4 +1,4 @@
--- What the package has written as comments, so that a comment of a user's own is told from them.
+-- The comments that the package has written: one that reads otherwise is a user's own.
 
 CREATE TABLE schema_comments (
     relation  text NOT NULL,

@@ -106,7 +106,7 @@ def build_parser(commands: Collection[str] = tuple(COMMANDS)) -> argparse.Argume
 
 
 def _message(error: Exception) -> str | None:
-    """What to tell of an error that a user can cause; None of a fault of the program."""
+    """What to print for an error that a user can cause; None for a fault of the program."""
     if isinstance(error, DiscogsError):
         return str(error)
     if isinstance(error, OSError):

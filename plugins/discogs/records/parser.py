@@ -13,7 +13,7 @@ from discogs.schema.entities import Entity
 class Parser:
     """Parses blocks of one entity; one instance may be shared by threads.
 
-    What becomes of a record depends on its bytes alone, not on its neighbours or on ``fast``.
+    Whether and how a record is read depends on its bytes alone, not on its neighbours or ``fast``.
 
     :param fast: False reads every record with LxmlParser.
     """
