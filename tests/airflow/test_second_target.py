@@ -99,7 +99,7 @@ def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
 
     # One that takes longer than its DAG allows.
     client.pause("discogs_short", False)
-    airflow.mirror.add(faults.stall(1_000, 120).on("download="))
+    airflow.mirror.add(faults.stall(1_000, 120).on("download=.*releases"))
     run_id = client.trigger("discogs_short", conf={"year_month": str(LONG)})
     assert client.wait("discogs_short", run_id) == "failed"
     late = str(row(LONG, Status.FAILED).error_message)
