@@ -28,9 +28,15 @@ class InvalidSetting(DiscogsError, ValueError):
 
 
 class DumpError(DiscogsError):
-    """A dump file is not what it should be; ``name`` is the file's."""
+    """A dump file cannot be used.
 
-    verdict = "is not what it should be"
+    :param name: of the file.
+    :param detail: what was found, without a period at the end.
+    """
+
+    #: What is wrong, as a verb phrase.
+    verdict: str
+    #: What to do, a sentence after a space.
     advice = ""
 
     def __init__(self, name: str, detail: str) -> None:
@@ -48,4 +54,4 @@ class PackageIncomplete(DiscogsError):
 
 
 class StorageError(DiscogsError):
-    """The place where dumps lie cannot be used."""
+    """The place where dumps are stored cannot be used."""
