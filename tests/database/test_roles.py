@@ -1,7 +1,8 @@
-"""A role that may read the tables and nothing else, made by one command."""
+"""The rights that roles need: one that loads, and one that reads the tables and nothing else."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from discogs.database.connection import Connect
+from discogs.database.compat import write_compat
+from discogs.database.connection import Connect, connector
 from discogs.database.errors import DatabaseError
 from discogs.database.roles import grant_read
 from discogs.schema.entities import Entity, Month
@@ -19,6 +22,7 @@ from tests.conftest import SCHEMA
 from tests.dump_files import write_dump
 from tests.load.conftest import load
 
+ROOT = Path(__file__).resolve().parents[2]
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
 
 
@@ -87,3 +91,34 @@ def test_granting_twice_and_to_a_role_that_is_there(
 def test_a_schema_that_is_not_there_is_named(connect: Connect, role: str) -> None:
     with pytest.raises(DatabaseError, match="no schema other"):
         grant_read(connect, "other", role)
+
+
+def test_the_documented_rights_are_enough_for_a_load_an_update_and_a_reader(
+    database: str, role: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    documented = page.partition("<!-- rights -->")[2].partition("<!-- /rights -->")[0]
+    with psycopg.connect(database, autocommit=True) as conn:
+        name, reader = conn.info.dbname, f"{role}_of"
+        for object_ in (f"DATABASE {name}", "SCHEMA public"):
+            conn.execute(f"REVOKE ALL ON {object_} FROM PUBLIC".encode())
+        wanted = documented.replace("DATABASE discogs", f"DATABASE {name}")
+        for statement in re.findall(r"^[A-Z].*;$", wanted, re.MULTILINE):
+            if not statement.startswith("CREATE DATABASE"):  # there is one, also in UTF8
+                conn.execute(statement.replace("discogs_load", role).encode())
+        # Of the table below: what other commands need.
+        conn.execute(f"CREATE ROLE {reader}; CREATE SCHEMA discogs_xml2db AUTHORIZATION {role}")
+    try:
+        limited = make_conninfo(database, options=f"-crole={role}")
+        for month in (JUNE, JULY):
+            release = f'<release id="1"><title>{month}</title></release>'
+            write_dump(tmp_path, month, Entity.RELEASES, release)
+            load(limited, tmp_path, month, search=True)
+        connect = connector(limited, SCHEMA)
+        write_compat(connect, SCHEMA, "discogs-xml2db")
+        grant_read(connect, SCHEMA, reader)
+        assert reading(database, reader)("SELECT title FROM live_releases") == [(str(JULY),)]
+        assert reading(database, reader)("SELECT title FROM discogs_xml2db.release") != []
+    finally:
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute(f"DROP OWNED BY {reader}; DROP ROLE {reader}")
