@@ -16,7 +16,7 @@ from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
 from discogs.settings import Settings, variable
-from docs import dbt_sources
+from docs import dbt_sources, sizing
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -118,6 +118,9 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/alerts.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
     ("docs/queries.md", "queries"): queries,
+    ("docs/sizing.md", "sizing-disk"): sizing.disk,
+    ("docs/sizing.md", "sizing-memory"): sizing.memory,
+    ("docs/sizing.md", "sizing-hours"): sizing.hours,
     ("docs/tables.md", "tables"): tables,
     ("docs/tables.md", "diagram"): diagram,
 }

@@ -121,6 +121,15 @@ def test_whose_country_a_month_changed(database: str) -> None:
     assert run(database, "country_changes", month="2026-07") == []
 
 
+def test_what_each_month_changed_for_an_artist(database: str) -> None:
+    assert run(database, "artist_changes", artist=1) == [
+        ("2026-08", "releases", 1, "One", "changed", ["releases.country"])
+    ]
+    assert [row[:5] for row in run(database, "artist_changes", artist=4)] == [
+        ("2026-07", "releases", 3, "Other", "added")
+    ]
+
+
 def test_a_discography_goes_through_aliases(database: str) -> None:
     found = run(database, "discography", artist=1)
     assert [(row[2], row[6]) for row in found] == [(1, "artist"), (2, "artist"), (3, "alias")]

@@ -17,15 +17,15 @@ from discogs.tracking.model import MonthRecord
 from discogs.tracking.postgres import PostgresMonthRepository
 
 #: Bytes of tables and indexes for one of a packed file; measured on excerpts of real dumps.
-_TABLES = {Entity.LABELS: 10.0, Entity.ARTISTS: 9.0, Entity.MASTERS: 8.0, Entity.RELEASES: 6.0}
+TABLES = {Entity.LABELS: 10.0, Entity.ARTISTS: 9.0, Entity.MASTERS: 8.0, Entity.RELEASES: 6.0}
 #: What staging, write-ahead log and sorting take besides, while a first load is under way.
-_BESIDES = 1.25
+BESIDES = 1.25
 #: Share of a first load that a later month rewrites, and bytes of a packed file a second, as
 #: the benchmark measures them on two processors.
-_LATER = 0.1
-_FIRST_RATE, _LATER_RATE = 6e6, 30e6
+LATER = 0.1
+FIRST_RATE, LATER_RATE = 6e6, 30e6
 #: Bytes a second that data.discogs.com was seen to send.
-_TRANSFER_RATE = 20e6
+TRANSFER_RATE = 20e6
 #: Smaller files say nothing about a rate.
 _TELLING = 1_000_000
 
@@ -132,7 +132,7 @@ def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None
         for entity, file in dump.by_entity.items()
     )
     first = not any(record.processing_stats for record in records)
-    share = _BESIDES if first else _LATER
+    share = BESIDES if first else LATER
     use = storage.disk_use()
     seconds, load_of = _load_seconds(files, records, first)
     return Estimate(
@@ -142,10 +142,10 @@ def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None
         margin=storage.margin,
         storage=str(storage),
         storage_free=use.free if use is not None else None,
-        tables=int(sum(plan.size * _TABLES[plan.entity] for plan in files) * share),
+        tables=int(sum(plan.size * TABLES[plan.entity] for plan in files) * share),
         tables_free=tables_free,
         first=first,
-        transfer_rate=transfer[0] if transfer is not None else _TRANSFER_RATE,
+        transfer_rate=transfer[0] if transfer is not None else TRANSFER_RATE,
         transfer_of=transfer[1] if transfer is not None else None,
         load_seconds=seconds,
         load_of=load_of,
@@ -190,7 +190,7 @@ def _load_seconds(
                 seconds += float(stats["seconds"])
         if packed >= _TELLING:
             return sum(plan.size for plan in files) * seconds / packed, str(record.month)
-    return sum(plan.size for plan in files) / (_FIRST_RATE if first else _LATER_RATE), None
+    return sum(plan.size for plan in files) / (FIRST_RATE if first else LATER_RATE), None
 
 
 def _database_free(connect: Connect) -> int | None:

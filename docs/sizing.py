@@ -1,0 +1,118 @@
+"""The tables of docs/sizing.md: what a whole dump takes, by the figures of the command ``plan`` and
+by the benchmark's results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from benchmarks.readme import RESULTS
+from discogs.load.estimate import BESIDES, FIRST_RATE, LATER_RATE, TABLES, TRANSFER_RATE
+from discogs.schema.entities import ENTITIES, Entity
+
+#: Records and bytes of the files of June 2026, the last month of which both are known of all four.
+_RECORDS = {
+    Entity.LABELS: 2_383_990,
+    Entity.ARTISTS: 10_081_427,
+    Entity.MASTERS: 2_560_991,
+    Entity.RELEASES: 19_192_301,
+}
+_PACKED = {
+    Entity.LABELS: 89e6,
+    Entity.ARTISTS: 490e6,
+    Entity.MASTERS: 614e6,
+    Entity.RELEASES: 11.10e9,
+}
+#: Bytes that an update holds for each record of its file, while it reads the fingerprints.
+_INDEX_BYTES = 17
+
+
+def disk() -> str:
+    """Records, packed file and space in the database of each entity and of all."""
+    rows = [
+        "| | records | packed file | factor | tables and indexes | while a first load runs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entity in ENTITIES:
+        cells = [str(entity), f"{_RECORDS[entity]:,}", _size(_PACKED[entity])]
+        rows.append(_row([*cells, f"{TABLES[entity]:g}", *_database([entity])]))
+    cells = ["all", f"{sum(_RECORDS.values()):,}", _size(sum(_PACKED.values())), ""]
+    rows.append(_row([f"**{cell}**" if cell else "" for cell in [*cells, *_database(ENTITIES)]]))
+    return "\n".join(rows)
+
+
+def hours() -> str:
+    """Minutes of each step, by the benchmark's rates, with the arithmetic."""
+    growth = _growth()
+    packed, releases = sum(_PACKED.values()), _RECORDS[Entity.RELEASES]
+    rows = [
+        "| step | rate | minutes | at that rate |",
+        "|---|---|---|---|",
+        _row(["download", f"{TRANSFER_RATE / 1e6:g} MB/s", *_minutes(packed, TRANSFER_RATE)]),
+    ]
+    for title, name, rate in (
+        ("first load", "first", FIRST_RATE),
+        ("a later month", "update", LATER_RATE),
+    ):
+        point = growth["steps"][name]
+        per_second = point["releases"] / point["median"]["seconds"]
+        minutes = f"{releases / per_second / 60:.0f}"
+        rows.append(
+            _row(
+                [
+                    f"{title}: releases",
+                    f"{per_second:,.0f} releases/s",
+                    minutes,
+                    f"{releases:,} releases",
+                ]
+            )
+        )
+        others = packed - _PACKED[Entity.RELEASES]
+        rows.append(
+            _row([f"{title}: the other files", f"{rate / 1e6:g} MB/s", *_minutes(others, rate)])
+        )
+    return "\n".join(rows)
+
+
+def memory() -> str:
+    """Peak memory of the task that stages releases."""
+    growth = _growth()
+    first, update = (growth["steps"][name] for name in ("first", "update"))
+    more = (_RECORDS[Entity.RELEASES] - update["releases"]) * _INDEX_BYTES
+    rows = [
+        "| | measured, a million releases | of the whole dump |",
+        "|---|---|---|",
+        _row(["first load", *2 * [_size(first["median"]["peak_bytes"])]]),
+        _row(
+            [
+                "a later month",
+                _size(update["median"]["peak_bytes"]),
+                _size(update["median"]["peak_bytes"] + more),
+            ]
+        ),
+    ]
+    return "\n".join(rows)
+
+
+def _growth() -> dict[str, Any]:
+    """The benchmark's largest load."""
+    points = json.loads((RESULTS / "growth-1000000.json").read_text())["points"]
+    return dict(max(points, key=lambda point: int(point["releases"])))
+
+
+def _database(entities: Iterable[Entity]) -> list[str]:
+    size = sum(_PACKED[entity] * TABLES[entity] for entity in entities)
+    return [_size(size), _size(size * BESIDES)]
+
+
+def _minutes(size: float, rate: float) -> list[str]:
+    return [f"{size / rate / 60:.0f}", _size(size)]
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,15 @@
+-- What each month changed for an artist, newest first: the artist's own record, and the releases with
+-- the artist as artist or in the credits.
+-- psql -v artist=45 -f artist_changes.sql
+WITH works AS (
+    SELECT release_id FROM release_artists WHERE artist_id = :artist
+    UNION
+    SELECT release_id FROM release_credits WHERE artist_id = :artist
+)
+SELECT c.year_month, c.entity, c.id, coalesce(a.name, r.title) AS title, c.change, c.columns
+FROM entity_changes c
+LEFT JOIN artists a ON a.id = c.id AND c.entity = 'artists'
+LEFT JOIN releases r ON r.id = c.id AND c.entity = 'releases'
+WHERE (c.entity = 'artists' AND c.id = :artist)
+    OR (c.entity = 'releases' AND c.id IN (SELECT release_id FROM works))
+ORDER BY c.year_month DESC, c.entity, c.id
