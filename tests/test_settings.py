@@ -56,6 +56,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("SCHEMA", "information_schema", "PostgreSQL's own"),
         ("STORAGE", "dumps", "from / or ~ on"),
         ("STORAGE", "s3://", "an address"),
+        ("EXPORT", "parquet", "from / or ~ on"),
         ("SHARDS", "0", "from 1 to 64"),
         ("SHARDS", "four", "from 1 to 64"),
         ("ENGINE", "quick", "fast or careful"),

@@ -105,6 +105,10 @@ _STORAGE = _matching(
     r"[/~].*|[a-z][a-z0-9+.-]+://.+",
     "a folder from / or ~ on, or an address such as s3://connection@bucket/dumps",
 )
+_EXPORT = _matching(
+    r"|[/~].*|[a-z][a-z0-9+.-]+://.+",
+    "a folder from / or ~ on, or an address such as s3://connection@bucket/parquet",
+)
 _KEEP: _Kind[int | None] = _Kind(
     lambda text: None if text == "all" else int(text),
     lambda months: months is None or 0 <= months <= 1000,
@@ -212,6 +216,13 @@ class Settings:
         "where dumps are kept: a folder, or an address such as `s3://connection@bucket/dumps`",
         _STORAGE,
         shown="`discogs-dumps` in AIRFLOW_HOME",
+    )
+    export: str = _setting(
+        "",
+        "where the DAG also writes each month as Parquet: a folder or an address that all workers"
+        " share; see `docs/scaling.md`",
+        _EXPORT,
+        shown="none",
     )
     keep_months: int | None = _setting(
         1, "completed months whose files are kept: a number or `all`", _KEEP

@@ -29,6 +29,7 @@ from discogs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTITIES = ["labels", "artists", "masters", "releases"]
+GROUPS = ["prepare", "files", "stage", "merge", "finish"]
 WORK = {
     "migrate",
     "month_pending",
@@ -79,16 +80,41 @@ def test_nothing_is_merged_before_every_file_is_staged(dag: Any) -> None:
 
 
 def test_the_graph_can_be_read(dag: Any) -> None:
+    graph_can_be_read(dag, GROUPS)
+
+
+def graph_can_be_read(dag: Any, groups: list[str]) -> None:
     serialized = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     edges = [(edge["source_id"], edge["target_id"]) for edge in dag_edges(serialized)]
 
     # Between two groups the page draws one line, through the groups' joins.
-    groups = ["prepare", "files", "stage", "merge", "finish"]
     for before, after in itertools.pairwise(groups):
         assert (f"{before}.downstream_join_id", f"{after}.upstream_join_id") in edges
     for task_id in dag.task_ids:
         assert sum(source == task_id for source, _ in edges) <= 1, task_id
         assert sum(target == task_id for _, target in edges) <= 1, task_id
+
+
+def test_with_a_place_for_it_a_month_is_exported_between_merges_and_checks() -> None:
+    dag = discogs_dag(export="/data/parquet")
+
+    export = ["export.begin", "export.write", "export.publish"]
+    assert set(dag.task_ids) == {*WORK, *export, "resolve_month", "cleanup"}
+    for before, after in itertools.pairwise(["merge.releases", *export, "checks"]):
+        assert dag.get_task(after).upstream_task_ids == {before}
+    write = dag.get_task("export.write")
+    template = dag.get_template_env().from_string(write.map_index_template)
+    for given, name in (({"shards": 1}, "labels"), ({"shards": 4}, "labels, shard 2 of 4")):
+        task = write.unmap({"entity": "labels", "shard": 1, **given})
+        assert template.render(task=task) == name
+    graph_can_be_read(dag, [*GROUPS[:-1], "export", GROUPS[-1]])
+    for check in (
+        test_the_failure_of_any_task_fails_the_run,
+        test_only_what_may_pass_is_tried_again,
+        test_mapped_tasks_have_names,
+        test_every_task_is_explained_owned_and_findable,
+    ):
+        check(dag)
 
 
 def test_the_failure_of_any_task_fails_the_run(dag: Any) -> None:
@@ -177,6 +203,7 @@ def test_a_second_dag_carries_its_own_target_also_when_it_is_stored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DISCOGS_STORAGE", str(tmp_path))
+    monkeypatch.setenv("DISCOGS_EXPORT", "s3://bucket/parquet")
 
     def page(_context: object) -> None: ...
 
@@ -196,6 +223,7 @@ def test_a_second_dag_carries_its_own_target_also_when_it_is_stored(
         settings = target.settings
         assert (settings.schema, settings.alerts) == ("test", ("failure",))
         assert settings.storage == str(tmp_path / "discogs_test")
+        assert settings.export == "s3://bucket/parquet/discogs_test"
     for task in second.tasks:
         assert task.on_failure_callback == [task_failed, page], task.task_id
         if not task.is_mapped:

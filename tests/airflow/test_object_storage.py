@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from discogs.airflow.operators.finishing import CleanupOperator
 from discogs.database.connection import connector
 from discogs.errors import InvalidSetting
+from discogs.load.export import export_month
 from discogs.load.folder import load_folder
 from discogs.settings import Settings
 from tests import s3
@@ -55,22 +57,32 @@ def test_a_month_is_loaded_from_the_readmes_bucket_with_shards(
     database: str,
     server: str,
     folder: Path,  # noqa: F811
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(
+        "DISCOGS_EXPORT", f"{os.environ['DISCOGS_STORAGE'].rpartition('/')[0]}/parquet"
+    )
     report = load(shards=2)
 
     assert report["status"] == "completed"
-    stored = [name.rpartition("/")[2] for name in bucket.names()]
+    stored = [name.rpartition("/")[2] for name in bucket.names() if name.startswith("discogs/")]
     assert len(stored) == 4
     assert all(name.endswith(".xml.gz") for name in stored)
     assert bucket.unfinished() == []
     with new_database(server) as other:
         load_folder(connector(other, SCHEMA), folder, MONTH, Settings(workers=1), run_id="local")
         assert digests(database) == digests(other)
+    export_month(folder, MONTH, tmp_path / "parquet", Settings(workers=2, shards=2))
+    exported = {
+        str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.parquet")
+    }
+    assert {n: bucket.read(n) for n in bucket.names() if n.endswith(".parquet")} == exported
+    assert f"parquet/_manifest/{MONTH}.json" in bucket.names()
 
     monkeypatch.setenv("DISCOGS_KEEP_MONTHS", "0")
     run(CleanupOperator(task_id="t"), context())
-    assert bucket.names() == []
+    assert [name for name in bucket.names() if not name.startswith("parquet/")] == []
 
 
 @pytest.mark.usefixtures("repository")

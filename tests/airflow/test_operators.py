@@ -20,6 +20,11 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, Tas
 
 from discogs.airflow import failures
 from discogs.airflow.operators.base import DiscogsOperator, TaskStopped, WaitBroken
+from discogs.airflow.operators.exporting import (
+    BeginExportOperator,
+    PublishExportOperator,
+    WriteExportOperator,
+)
 from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
@@ -43,8 +48,14 @@ from discogs.airflow.targets import Target
 from discogs.database.connection import Connect
 from discogs.database.locking import advisory_lock
 from discogs.dumps.errors import DumpIncomplete, NotAGzipFile, RequestRefused
-from discogs.errors import InvalidMonth
-from discogs.load.errors import ChecksFailed, MonthAhead, MonthMismatch, MonthNotReady
+from discogs.errors import InvalidMonth, InvalidSetting
+from discogs.load.errors import (
+    ChecksFailed,
+    ExportIncomplete,
+    MonthAhead,
+    MonthMismatch,
+    MonthNotReady,
+)
 from discogs.load.locks import COMMAND, month_lock
 from discogs.sample.exchange import Fault
 from discogs.sample.mirror import Mirror
@@ -149,6 +160,10 @@ def load(**params: Any) -> dict[str, Any]:
     run(CheckStagedOperator(task_id="t"), given)
     for entity in params.get("entities", ENTITIES):
         run(MergeOperator(task_id="t", entity=entity), given)
+    if os.environ.get("DISCOGS_EXPORT"):
+        for part in run(BeginExportOperator(task_id="t"), given):
+            run(WriteExportOperator(task_id="t", **part), given)
+        run(PublishExportOperator(task_id="t"), given)
     run(ChecksOperator(task_id="t"), given)
     report: dict[str, Any] = run(CompleteOperator(task_id="t"), given)
     return report
@@ -233,6 +248,63 @@ def test_the_steps_load_a_month_and_the_next_run_has_nothing_to_do(
     json.dumps(report)
     with pytest.raises(AirflowSkipException, match="2026-05 is completed"):
         run(pending, context("the next run"))
+
+
+def test_a_month_is_exported_once_and_each_part_of_it_may_be_tried_again(
+    repository: PostgresMonthRepository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "parquet"
+    monkeypatch.setenv("DISCOGS_EXPORT", str(out))
+    asked: dict[str, Any] = {"entities": ["labels", "masters"], "shards": 2}
+    begin, publish = BeginExportOperator(task_id="t"), PublishExportOperator(task_id="t")
+    part = WriteExportOperator(task_id="t", entity="masters", shard=1, shards=2)
+
+    report = load(**asked)
+
+    manifest_file = out / "_manifest" / f"{MONTH}.json"
+    manifest = json.loads(manifest_file.read_text())
+    counted = {
+        entity: counts["read"] - counts["rejected"] for entity, counts in report["entities"].items()
+    }
+    assert {e: each["exported"] for e, each in manifest["entities"].items()} == counted
+    logged = capsys.readouterr().out
+    assert f"{MONTH} is written to {out} in 4 parts." in logged
+    assert "masters, shard 2 of 2: " in logged
+    assert f"{MONTH} is exported to {out}: {len(manifest['tables'])} tables, " in logged
+
+    # The tasks of a completed month do nothing, as others do.
+    given = context(**asked)
+    with pytest.raises(AirflowSkipException, match="2026-05 is completed: nothing is exported"):
+        run(begin, given)
+    assert run(part, given) is None
+    assert run(publish, given) is None
+
+    # The same files again, a part of them alone, and other entities.
+    files = fetched(**asked, force=True)
+    given = context(files=files, **asked)
+    for file in files:
+        run(ChecksumOperator(task_id="t", file=file), given)
+    run(ReadyOperator(task_id="t"), given)
+    with pytest.raises(AirflowSkipException, match="already, from the same files"):
+        run(begin, given)
+    assert run(part, given)["read"] > 0
+    assert run(publish, given) is None
+    other = context(files=[file for file in files if file["entity"] == "labels"])
+    with pytest.raises(AirflowSkipException, match=r"stays in .* that has masters too"):
+        run(begin, other)
+    assert json.loads(manifest_file.read_text()) == manifest
+    assert not (out / "_writing").exists()
+
+    # A worker with another folder, and one without.
+    monkeypatch.setenv("DISCOGS_EXPORT", str(tmp_path / "elsewhere"))
+    with pytest.raises(ExportIncomplete, match=r"lacks: labels, shard 1 of 2; .* export\.begin"):
+        run(PublishExportOperator(task_id="t"), given)
+    monkeypatch.delenv("DISCOGS_EXPORT")
+    with pytest.raises(InvalidSetting, match="DISCOGS_EXPORT is ''"):
+        run(BeginExportOperator(task_id="t"), given)
 
 
 @pytest.mark.parametrize("answer", [faults.status(404), faults.html()], ids=["404", "a page"])

@@ -8,8 +8,9 @@ again.
 
 *prepare* finds out whether there is anything to do, and waits for the dump at `wait_for_dump`;
 *files* downloads and verifies; *stage* parses what changed; *merge* brings it into the tables, an
-entity in one transaction; *finish* checks, reports at `complete`, and deletes old files. The page
-of each task says what it does.
+entity in one transaction; *finish* checks, reports at `complete`, and deletes old files. With
+`DISCOGS_EXPORT`, *export* writes the month as Parquet before that. The page of each task says what
+it does.
 
 Where each month stands, and why it failed, is in `discogs_data_processing`. To load a past month,
 trigger the DAG with its partition key, or
@@ -29,6 +30,11 @@ from discogs.airflow import notifications
 from discogs.airflow.assets import all_assets
 from discogs.airflow.failures import task_failed
 from discogs.airflow.operators.base import FILES_FROM
+from discogs.airflow.operators.exporting import (
+    BeginExportOperator,
+    PublishExportOperator,
+    WriteExportOperator,
+)
 from discogs.airflow.operators.files import (
     ChecksumOperator,
     DownloadOperator,
@@ -92,7 +98,8 @@ def discogs_dag(
     :param parallel_downloads: files that are fetched at a time, of all months together. Discogs'
         own server is asked for one; a mirror of one's own may bear more.
     :param overrides: settings in place of those of the environment, such as ``schema="test"``. The
-        files of a second DAG are in a folder of its own, below ``DISCOGS_STORAGE``.
+        files of a second DAG are in folders of its own, below ``DISCOGS_STORAGE`` and
+        ``DISCOGS_EXPORT``.
     :raises InvalidSetting: for a value that a setting does not take.
     """
     default_args = dict(default_args or {})
@@ -171,6 +178,8 @@ def discogs_dag(
                 ),
             )
 
+        exports = [_export()] if settings.export else []
+
         with TaskGroup("finish", prefix_group_id=False) as finish:
             chain(
                 ChecksOperator(task_id="checks", trigger_rule="none_failed"),
@@ -180,9 +189,24 @@ def discogs_dag(
                 CleanupOperator(task_id="cleanup"),
             )
 
-        # Nothing is merged before every file is staged whole.
-        prepare >> files >> stage >> merge >> finish
+        # Nothing is merged before every file is staged whole. The export comes before the month is
+        # completed: from then on its files may be deleted by the cleanup of any run.
+        chain(prepare, files, stage, merge, *exports, finish)
     return dag
+
+
+def _export() -> TaskGroup:
+    """The month as Parquet."""
+    with TaskGroup("export") as export:
+        # Also when the merge of the last entity is skipped.
+        begin = BeginExportOperator(task_id="begin", trigger_rule="none_failed")
+        write = WriteExportOperator.partial(
+            task_id="write",
+            map_index_template="{{ task.entity }}{% if task.shards > 1 %}, shard"
+            " {{ task.shard + 1 }} of {{ task.shards }}{% endif %}",
+        ).expand_kwargs(begin.output)
+        write >> PublishExportOperator(task_id="publish")
+    return export
 
 
 def _callbacks(default_args: Mapping[str, Any]) -> list[Any]:

@@ -64,6 +64,8 @@ class Target:
         settings, overrides = Settings.from_environment(), dict(self.overrides)
         if folder := overrides.pop("folder", None):
             overrides["storage"] = f"{settings.storage.rstrip('/')}/{folder}"
+            if settings.export:
+                overrides.setdefault("export", f"{settings.export.rstrip('/')}/{folder}")
         if isinstance(overrides.get("alerts"), list):  # as JSON has it
             overrides["alerts"] = tuple(overrides["alerts"])
         return dataclasses.replace(settings, **overrides)

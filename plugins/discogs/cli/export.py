@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discogs.cli.options import month
+from discogs.cli.options import month, whole
 from discogs.cli.progress import Bars
 from discogs.schema.entities import ENTITIES, Entity
 
@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=["fast", "careful"], help="the parser; by default DISCOGS_ENGINE"
     )
     parser.add_argument(
+        "--shards",
+        type=whole(1, 64),
+        metavar="N",
+        help="write so many parts, one after the other; by default DISCOGS_SHARDS",
+    )
+    parser.add_argument(
         "--filter",
         action="append",
         metavar="ENTITY:FIELD=VALUE",
@@ -64,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     if args.engine:
         settings = replace(settings, engine=args.engine)
+    if args.shards:
+        settings = replace(settings, shards=args.shards)
     if args.filter is not None:
         settings = replace(settings, filter=str(Filter.parse("; ".join(args.filter))))
     with Bars("bytes") as bars:
@@ -82,13 +90,6 @@ def run(args: argparse.Namespace) -> int:
             on_progress=show,
         )
     for entity, found in report.entities.items():
-        left_out = f", {found.filtered:,} left out by the filter" if report.filter else ""
-        print(
-            f"{entity}: {found.exported:,} of {found.read:,} records exported,"
-            f" {found.rejected:,} rejected{left_out}; {found.seconds:.1f} s"
-        )
-    print(
-        f"{report.month} is exported to {report.folder}: {len(report.tables)} tables,"
-        f" {report.rows:,} rows, {report.bytes / 1e6:,.1f} MB."
-    )
+        print(f"{entity}: {found}")
+    print(report)
     return 0

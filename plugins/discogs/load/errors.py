@@ -79,6 +79,17 @@ class DumpRefused(DiscogsError):
         )
 
 
+class ExportIncomplete(DiscogsError):
+    """What was written of a month's export cannot be put together."""
+
+    def __init__(self, month: object, place: object, lacking: Sequence[str]) -> None:
+        super().__init__(
+            f"The export of {month} to {place} is not whole, it lacks: {'; '.join(lacking)}. Each"
+            " worker must have the same DISCOGS_EXPORT and DISCOGS_FILTER, and see the same files"
+            " there. Clear the task export.begin, and what follows it."
+        )
+
+
 class ChecksFailed(DiscogsError):
     """The tables do not hold what the month's dump should have brought."""
 

@@ -1,26 +1,32 @@
-"""Exporting a month from a folder of dump files to Parquet: no database, the same rows.
+"""Exporting a month of dump files to Parquet: no database, the same rows.
 
-The files of a month are written aside, moved to their places when all limits are kept, and named
-in a manifest, which comes last: a month without one is not whole.
+The files of a month are written aside, in parts that any process may write; then all limits are
+checked, the files moved to their places, and named in a manifest, which comes last: a month
+without one is not whole.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
-from discogs.load.errors import DumpRefused, FolderUnusable
-from discogs.load.export_folder import ExportFolder
+from discogs.load.errors import DumpRefused, ExportIncomplete, FolderUnusable
+from discogs.load.export_folder import ExportFolder, writing
+from discogs.load.export_part import (
+    REJECTED,
+    SIZES,
+    ExportSizes,
+    Part,
+    PartReport,
+    read_part,
+    write_part,
+)
 from discogs.load.limits import RecordCounts, too_few_records, too_many_rejected
 from discogs.load.manifest import (
     EntityExport,
@@ -32,54 +38,20 @@ from discogs.load.manifest import (
     read_manifest,
 )
 from discogs.load.options import PlannedFile
-from discogs.load.parquet import (
-    Exported,
-    ParquetPipeline,
-    ParquetSizes,
-    TableWriter,
-    WrittenFile,
-)
+from discogs.load.parquet import ParquetSizes, TableWriter, WrittenFile
 from discogs.load.source import FolderSource
-from discogs.progress import OnProgress, Progress, Ticker
-from discogs.records.block import Rejected
-from discogs.records.parser import Parser
-from discogs.records.prefetch import short_switch_interval
-from discogs.records.reader import read
-from discogs.records.seen_ids import SeenIds
+from discogs.progress import OnProgress, Progress
 from discogs.schema.entities import ENTITIES, Entity, Month
 from discogs.schema.filters import Filter
-from discogs.schema.mapping import MAPPINGS, TABLES
-from discogs.schema.seed import fingerprint_seed
-from discogs.settings import MIB, Settings
+from discogs.schema.mapping import TABLES
+from discogs.settings import Settings
 
 log = logging.getLogger(__name__)
-
-REJECTED = "rejected_records"
 
 _NAMES_SCHEMA = pa.schema(
     [pa.field("id", pa.int64(), nullable=False), pa.field("name", pa.string(), nullable=False)]
 )
-_REJECTED_SCHEMA = pa.schema(
-    [
-        pa.field("entity", pa.string(), nullable=False),
-        pa.field("byte_offset", pa.int64(), nullable=False),
-        pa.field("record_id", pa.int32()),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("xml", pa.string(), nullable=False),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class ExportSizes:
-    """How many bytes of XML go together, as :class:`discogs.load.stage.Sizes`, and the files."""
-
-    block: int = 4 * MIB
-    record: int = 16 * MIB
-    parquet: ParquetSizes = field(default_factory=ParquetSizes)
-
-
-SIZES = ExportSizes()
+_NAMES = "names"
 
 
 def export_month(
@@ -121,227 +93,237 @@ def export_month(
             PlannedFile(replace(dump, files=(file,)), published.get(file.name))
             for file in dump.files
         ]
-        with target.writing(month) as aside:
-            job = _Job(source, target, aside, month, settings, on_progress, sizes)
+        with target.locked(month):
+            target.empty(writing(month))
             try:
-                report = job.run(planned, allow_shrink=allow_shrink)
+                digests = {each.name: _verify(source, each, on_progress) for each in planned}
+                parts = parts_of(planned, settings.shards)
+                for each, part in parts:
+                    write_part(
+                        target,
+                        source.storage,
+                        each,
+                        part,
+                        settings,
+                        sha256=digests[each.name],
+                        on_progress=on_progress,
+                        sizes=sizes,
+                    )
+                report = publish(
+                    target,
+                    month,
+                    [part for _, part in parts],
+                    settings,
+                    allow_shrink=allow_shrink,
+                    sizes=sizes.parquet,
+                )
+            except DumpRefused:
+                raise  # the rejected records stay
             except BaseException:
-                job.clean_up()
+                _delete_parts(target, month)
                 raise
-            _publish(target, aside, report)
     return report
 
 
-def _publish(target: ExportFolder, aside: str, report: ExportReport) -> None:
-    """Put a whole month in the place of whatever there is of it."""
-    target.delete(manifest_name(report.month))
-    for table in _all_tables():
-        target.delete_files(place(table, report.month))
-    for table, files in report.tables.items():
-        for file in files:
-            target.move(f"{aside}/{table}/{file.name}", place(table, report.month, file.name))
-    text = json.dumps(report.as_dict(), indent=2) + "\n"
-    target.replace(manifest_name(report.month), text.encode())
+def parts_of(planned: Sequence[PlannedFile], shards: int) -> list[tuple[PlannedFile, Part]]:
+    """What is to be written of a month, in the order in which it is put together."""
+    return [
+        (each, Part(each.entity, shard, shards))
+        for each in sorted(planned, key=lambda each: ENTITIES.index(each.entity))
+        for shard in range(shards)
+    ]
+
+
+def publish(
+    target: ExportFolder,
+    month: Month,
+    parts: Sequence[Part],
+    settings: Settings,
+    *,
+    allow_shrink: bool = False,
+    sizes: ParquetSizes = SIZES.parquet,
+) -> ExportReport:
+    """Put a month that is written whole in the place of whatever there is of it.
+
+    May be called again when it was interrupted. Of a month that is refused, the rejected records
+    of the entities that have too many stay where they are.
+
+    :raises ExportIncomplete: naming the parts that are not there.
+    :raises DumpRefused: naming every limit that is not kept.
+    """
+    with target.explained():
+        written = _Written.read(target, month, parts)
+        refused = written.check(settings, allow_shrink=allow_shrink)
+        if refused:
+            crowded = [
+                f"{part.name}/{REJECTED}" for part in parts if part.entity in refused.crowded
+            ]
+            _delete_parts(target, month, keep=crowded)
+            raise DumpRefused(month, refused.problems, "exported")
+        files = written.files(_write_names(target, month, written.names, sizes))
+        target.delete(manifest_name(month))
+        tables = {table: _move(target, month, table, found) for table, found in files.items()}
+        for table in _all_tables():
+            keep = [place(table, month, file.name) for file in tables.get(table, ())]
+            target.delete_files(place(table, month), keep)
+        report = ExportReport(
+            month, str(target), str(Filter.parse(settings.filter)), written.entities, tables
+        )
+        text = json.dumps(report.as_dict(), indent=2) + "\n"
+        target.replace(manifest_name(month), text.encode())
+        target.delete_files(writing(month))
+    return report
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """Why a month is not exported.
+
+    :param crowded: the entities with too many rejected records.
+    """
+
+    problems: list[str]
+    crowded: list[Entity]
+
+    def __bool__(self) -> bool:
+        return bool(self.problems)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The parts of a month, as they were written aside."""
+
+    target: ExportFolder
+    month: Month
+    parts: dict[Part, PartReport]
+
+    @classmethod
+    def read(cls, target: ExportFolder, month: Month, parts: Iterable[Part]) -> _Written:
+        """:raises ExportIncomplete: naming what is not there, or not of the same file."""
+        found = {part: read_part(target, month, part) for part in parts}
+        lacking = [str(part) for part, report in found.items() if report is None]
+        if lacking:
+            raise ExportIncomplete(month, target, lacking)
+        whole = {part: report for part, report in found.items() if report is not None}
+        of = {(part.entity, report.counts.sha256, report.filter) for part, report in whole.items()}
+        if len(of) > len({part.entity for part in whole}):
+            raise ExportIncomplete(month, target, ["parts of one file and one filter"])
+        return cls(target, month, whole)
+
+    @property
+    def entities(self) -> dict[Entity, EntityExport]:
+        shards: dict[Entity, list[EntityExport]] = {}
+        for part, report in self.parts.items():
+            shards.setdefault(part.entity, []).append(report.counts)
+        return {entity: EntityExport.of_shards(each) for entity, each in shards.items()}
+
+    @property
+    def names(self) -> dict[str, dict[int, str]]:
+        """Genres and styles, by table."""
+        names: dict[str, dict[int, str]] = {
+            name: {} for entity in self.entities for name in sorted(TABLES[entity].names_tables)
+        }
+        for report in self.parts.values():
+            for kind, found in report.names.items():
+                names[kind].update(found)
+        return names
+
+    def files(
+        self, names: dict[str, list[WrittenFile]]
+    ) -> dict[str, list[tuple[str, WrittenFile]]]:
+        """The files of each table, with the folder that each is in: those with rows, or one.
+
+        :param names: the files of genres and styles.
+        """
+        found: dict[str, list[tuple[str, WrittenFile]]] = {}
+        for part, report in self.parts.items():
+            for table, files in report.tables.items():
+                found.setdefault(table, []).extend((part.name, file) for file in files)
+        for table, files in names.items():
+            found[table] = [(_NAMES, file) for file in files]
+        found[REJECTED] = found.pop(REJECTED)  # the last
+        return {
+            table: [each for each in files if each[1].rows] or files[:1]
+            for table, files in found.items()
+        }
+
+    def check(self, settings: Settings, *, allow_shrink: bool) -> _Refused:
+        """Every limit that is not kept."""
+        conditions = Filter.parse(settings.filter)
+        refused = _Refused([], [])
+        for entity, found in self.entities.items():
+            counts = RecordCounts(
+                found.read, found.rejected, found.filtered, str(conditions.of(entity))
+            )
+            crowd = too_many_rejected(entity, counts, settings, self._rejected_of(entity))
+            if crowd:
+                refused.crowded.append(entity)
+            refused.problems.extend(crowd)
+            if not allow_shrink:
+                before = month_before(self.target, self.month, entity)
+                refused.problems.extend(too_few_records(entity, counts, settings, before))
+        return refused
+
+    def _rejected_of(self, entity: Entity) -> str:
+        """Where an entity's rejected records are, as a reader of Parquet takes it."""
+        parts = [part for part in self.parts if part.entity is entity]
+        [file, *more] = self.parts[parts[0]].tables[REJECTED]
+        name = f"{parts[0].name}/{REJECTED}/{file.name}"
+        if more or len(parts) > 1:
+            name = f"{entity}-*/{REJECTED}/*.parquet"
+        return self.target.path(writing(self.month, name))
+
+
+def _write_names(
+    target: ExportFolder, month: Month, names: dict[str, dict[int, str]], sizes: ParquetSizes
+) -> dict[str, list[WrittenFile]]:
+    written = {}
+    with ThreadPoolExecutor(1, thread_name_prefix="export") as pool:
+        for table, found in names.items():
+            where = writing(month, f"{_NAMES}/{table}")
+            writer = TableWriter(target, where, _NAMES_SCHEMA, pool, sizes)
+            rows = [{"id": number, "name": name} for number, name in sorted(found.items())]
+            writer.add(pa.RecordBatch.from_pylist(rows, _NAMES_SCHEMA))
+            written[table] = writer.finish()
+    return written
+
+
+def _move(
+    target: ExportFolder, month: Month, table: str, files: Sequence[tuple[str, WrittenFile]]
+) -> list[WrittenFile]:
+    """Move a table's files to their place, unless an interrupted try has done that."""
+    moved = []
+    for number, (folder, file) in enumerate(files):
+        source = writing(month, f"{folder}/{table}/{file.name}")
+        file = replace(file, name=f"part-{number:04d}.parquet")
+        there = place(table, month, file.name)
+        if target.size(source) is not None:
+            target.move(source, there)
+        elif target.size(there) != file.bytes:
+            raise ExportIncomplete(month, target, [source])
+        moved.append(file)
+    return moved
+
+
+def _delete_parts(target: ExportFolder, month: Month, keep: Sequence[str] = ()) -> None:
+    """Delete what was written aside.
+
+    :param keep: what stays of it.
+    """
+    try:
+        target.delete_files(writing(month), [writing(month, name) for name in keep])
+    except Exception as error:
+        # The place may be what failed; the first error is the one to raise.
+        log.warning("What was written to %s is not deleted: %s", target, error)
 
 
 def _all_tables() -> list[str]:
     names = [table.name for tables in TABLES.values() for table in tables.all]
-    return [*names, *_names_tables(ENTITIES), REJECTED]
+    return [*names, *sorted({n for t in TABLES.values() for n in t.names_tables}), REJECTED]
 
 
-def _names_tables(entities: Sequence[Entity]) -> list[str]:
-    return sorted({name for entity in entities for name in TABLES[entity].names_tables})
+def _verify(source: FolderSource, planned: PlannedFile, on_progress: OnProgress | None) -> str:
+    def ignore(_: Progress) -> None: ...
 
-
-@dataclass
-class _Job:
-    """The writing of one month."""
-
-    source: FolderSource
-    target: ExportFolder
-    aside: str
-    month: Month
-    settings: Settings
-    on_progress: OnProgress | None
-    sizes: ExportSizes
-    names: dict[str, dict[int, str]] = field(default_factory=dict)
-    tables: dict[str, list[WrittenFile]] = field(default_factory=dict)
-    refused: bool = False
-
-    def where(self, table: str) -> str:
-        return f"{self.aside}/{table}"
-
-    def run(self, planned: Sequence[PlannedFile], *, allow_shrink: bool) -> ExportReport:
-        digests = {each.name: self._verify(each) for each in planned}
-        entities: dict[Entity, EntityExport] = {}
-        with ThreadPoolExecutor(1, thread_name_prefix="export") as pool:
-            rejects = self._writer(REJECTED, _REJECTED_SCHEMA, pool)
-            try:
-                for each in planned:
-                    entities[each.entity] = self._entity(each, digests[each.name], rejects)
-                rejected = rejects.finish()
-                for name in _names_tables(list(entities)):
-                    writer = self._writer(name, _NAMES_SCHEMA, pool)
-                    found = sorted(self.names.get(name, {}).items())
-                    columns = [[number for number, _ in found], [text for _, text in found]]
-                    writer.add(
-                        pa.RecordBatch.from_arrays(
-                            [pa.array(columns[0], pa.int64()), pa.array(columns[1], pa.string())],
-                            schema=_NAMES_SCHEMA,
-                        )
-                    )
-                    self.tables[name] = writer.finish()
-            finally:
-                rejects.discard()
-        self.tables[REJECTED] = rejected
-        self._check(entities, rejected, allow_shrink)
-        return ExportReport(
-            self.month,
-            str(self.target),
-            str(Filter.parse(self.settings.filter)),
-            entities,
-            self.tables,
-        )
-
-    def clean_up(self) -> None:
-        """Delete what was written; of a refused month the rejected records stay."""
-        try:
-            for table in _all_tables():
-                if not (self.refused and table == REJECTED):
-                    self.target.delete_files(self.where(table))
-        except Exception as error:
-            # The place may be what failed; the first error is the one to raise.
-            log.warning("What was written to %s is not deleted: %s", self.target, error)
-
-    def _writer(self, name: str, schema: pa.Schema, pool: ThreadPoolExecutor) -> TableWriter:
-        return TableWriter(self.target, self.where(name), schema, pool, self.sizes.parquet)
-
-    def _verify(self, planned: PlannedFile) -> str:
-        def ignore(_: Progress) -> None: ...
-
-        self.source.fetch(planned, planned.sha256, self.on_progress or ignore)
-        return self.source.verify(planned, planned.sha256)[0]
-
-    def _entity(self, planned: PlannedFile, sha256: str, rejects: TableWriter) -> EntityExport:
-        entity, started = planned.entity, time.monotonic()
-
-        def reject(rejected: list[Rejected]) -> None:
-            rejects.add(_rejected_rows(entity, rejected))
-
-        with self.source.storage.open(planned.name) as packed:
-            count, exported = self._records(planned, packed, reject)
-        for kind, names in exported.names.items():
-            self.names.setdefault(kind, {}).update(names)
-        self.tables.update(exported.files)
-        findings = exported.findings
-        report = EntityExport(
-            file=planned.name,
-            sha256=sha256,
-            verified=planned.sha256 is not None,
-            read=count,
-            exported=exported.records,
-            rejected=exported.rejected,
-            filtered=exported.filtered,
-            seconds=round(time.monotonic() - started, 3),
-            unmapped=dict(sorted(findings.unmapped.items())),
-            invalid_values=dict(sorted(findings.invalid.items())),
-        )
-        for line in findings.warnings(planned.name):
-            log.warning("%s", line)
-        return report
-
-    def _records(
-        self,
-        planned: PlannedFile,
-        packed: BinaryIO,
-        reject: Callable[[list[Rejected]], None],
-    ) -> tuple[int, Exported]:
-        """The number of the records that a file holds, and what was written of them."""
-        entity, settings = planned.entity, self.settings
-        started, ticker = time.monotonic(), Ticker()
-        count = rejected = 0
-
-        def show() -> None:
-            if self.on_progress is not None:
-                self.on_progress(
-                    Progress(
-                        step="export",
-                        name=str(entity),
-                        done=packed.tell(),
-                        total=planned.file.size,
-                        seconds=time.monotonic() - started,
-                        records=count,
-                    )
-                )
-
-        records = read(
-            packed,
-            planned.name,
-            entity,
-            max_record_bytes=self.sizes.record,
-            seed=fingerprint_seed(MAPPINGS[entity]),
-        )
-        pipeline = ParquetPipeline(
-            self.target,
-            self.where,
-            TABLES[entity],
-            Parser(entity, fast=settings.engine == "fast"),
-            workers=settings.workers,
-            block_bytes=self.sizes.block,
-            conditions=Filter.parse(settings.filter).of(entity),
-            reject=reject,
-            sizes=self.sizes.parquet,
-        )
-        seen = SeenIds()
-        with short_switch_interval(), closing(records), pipeline:
-            for scanned in records:
-                first = seen.see(scanned.ids)
-                unread = scanned.rejected + scanned.repeated(np.flatnonzero(~first))
-                count += len(scanned.ids) + len(scanned.rejected)
-                rejected += len(unread)
-                reject(unread)
-                for block in scanned.blocks(first, self.sizes.block):
-                    pipeline.put(block)
-                if ticker.due():
-                    show()
-            exported = pipeline.finish()
-        show()
-        exported.rejected += rejected
-        return count, exported
-
-    def _check(
-        self,
-        entities: dict[Entity, EntityExport],
-        rejected: Sequence[WrittenFile],
-        allow_shrink: bool,
-    ) -> None:
-        """:raises DumpRefused: naming every limit that is not kept."""
-        conditions = Filter.parse(self.settings.filter)
-        where = self.target.path(f"{self.where(REJECTED)}/{rejected[0].name}")
-        problems = []
-        for entity, found in entities.items():
-            counts = RecordCounts(
-                found.read, found.rejected, found.filtered, str(conditions.of(entity))
-            )
-            rejects = too_many_rejected(entity, counts, self.settings, where)
-            self.refused = self.refused or bool(rejects)
-            problems += rejects
-            if not allow_shrink:
-                before = month_before(self.target, self.month, entity)
-                problems += too_few_records(entity, counts, self.settings, before)
-        if problems:
-            raise DumpRefused(self.month, problems, "exported")
-
-
-def _rejected_rows(entity: Entity, rejected: Sequence[Rejected]) -> pa.RecordBatch:
-    rows = [
-        {
-            "entity": str(entity),
-            "byte_offset": each.offset,
-            "record_id": each.record_id,
-            "reason": each.reason,
-            "xml": each.text,
-        }
-        for each in rejected
-    ]
-    return pa.RecordBatch.from_pylist(rows, _REJECTED_SCHEMA)
+    source.fetch(planned, planned.sha256, on_progress or ignore)
+    return source.verify(planned, planned.sha256)[0]

@@ -2,8 +2,9 @@
 
 ```
 TABLE/dump_month=2026-07/part-0000.parquet
-_manifest/2026-07.json                        written last
-_writing/2026-07/TABLE/part-0000.parquet      until the month is whole
+_manifest/2026-07.json                                        written last
+_writing/2026-07/releases-1-of-1/TABLE/part-0000.parquet      until the month is whole
+_writing/2026-07/releases-1-of-1.json                         when that shard of it is
 ```
 """
 
@@ -14,7 +15,7 @@ import errno
 import fcntl
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,15 +26,38 @@ from discogs.schema.entities import Month
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
+class ExportFailed(StorageError):
+    """The place of an export refuses what is written to it, or does not answer."""
+
+    def __init__(self, place: object, error: Exception) -> None:
+        super().__init__(f"The export cannot be written to {place}: {_said(error)}.")
+        self.transient = not (
+            isinstance(error, (FileNotFoundError, PermissionError))
+            or "Credentials" in type(error).__name__
+        )
+
+
+class ExportUnderWay(StorageError):
+    """Another process writes the same files."""
+
+    transient = True
+
+    def __init__(self, month: Month, place: object) -> None:
+        super().__init__(f"{month} is being exported to {place} by another process: wait for it.")
+
+
 class ExportFolder:
     """A folder of exported months.
 
     :param address: a folder, or what fsspec addresses, such as ``s3://bucket/prefix``.
+    :param root: the address as a path of universal_pathlib, where it is opened in another way than
+        by the environment, such as Airflow's ObjectStoragePath.
     """
 
-    def __init__(self, address: str | Path) -> None:
+    def __init__(self, address: str | Path, root: Any = None) -> None:
         text = str(address)
         self._address = text if "://" in text else str(Path(text).expanduser().absolute())
+        self._given = root
 
     def __str__(self) -> str:
         return self._address
@@ -43,7 +67,7 @@ class ExportFolder:
         from upath import UPath  # late: imports fsspec, which few need
 
         try:
-            root = UPath(self._address)
+            root = UPath(self._address) if self._given is None else self._given
             root.fs  # noqa: B018 - imports what the address needs
         except (ImportError, ValueError) as error:
             raise StorageError(
@@ -52,7 +76,7 @@ class ExportFolder:
             ) from None
         return root
 
-    @property
+    @cached_property
     def _fs(self) -> Any:
         return self._root.fs
 
@@ -66,7 +90,7 @@ class ExportFolder:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """:raises StorageError: for what the place raises by itself."""
+        """:raises ExportFailed: for what the place raises by itself."""
         try:
             yield
         except DiscogsError:
@@ -74,46 +98,44 @@ class ExportFolder:
         except OSError as error:
             if self.is_local and error.filename is not None:
                 raise
-            raise StorageError(
-                f"The export cannot be written to {self}: {_said(error)}."
-            ) from error
+            raise ExportFailed(self, error) from error
         except Exception as error:
             # botocore's and aiohttp's are no OSErrors.
             if type(error).__module__.partition(".")[0] in ("botocore", "aiohttp"):
-                why = _said(error)
-                raise StorageError(f"The export cannot be written to {self}: {why}.") from error
+                raise ExportFailed(self, error) from error
             raise
 
     @contextlib.contextmanager
-    def writing(self, month: Month) -> Iterator[str]:
-        """A place for a month's files until they are whole, without what a killed export left.
+    def locked(self, month: Month, part: str | None = None) -> Iterator[None]:
+        """Keep other processes from the files of a month that is written, where a disk can.
 
-        :returns: its name, below which files are created.
-        :raises StorageError: when another process exports the month, where a disk can say so.
+        :param part: of the month's files those that are written; others may write other parts. None
+            means all of them.
+        :raises ExportUnderWay: when another process has them.
         """
-        name = f"_writing/{month}"
-        with self._locked(name, month):
-            for left in self._files(name):
-                self._fs.rm_file(left)
-            yield name
-            self._remove_folder(name)
+        with contextlib.ExitStack() as locks:
+            if self.is_local:
+                shared = part is not None
+                locks.enter_context(self._lock(writing(month), month, shared=shared))
+                if part is not None:
+                    locks.enter_context(self._lock(writing(month, part), month))
+            try:
+                yield
+            finally:
+                if part is None:
+                    self._remove_folder(writing(month))
 
     @contextlib.contextmanager
-    def _locked(self, name: str, month: Month) -> Iterator[None]:
-        if not self.is_local:
-            yield
-            return
+    def _lock(self, name: str, month: Month, *, shared: bool = False) -> Iterator[None]:
         folder = Path(self.path(name))
         while True:
             folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(folder, os.O_RDONLY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(handle)
-                raise StorageError(
-                    f"{month} is being exported to {self} by another process: wait for it."
-                ) from None
+                raise ExportUnderWay(month, self) from None
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
                     os.close(handle)
@@ -157,6 +179,14 @@ class ExportFolder:
             os.fsync(sink.fileno())
         new.replace(path)
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None when it is not there."""
+        self._fs.invalidate_cache()
+        try:
+            return int(self._fs.size(self.path(name)))
+        except FileNotFoundError:
+            return None
+
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder; none where there is no such folder."""
         return sorted(path.rpartition("/")[2] for path in self._files(folder))
@@ -166,14 +196,26 @@ class ExportFolder:
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self.path(name))
 
-    def delete_files(self, folder: str) -> None:
-        """Delete the files of a folder, and the folder where it is one."""
+    def empty(self, folder: str, keep: Collection[str] = ()) -> None:
+        """Delete the files below a folder.
+
+        :param keep: names of files, or of folders, that stay.
+        """
+        kept = tuple(self.path(name) for name in keep)
         for path in self._files(folder):
-            self._fs.rm_file(path)
+            if not path.startswith(kept):
+                self._fs.rm_file(path)
+
+    def delete_files(self, folder: str, keep: Collection[str] = ()) -> None:
+        """Delete the files below a folder, and the folder where nothing is left in it.
+
+        :param keep: as of :meth:`empty`.
+        """
+        self.empty(folder, keep)
         self._remove_folder(folder)
 
     def move(self, name: str, to: str) -> None:
-        """Move a file; where it goes there is none."""
+        """Move a file, in place of another."""
         if self.is_local:
             target = Path(self.path(to))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -190,14 +232,19 @@ class ExportFolder:
             return []
 
     def _remove_folder(self, name: str) -> None:
-        """Remove an empty folder with those in it, and the one that holds it when it is empty."""
+        """Remove a folder, those in it and the one that holds it, where they are empty."""
         if not self.is_local:
             return
         folder = Path(self.path(name))
-        for path, _, _ in os.walk(folder, topdown=False):
-            Path(path).rmdir()
-        with contextlib.suppress(OSError):
-            folder.parent.rmdir()
+        below = [Path(path) for path, _, _ in os.walk(folder, topdown=False)]
+        for path in (*below, folder.parent):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def writing(month: Month, name: str = "") -> str:
+    """Where a month's files are until it is whole, or one of them."""
+    return f"_writing/{month}/{name}".rstrip("/")
 
 
 def sync(sink: BinaryIO) -> None:

@@ -6,7 +6,9 @@ import datetime as dt
 import json
 import logging
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +43,7 @@ class EntityExport:
     """What was exported of one entity."""
 
     file: str
-    sha256: str
+    sha256: str | None
     verified: bool
     read: int
     exported: int
@@ -53,6 +55,35 @@ class EntityExport:
     #: Values that do not fit their column and are NULL, by path.
     invalid_values: dict[str, int]
 
+    def __str__(self) -> str:
+        """A line for a log, after the entity."""
+        filtered = f", {self.filtered:,} left out by the filter" if self.filtered else ""
+        return (
+            f"{self.exported:,} of {self.read:,} records exported, {self.rejected:,}"
+            f" rejected{filtered}; {self.seconds:.1f} s"
+        )
+
+    @classmethod
+    def of_shards(cls, shards: Sequence[EntityExport]) -> EntityExport:
+        """What the shards of an entity have together; the seconds are added up."""
+        return replace(
+            shards[0],
+            read=sum(each.read for each in shards),
+            exported=sum(each.exported for each in shards),
+            rejected=sum(each.rejected for each in shards),
+            filtered=sum(each.filtered for each in shards),
+            seconds=round(sum(each.seconds for each in shards), 3),
+            unmapped=_added(each.unmapped for each in shards),
+            invalid_values=_added(each.invalid_values for each in shards),
+        )
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -63,6 +94,13 @@ class ExportReport:
     filter: str
     entities: dict[Entity, EntityExport]
     tables: dict[str, list[WrittenFile]]
+
+    def __str__(self) -> str:
+        """A sentence for a log."""
+        return (
+            f"{self.month} is exported to {self.folder}: {len(self.tables)} tables,"
+            f" {self.rows:,} rows, {self.bytes / 1e6:,.1f} MB."
+        )
 
     @property
     def rows(self) -> int:
@@ -117,6 +155,19 @@ def read_manifest(target: ExportFolder, month: Month) -> dict[str, Any] | None:
             " export to another folder."
         ) from None
     return dict(manifest)
+
+
+def is_of(manifest: Mapping[str, Any], digests: Mapping[Entity, str | None], filter: str) -> bool:
+    """Whether an exported month has just these files, and what a filter keeps of them.
+
+    :param digests: the SHA-256 of each entity's file.
+    """
+    found = {
+        name: entity.get("sha256") if isinstance(entity, dict) else None
+        for name, entity in manifest["entities"].items()
+    }
+    asked = {str(entity): digest for entity, digest in digests.items()}
+    return (manifest.get("format"), manifest.get("filter"), found) == (FORMAT, filter, asked)
 
 
 def place(table: str, month: Month, name: str = "") -> str:

@@ -127,7 +127,8 @@ class MonthRun:
         dump = dump if dump is not None else source.find(self.month, entities)
         published = source.checksums(dump)
         needed = self.repository.ensure(self.month).not_loaded(entities, published.values())
-        if self.options.force or not needed:
+        # An export has all of them, or is not written.
+        if self.options.force or self.settings.export or not needed:
             needed = list(entities)
         planned = self.files.record_plan(dump, published, entities, needed)
         source.require_space(planned)
@@ -187,7 +188,7 @@ class MonthRun:
             for record in self.repository.all():
                 if record.status is Status.PROCESSING and record.month != self.month:
                     return record
-            self._begin_processing()
+            self.begin_processing()
         return None
 
     # -- the rows ------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class MonthRun:
 
         :returns: None when the month is completed already.
         """
-        if not self._begin_processing():
+        if not self.begin_processing():
             return None
         with (
             storage.open(planned.name) as packed,
@@ -215,7 +216,7 @@ class MonthRun:
                 name=planned.name,
                 entity=planned.entity,
                 month=self.month,
-                settings=self._load_settings,
+                settings=self.load_settings,
                 shard=shard,
                 shards=self.options.shards,
                 sha256=self.files.sha256(planned),
@@ -229,7 +230,7 @@ class MonthRun:
 
         :raises DumpRefused: naming every guard that does not hold.
         """
-        if self._begin_processing():
+        if self.begin_processing():
             check_staged(
                 self.connect,
                 [file.entity for file in planned],
@@ -247,7 +248,7 @@ class MonthRun:
 
         :returns: what this load did; None when the month is completed already.
         """
-        if not self._begin_processing():
+        if not self.begin_processing():
             return None
         try:
             report = self._merge(planned.entity, on_progress)
@@ -273,7 +274,7 @@ class MonthRun:
             )
 
     @property
-    def _load_settings(self) -> Settings:
+    def load_settings(self) -> Settings:
         """The settings with what the run was asked for in their place."""
         if self.options.filter is None:
             return self.settings
@@ -367,7 +368,7 @@ class MonthRun:
             lambda record: record.is_of(self.identity) or self.is_alive(record),
         )
 
-    def _begin_processing(self) -> bool:
+    def begin_processing(self) -> bool:
         """The row becomes ``processing``.
 
         :returns: False when the month is completed already, and nothing is to be done.

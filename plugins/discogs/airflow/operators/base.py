@@ -188,15 +188,21 @@ class DiscogsOperator(BaseOperator):
 
     @property
     def storage(self) -> DumpStorage:
-        settings = self.settings
-        if "://" not in settings.storage:
-            return DumpStorage(settings.storage, margin=settings.disk_margin)
+        place = self.settings.storage
+        root = self.object_path("storage") if "://" in place else place
+        return DumpStorage(root, margin=self.settings.disk_margin)
+
+    def object_path(self, setting: str) -> ObjectStoragePath:
+        """The address that a setting has, opened with its Airflow connection.
+
+        :raises InvalidSetting: when Airflow has no filesystem for it.
+        """
+        address: str = getattr(self.settings, setting)
         try:
-            root = ObjectStoragePath(settings.storage)
+            return ObjectStoragePath(address)
         except ValueError as error:
             expected = f"a folder, or an address that Airflow has a filesystem for ({error})"
-            raise InvalidSetting(variable("storage"), settings.storage, expected) from None
-        return DumpStorage(root, margin=settings.disk_margin)
+            raise InvalidSetting(variable(setting), address, expected) from None
 
     @contextlib.contextmanager
     def source(self) -> Iterator[ServerSource]:
