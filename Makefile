@@ -11,7 +11,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: .env help setup demo up down test test-quick test-full lint format docs screenshots kernel bench clean
+.PHONY: .env help setup demo up down test test-quick test-full lint format docs site screenshots kernel bench clean
 
 help: ## This list
 	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ screenshots: $(STAMP) ## Take the pictures of the Discogs page (needs Chromium; 
 
 docs: $(STAMP) ## Write the generated parts of the documentation
 	$(RUN) -m docs.generate
+
+site: $(TESTS) docs ## Build the documentation as a site, site/index.html; a broken link is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . site
 
 kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/kernel.c (installs a compiler of 400 MB)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang -c constraints.txt

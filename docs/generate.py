@@ -11,29 +11,13 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import readme as benchmark
-from discogs.airflow.dag import discogs_dag
 from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
 from discogs.settings import Settings, variable
-from docs import dbt_sources, sizing
+from docs import dbt_sources, diagrams, sizing
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def flow() -> str:
-    """The DAG, a box for each group of tasks, as a Mermaid diagram."""
-    groups: dict[str, list[str]] = {}
-    for task in discogs_dag().topological_sort():  # type: ignore[no-untyped-call]
-        group = task.task_group.group_id if task.task_group is not None else None
-        name = task.task_id.removeprefix(f"{group}.")
-        groups.setdefault(str(group), []).append(name)
-    lines = ["```mermaid", "flowchart LR"]
-    for group, names in groups.items():
-        listed = "<br/>".join(names)
-        lines.append(f'    {group}["<b>{group}</b><br/>{listed}"]')
-    lines.append(f"    {' --> '.join(groups)}")
-    return "\n".join([*lines, "```"])
 
 
 def settings() -> str:
@@ -98,22 +82,8 @@ def queries() -> str:
     return "\n".join(lines)
 
 
-def diagram() -> str:
-    """The tables and what they refer to, as a Mermaid diagram."""
-    lines = ["```mermaid", "erDiagram"]
-    for table in dictionary.tables():
-        root = str(table.entity)
-        if table.entity is not None and table.name != root:
-            above = "release_tracks" if "track_seq" in table.key else root
-            lines.append(f"    {above} ||--o{{ {table.name} : has")
-        targets = dict.fromkeys(c.references for c in table.columns if c.references)
-        lines += [f"    {target} |o--o{{ {table.name} : in" for target in targets]
-    return "\n".join([*lines, "```"])
-
-
 #: File and name of each part, with what computes it.
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "flow"): flow,
     ("README.md", "settings"): settings,
     ("docs/alerts.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
@@ -122,12 +92,15 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/sizing.md", "sizing-memory"): sizing.memory,
     ("docs/sizing.md", "sizing-hours"): sizing.hours,
     ("docs/tables.md", "tables"): tables,
-    ("docs/tables.md", "diagram"): diagram,
 }
 
 
 #: Files that are computed whole.
-WHOLE: dict[str, Callable[[], str]] = {"examples/dbt/discogs_sources.yml": dbt_sources.sources}
+WHOLE: dict[str, Callable[[], str]] = {
+    "examples/dbt/discogs_sources.yml": dbt_sources.sources,
+    "docs/images/flow.svg": diagrams.flow,
+    "docs/images/tables.svg": diagrams.tables,
+}
 
 
 def generated(name: str) -> str:
