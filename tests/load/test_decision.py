@@ -33,7 +33,7 @@ def index(records: dict[int, tuple[int, int]]) -> FingerprintIndex:
 
 
 def scanned(*ids: int) -> Scanned:
-    """Records with these ids, all with the fingerprint SAME."""
+    """Records with these ids, all with the fingerprint SAME; an id of 0 is rejected."""
     records = [f'<release id="{number}"></release>' for number in ids]
     found = Scanner(Entity.RELEASES).scan(
         chunks(Entity.RELEASES, dump(Entity.RELEASES, *records))[0]
@@ -100,6 +100,16 @@ def test_a_second_record_of_an_id_is_a_duplicate_and_nothing_else(
     assert (again.kept, again.unchanged) == (0, 0)
 
 
+def test_what_a_filter_left_out_of_a_newer_month_is_not_brought_back() -> None:
+    left_out = SeenIds()
+    left_out.see(np.array([5, 6], np.int32))
+    records, stored = scanned(4, 5, 6, 7), index({6: (OTHER, EARLIER), 7: (OTHER, EARLIER)})
+    first, found = SeenIds().see(records.ids), stored.lookup(records.ids)
+    decision = decide(records, first, found, MONTH, newest=False, left_out=left_out)
+    assert decision.keep.tolist() == [True, False, False, True]
+    assert (decision.kept, decision.unchanged) == (2, 2)
+
+
 @given(
     st.lists(
         st.tuples(
@@ -164,10 +174,13 @@ def test_a_file_that_holds_every_record_lacks_none() -> None:
 def test_counts_add_up_and_name_the_duplicates() -> None:
     seen, counts = SeenIds(), Counts()
     stored = index({1: (SAME, LIVE), 2: (OTHER, LIVE)})
-    for part in (scanned(1, 2, 3), scanned(4, 2)):
+    assert counts == Counts(0, 0, 0, 0, [], [])
+    for part in (scanned(1, 2, 3), scanned(4, 0, 2)):
         first = seen.see(part.ids)
         counts.count(part, decide(part, first, stored.lookup(part.ids), MONTH, newest=True))
-    assert (counts.read, counts.unchanged, counts.kept) == (5, 1, 3)
+    assert (counts.read, counts.unchanged, counts.kept) == (6, 1, 3)
+    assert counts.unpacked_bytes == part.unpacked_bytes > 0
+    assert [reject.xml for reject in counts.rejected] == [b'<release id="0"></release>']
     (duplicate,) = counts.repeated
     assert (duplicate.record_id, duplicate.xml) == (2, b'<release id="2"></release>')
     assert duplicate.reason == "the id 2 stands in the file a second time"
