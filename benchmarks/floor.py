@@ -18,7 +18,7 @@ from discogs.database.connection import Connect
 from discogs.database.keys import KeySettings, build_keys
 from discogs.database.locking import LockRetry
 from discogs.database.promotion import promote
-from discogs.database.staging import NAMES, Staging
+from discogs.database.staging import NAMES, REFERENCED, Staging
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 from discogs.schema.tables import Table
@@ -56,6 +56,17 @@ def prepare(connect: Connect, settings: Settings, folder: Path) -> dict[str, Any
                 sql.Literal(kind), sql.Identifier(settings.schema, kind)
             )
             _write(conn, query, folder / f"{kind}.names")
+        for target, references in tables.record_references.items():
+            found = sql.SQL(" UNION ").join(
+                sql.SQL("SELECT {} AS id FROM {}").format(
+                    sql.Identifier(reference.name), sql.Identifier(settings.schema, referring.name)
+                )
+                for referring, reference in references
+            )
+            query = sql.SQL("SELECT 0, {}::text, id FROM ({}) f WHERE id IS NOT NULL").format(
+                sql.Literal(target), found
+            )
+            _write(conn, query, folder / f"{target}.referenced")
     # A table's parts lie apart in the order, so that connections rarely meet in one table.
     files.sort(key=lambda file: (file["part"], -file["bytes"]))
     (folder / "files.json").write_text(json.dumps(files))
@@ -95,6 +106,9 @@ def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> No
         for kind in tables.names_tables:
             columns = ("shard", "kind", "id", "name")
             _read(conn, staging.extra(NAMES), columns, folder / f"{kind}.names")
+        for target in tables.record_references:
+            path = folder / f"{target}.referenced"
+            _read(conn, staging.extra(REFERENCED), ("shard", "kind", "id"), path)
         staging.complete(conn, claims)
         conn.commit()
         keys = KeySettings(settings.workers, settings.maintenance_memory)

@@ -6,7 +6,7 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from uuid import UUID
@@ -101,18 +101,19 @@ def build_keys(
     def in_parallel(steps: Iterable[_Step]) -> None:
         largest_first = sorted(steps, key=lambda step: -sizes.get(step.table, 0))
         helpers = settings.parallel_workers(len(largest_first))
+        number = min(settings.connections, len(largest_first))
+        shared = iter(largest_first)
         with ThreadPoolExecutor(settings.connections, thread_name_prefix="keys") as pool:
-            futures = [pool.submit(run, step, helpers) for step in largest_first]
+            futures = [pool.submit(work, shared, helpers) for _ in range(number)]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                pool.shutdown(cancel_futures=True)
+                largest_first.clear()  # where one has failed, the others take no more
         for future in futures:
-            if not future.cancelled():
-                future.result()
+            future.result()
 
-    def run(step: _Step, helpers: int | None) -> None:
-        with parts.part(step.detail), connect() as conn:
+    def work(steps: Iterator[_Step], helpers: int | None) -> None:
+        with connect() as conn:
             conn.execute(
                 "SELECT set_config('maintenance_work_mem', %s, false),"
                 " set_config('synchronous_commit', 'off', false),"
@@ -121,9 +122,11 @@ def build_keys(
                 [f"{settings.memory // 1024}kB", None if helpers is None else str(helpers)],
             )
             conn.commit()
-            staging.hold(conn, claims)
-            step.work(conn)
-            conn.commit()
+            for step in steps:
+                with parts.part(step.detail):
+                    staging.hold(conn, claims)
+                    step.work(conn)
+                    conn.commit()
 
     in_parallel(
         _Step(i.table, f"index {i.name} of {i.table}", _index_step(staging, i)) for i in indexes

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from discogs.database.connection import Connection
 from discogs.database.sql_files import compose, read
-from discogs.database.staging import NAMES, Staging
+from discogs.database.staging import NAMES, REFERENCED, Staging
 from discogs.schema.entities import Entity
 from discogs.schema.mapping import PLACEHOLDER_NAMES
 
@@ -33,32 +33,31 @@ def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = 
         whose placeholders go into its own staged root (False); None merges into live tables.
     """
     made = 0
-    for table in staging.tables.all:
-        for column in table.references:
-            target = column.references
-            if target not in _ROOTS:
-                continue
-            own = target == staging.tables.root.name
-            if live is not None and own is live:
-                continue
-            staged_root = staging.table(staging.tables.root)
-            into = (
-                staged_root if live is False else sql.Identifier(staging.live_schema, str(target))
-            )
-            cursor = conn.execute(
-                compose(
-                    "merge/add_placeholders",
-                    target=into,
-                    column=sql.Identifier(column.name),
-                    staged=staging.table(table),
-                    # What is staged itself is about to come; where it is the target, it is there.
-                    arriving=staged_root if own else into,
-                ),
-            )
-            made += cursor.rowcount
-            names = PLACEHOLDER_NAMES.get(Entity(target))
-            if names:
-                _name_placeholders(conn, into, names)
+    for target in staging.tables.record_references:
+        own = target == staging.tables.root.name
+        if live is not None and own is live:
+            continue
+        staged_root = staging.table(staging.tables.root)
+        into = staged_root if live is False else sql.Identifier(staging.live_schema, target)
+        # What is staged itself is about to come.
+        present = [into, staged_root] if own and live is None else [into]
+        missing = [
+            sql.SQL("NOT EXISTS (SELECT FROM {} t WHERE t.id = r.id)").format(table)
+            for table in present
+        ]
+        cursor = conn.execute(
+            compose(
+                "merge/add_placeholders",
+                target=into,
+                referenced=staging.extra(REFERENCED),
+                kind=sql.Literal(target),
+                missing=sql.SQL(" AND ").join(missing),
+            ),
+        )
+        made += cursor.rowcount
+        names = PLACEHOLDER_NAMES.get(Entity(target))
+        if names:
+            _name_placeholders(conn, into, names)
     return made
 
 

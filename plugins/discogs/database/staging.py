@@ -20,10 +20,11 @@ from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
 
 #: Beside the tables' own rows: ids that the dump lacks, ids of loaded records that the filter
-#: leaves out now, all ids that it leaves out, names, rejected records, and claims.
+#: leaves out now, all ids that it leaves out, names, ids of records that the rows refer to,
+#: rejected records, and claims.
 ABSENT, FILTERED, LEFT_OUT = "absent", "filtered", "left_out"
-NAMES, REJECTED, CLAIMS = "names", "rejected", "claims"
-_EXTRAS = (ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED, CLAIMS)
+NAMES, REFERENCED, REJECTED, CLAIMS = "names", "referenced", "rejected", "claims"
+_EXTRAS = (ABSENT, FILTERED, LEFT_OUT, NAMES, REFERENCED, REJECTED, CLAIMS)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Staging:
                 filtered=self.extra(FILTERED),
                 left_out=self.extra(LEFT_OUT),
                 names=self.extra(NAMES),
+                referenced=self.extra(REFERENCED),
                 rejected=self.extra(REJECTED),
                 claims=self.extra(CLAIMS),
             )
@@ -124,7 +126,7 @@ class Staging:
                 ),
                 [shards, shard],
             )
-        for kind in (ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED):
+        for kind in (ABSENT, FILTERED, LEFT_OUT, NAMES, REFERENCED, REJECTED):
             conn.execute(
                 sql.SQL("DELETE FROM {} WHERE shard = %s").format(self.extra(kind)), [shard]
             )

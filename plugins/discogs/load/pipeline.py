@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from discogs.database.connection import Connect, Connection, explain
 from discogs.database.copying import copy_batches
@@ -25,6 +26,7 @@ from discogs.database.staging import Staging
 from discogs.records.block import Block, BlockJoiner, Findings, ParsedBlock, Rejected
 from discogs.records.filtering import apply
 from discogs.records.parser import Parser
+from discogs.records.seen_ids import SeenIds
 from discogs.schema.filters import Filter
 
 #: How often waiting threads look whether another one has failed.
@@ -39,6 +41,8 @@ class Written:
     copied_bytes: int = 0
     copy_seconds: float = 0.0
     names: dict[str, dict[int, str]] = field(default_factory=dict)
+    #: Ids of records that the rows refer to, by the records' table.
+    referenced: dict[str, SeenIds] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
     #: The ids of the records that the filter left out.
@@ -54,6 +58,8 @@ class Written:
             self.copied_bytes += other.copied_bytes
             self.copy_seconds += other.copy_seconds
             self.left_out += other.left_out
+            for target, ids in other.referenced.items():
+                self.referenced.setdefault(target, SeenIds()).add(ids)
 
 
 class Pipeline:
@@ -186,8 +192,26 @@ class Pipeline:
 
     def _flush(self, conn: Connection, waiting: dict[str, list[pa.RecordBatch]]) -> Written:
         sent, started = 0, time.monotonic()
+        referenced = self._referenced(waiting)
         self.staging.hold(conn, self.claims)
         for table in self.staging.tables.all:
             sent += copy_batches(conn, self.staging.table(table), waiting.pop(table.name, [])).bytes
         conn.commit()
-        return Written(copied_bytes=sent, copy_seconds=time.monotonic() - started)
+        return Written(
+            copied_bytes=sent, copy_seconds=time.monotonic() - started, referenced=referenced
+        )
+
+    def _referenced(self, waiting: dict[str, list[pa.RecordBatch]]) -> dict[str, SeenIds]:
+        """The ids of records that rows refer to, by the records' table."""
+        found: dict[str, SeenIds] = {}
+        for target, columns in self.staging.tables.record_references.items():
+            values = [
+                batch.column(column.name)
+                for table, column in columns
+                for batch in waiting.get(table.name, ())
+            ]
+            found[target] = SeenIds()
+            found[target].see(
+                pc.unique(pa.chunked_array(values, pa.int32())).drop_null().to_numpy()
+            )
+        return found

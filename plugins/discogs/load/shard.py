@@ -19,7 +19,15 @@ from discogs.database.fingerprint_index import PLACEHOLDER, FingerprintIndex, re
 from discogs.database.load_log import StagedShard
 from discogs.database.locking import advisory_lock
 from discogs.database.promotion import is_promotable
-from discogs.database.staging import ABSENT, FILTERED, LEFT_OUT, NAMES, REJECTED, Staging
+from discogs.database.staging import (
+    ABSENT,
+    FILTERED,
+    LEFT_OUT,
+    NAMES,
+    REFERENCED,
+    REJECTED,
+    Staging,
+)
 from discogs.records.block import Rejected
 from discogs.records.seen_ids import SeenIds
 
@@ -29,6 +37,7 @@ LOCK_SECONDS = 60
 _NAMES = pa.schema(
     {"shard": pa.int32(), "kind": pa.string(), "id": pa.int64(), "name": pa.string()}
 )
+_REFERENCED = pa.schema({"shard": pa.int32(), "kind": pa.string(), "id": pa.int32()})
 _REJECTED = pa.schema(
     {
         "shard": pa.int32(),
@@ -121,12 +130,14 @@ def complete(
     absent: npt.NDArray[np.int32],
     left_out: npt.NDArray[np.int32],
     names: dict[str, dict[int, str]],
+    referenced: dict[str, SeenIds],
     rejected: Iterable[Rejected],
     report: dict[str, Any],
 ) -> None:
     """Write what belongs to the rows of a shard, and record that it is staged.
 
     :param left_out: the ids of the records that the filter left out, in ascending order.
+    :param referenced: ids of records that the rows refer to, by the records' table.
     :raises StagingTaken: when a later try has taken the shard.
     """
     staging, number = shard.staging, shard.number
@@ -157,6 +168,19 @@ def complete(
         (REJECTED, pa.RecordBatch.from_pylist(refused, _REJECTED)),
     ):
         copy_batches(conn, staging.extra(kind), [batch])
+    pages = (
+        pa.RecordBatch.from_arrays(
+            [
+                pa.repeat(pa.scalar(number, pa.int32()), len(page)),
+                pa.repeat(target, len(page)),
+                pa.array(page),
+            ],
+            schema=_REFERENCED,
+        )
+        for target, ids in referenced.items()
+        for page in ids.ids()
+    )
+    copy_batches(conn, staging.extra(REFERENCED), pages)
     load_log.stage_left_out(conn, staging.extra(LEFT_OUT), number, left_out)
     staged = StagedShard(number, shard.shards, shard.generation, report)
     load_log.record_staged(conn, staging.tables.entity, staging.month, staged)

@@ -263,6 +263,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         absent=absent,
         left_out=left_out,
         names=written.names,
+        referenced=written.referenced,
         rejected=rejected,
         report={
             **report.as_dict(),

@@ -22,12 +22,22 @@ class SeenIds:
         _, positions = np.unique(ids, return_index=True)
         first[positions] = True
         for number, mine in _by_page(ids):
-            # Packed to bits, a page holds a million ids in 128 KiB.
-            page = self._pages.setdefault(number, np.zeros(1 << (_PAGE_BITS - 3), np.uint8))
+            page = self._page(number)
             at, bit = _bits(ids[mine])
             first[mine] &= (page[at] & bit) == 0
             np.bitwise_or.at(page, at, bit)
         return first
+
+    def add(self, other: SeenIds) -> None:
+        """Note the ids of another set."""
+        for number, page in other._pages.items():
+            self._page(number)[:] |= page
+
+    def ids(self) -> Iterator[npt.NDArray[np.int32]]:
+        """The ids in ascending order, at most a page of them at a time."""
+        for number in sorted(self._pages):
+            bits = np.unpackbits(self._pages[number], bitorder="little")
+            yield (np.flatnonzero(bits) + (number << _PAGE_BITS)).astype(np.int32)
 
     def has(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Which of these ids were noted."""
@@ -37,6 +47,10 @@ class SeenIds:
                 at, bit = _bits(ids[mine])
                 found[mine] = (self._pages[number][at] & bit) != 0
         return found
+
+    def _page(self, number: int) -> npt.NDArray[np.uint8]:
+        # Packed to bits, a page holds a million ids in 128 KiB.
+        return self._pages.setdefault(number, np.zeros(1 << (_PAGE_BITS - 3), np.uint8))
 
 
 def _by_page(ids: npt.NDArray[np.int32]) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:

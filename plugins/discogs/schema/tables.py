@@ -71,6 +71,19 @@ class EntityTables:
         return (self.root, *self.children)
 
     @property
+    def record_references(self) -> dict[str, tuple[tuple[Table, Column], ...]]:
+        """Tables of records that this entity's rows refer to, and the columns that do."""
+        return {
+            str(entity): columns
+            for entity in Entity
+            if (
+                columns := tuple(
+                    (t, c) for t in self.all for c in t.references if c.references == entity
+                )
+            )
+        }
+
+    @property
     def names_tables(self) -> tuple[str, ...]:
         """Tables of names (genres, styles) that this entity's rows point to."""
         roots = {str(entity) for entity in Entity}
