@@ -118,3 +118,40 @@ def test_a_merge_that_ends_in_a_deadlock_is_done_again(
         other.execute("LOCK TABLE discogs_staging.releases_2026_05")
         other.commit()
         assert merged.result(60).inserted == 1
+
+
+def test_a_swap_whose_reader_waits_for_the_merge_is_done_again(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    release = '<release id="1"><artists><artist><id>7</id></artist></artists></release>'
+    path = write_dump(tmp_path, FIRST, Entity.RELEASES, release)
+    with path.open("rb") as packed:
+        stage(
+            connect,
+            packed,
+            name=path.name,
+            entity=Entity.RELEASES,
+            month=FIRST,
+            settings=LENIENT,
+        )
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SET lock_timeout TO '20s'")
+        other.execute("SELECT FROM discogs.artists")
+        merged = pool.submit(
+            merge,
+            connect,
+            entity=Entity.RELEASES,
+            month=FIRST,
+            settings=LENIENT,
+            swap_seconds=10,
+        )
+        with psycopg.connect(database, autocommit=True) as watch:
+            holding = "SELECT FROM pg_locks WHERE mode = 'ShareRowExclusiveLock' AND granted"
+            while (
+                watch.execute(holding + " AND relation = 'discogs.artists'::regclass").fetchone()
+                is None
+            ):
+                assert not merged.done(), merged.result()
+        other.execute("INSERT INTO discogs.artists (id, placeholder) VALUES (8, true)")
+        other.commit()
+        assert merged.result(60).first_load

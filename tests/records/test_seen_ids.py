@@ -20,6 +20,7 @@ NUMBERS = st.one_of(
     st.integers(2**20 - 3, 2**20 + 3),
     st.integers(MAX_ID - 3, MAX_ID),
     st.integers(1, MAX_ID),
+    st.integers(-MAX_ID - 1, -1),  # a reference may hold any integer
 )
 
 
@@ -34,3 +35,7 @@ def test_ids_are_held_like_in_a_set(batches: list[list[int]], others: list[int])
         assert seen.see(np.array(batch, np.int32)).tolist() == expected
     asked = [*others, *known]
     assert seen.has(np.array(asked, np.int32)).tolist() == [number in known for number in asked]
+    both = SeenIds()
+    both.see(np.array(others, np.int32))
+    both.add(seen)
+    assert [number for page in both.ids() for number in page.tolist()] == sorted({*asked})

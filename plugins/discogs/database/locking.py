@@ -178,6 +178,8 @@ def lock_tables(
     :param views: schema and name of views of these tables, which are locked first, as their
         readers do.
     :raises LockBusy: when they cannot be locked in time.
+    :raises psycopg.errors.DeadlockDetected: when one who holds such a table waits for what this
+        transaction holds already. PostgreSQL itself sees that only while both wait.
     """
     names = list(dict.fromkeys(tables))
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
@@ -196,5 +198,8 @@ def lock_tables(
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             who = table_holders(conn, schema, names) or "short queries, one after the other"
+            given = {"schema": schema, "tables": names}
+            if conn.execute(read("locks/waits_for_this.sql"), given).fetchone():
+                raise psycopg.errors.DeadlockDetected(f"{who} waits for this session") from None
         retry.pause(who)
         seconds = min(seconds * 2, most)
