@@ -232,13 +232,13 @@ class Settings:
     )
     schedule: str = _setting(
         "0 5,6 * * *",
-        "when the DAG looks for a dump, as a cron expression in UTC, or `off`; of the looks of one"
-        " day the last is for its month, those before it for the month before",
+        "when the DAG looks for a dump: a cron expression in UTC, or `off`; the last run of a day"
+        " is for that month, earlier runs of the day are for the month before",
         _SCHEDULE,
     )
     poll_seconds: float = _setting(
         1800.0,
-        "seconds between two looks while a run waits for its dump; the server counts requests",
+        "seconds between two requests while a run waits for its dump; the server limits requests",
         _SECONDS,
         shown="1800",
     )

@@ -144,7 +144,7 @@ def test_a_month_that_nobody_is_at_is_stuck(
 
     (said,) = problems(run, database)
     assert said.startswith(
-        "2018-06 is stuck: processing by discogs_monthly / one, which has given no sign of life"
+        "2018-06 is stuck: processing by discogs_monthly / one, which has sent no heartbeat"
     )
     assert "a run takes over" in said
 

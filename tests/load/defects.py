@@ -62,11 +62,11 @@ DEFECTS = (
     defect("invalid UTF-8", b"<title>A\xff\xfe</title>", "Invalid bytes in character encoding"),
     defect("surrogate in UTF-8", b"<title>\xed\xa0\x80</title>", "Invalid bytes"),
     defect("reference out of bounds", b"<title>&#99999999999;</title>", "out of bounds"),
-    defect("doubled title", b"<title>A</title><title>B</title>", "stands more than once"),
+    defect("doubled title", b"<title>A</title><title>B</title>", "occurs more than once"),
     defect(
         "doubled id of a credit",
         b"<artists><artist><id>1</id><id>2</id></artist></artists>",
-        "stands more than once",
+        "occurs more than once",
     ),
     defect("record beyond the byte cap", b"<notes>" + b"n" * CAP + b"</notes>", "longer than"),
     defect(
@@ -160,7 +160,7 @@ OTHERS: dict[Entity, list[tuple[str, str]]] = {
     Entity.ARTISTS: [
         ("<artist><id>5</id><name>A</nam></artist>", "tag mismatch"),
         ("<artist><id>6</id><name>A</name>", "Premature end of data"),
-        ("<artist><id>7</id><id>8</id></artist>", "<id> stands more than once"),
+        ("<artist><id>7</id><id>8</id></artist>", "<id> occurs more than once"),
     ],
     Entity.LABELS: [
         ("<label><id>5</id><name>A</name>", "Premature end of data"),

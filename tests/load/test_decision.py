@@ -183,4 +183,4 @@ def test_counts_add_up_and_name_the_duplicates() -> None:
     assert [reject.xml for reject in counts.rejected] == [b'<release id="0"></release>']
     (duplicate,) = counts.repeated
     assert (duplicate.record_id, duplicate.xml) == (2, b'<release id="2"></release>')
-    assert duplicate.reason == "the id 2 stands in the file a second time"
+    assert duplicate.reason == "the id 2 occurs in the file a second time"

@@ -151,10 +151,10 @@ GOOD = '<release id="{}"><title>T</title><labels><label id="{}"/></labels></rele
         ('<labels><label name="a" name="b"/></labels>', "Attribute name redefined"),
         ("<labels><label name=a/></labels>", "AttValue"),
         ('<labels><label name="a & b"/></labels>', "xmlParseEntityRef"),
-        ("<title>A</title><title>B</title>", "<title> stands more than once in <release>"),
+        ("<title>A</title><title>B</title>", "<title> occurs more than once in <release>"),
         (
             "<artists><artist><id>1</id><id>2</id></artist></artists>",
-            "<id> stands more than once in <artist>",
+            "<id> occurs more than once in <artist>",
         ),
     ],
     ids=range(10),
@@ -194,7 +194,7 @@ def test_a_record_with_two_ids_is_rejected_by_both() -> None:
     )
     for engines in (PARSERS, LXML):
         (reject,) = engines[ARTISTS].parse(block).rejected
-        assert reject.reason == "<id> stands more than once in <artist>"
+        assert reject.reason == "<id> occurs more than once in <artist>"
 
 
 def test_no_entity_is_expanded_and_no_file_read() -> None:

@@ -1,5 +1,5 @@
 -- A release's artists as people write them: the name variation where one is given, the phrase
--- that joins it to the next artist, without the number that tells namesakes apart. The view
+-- that joins it to the next artist, without the number that distinguishes namesakes. The view
 -- live_releases has it too, as artist.
 -- psql -v release=1 -f credit_as_written.sql
 SELECT string_agg(

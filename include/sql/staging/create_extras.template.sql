@@ -2,7 +2,7 @@
 -- Beside the rows: what the dump lacks, what the filter leaves out, which names its rows use and which records
 -- they refer to, what was rejected, and which
 -- try owns each shard. Unlogged, so a crash of the server empties them, and most tables of rows
--- with them; the empty table of claims tells that the rows are gone.
+-- with them; the empty table of claims shows that the rows are gone.
 CREATE UNLOGGED TABLE {absent} (shard integer NOT NULL, id integer NOT NULL);
 CREATE UNLOGGED TABLE {filtered} (shard integer NOT NULL, id integer NOT NULL);
 CREATE UNLOGGED TABLE {left_out} (shard integer NOT NULL, ids bytea NOT NULL);

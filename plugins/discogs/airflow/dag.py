@@ -96,7 +96,7 @@ def discogs_dag(
     :param dumps_conn_id: connection of the server of dumps.
     :param alerts_conn_id: connection that its alerts go through.
     :param parallel_downloads: files that are fetched at a time, of all months together. Discogs'
-        own server is asked for one; a mirror of one's own may bear more.
+        own server is asked for one; a mirror of your own may allow more.
     :param overrides: settings in place of those of the environment, such as ``schema="test"``. The
         files of a second DAG are in folders of its own, below ``DISCOGS_STORAGE`` and
         ``DISCOGS_EXPORT``.

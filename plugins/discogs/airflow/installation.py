@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "discogs_airflow_id"
 _ABOUT = (
-    "Names this Airflow in the months' rows of the Discogs database. Delete it in a copy of"
+    "Identifies this Airflow in the months' rows of the Discogs database. Delete it in a copy of"
     " Airflow's database, so that the copy gets an id of its own."
 )
 _known: dict[str, str] = {}

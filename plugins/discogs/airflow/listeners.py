@@ -102,7 +102,7 @@ def _tasks(dag_run: DagRun, state: str) -> list[Any]:
 
 
 def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
-    """What the run's tasks have said about its end, by task and map index, oldest first."""
+    """What the run's tasks report about its end, by task and map index, oldest first."""
     from airflow.models.xcom import XComModel
 
     session = _session(dag_run)
@@ -115,7 +115,7 @@ def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
             (row.task_id, row.map_index): str(XComModel.deserialize_value(row)) for row in found
         }
     except Exception:
-        log.exception("What the tasks of %s have said cannot be read.", dag_run.run_id)
+        log.exception("The reports of the tasks of %s cannot be read.", dag_run.run_id)
         return {}
 
 

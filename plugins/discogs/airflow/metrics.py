@@ -28,7 +28,7 @@ METRICS: dict[str, tuple[Metrics, ...]] = {
     "discogs.download.ENTITY": (
         Metrics("timer", ("seconds",), "one file's download"),
         Metrics("counter", ("bytes", "attempts"), "bytes over the network, attempts"),
-        Metrics("counter", ("failed",), "tries of the task that failed"),
+        Metrics("counter", ("failed",), "failed attempts of the task"),
         Metrics("gauge", ("bytes_per_second",), "of one download"),
     ),
     "discogs.stage.ENTITY": (

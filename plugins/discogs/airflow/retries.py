@@ -31,7 +31,7 @@ class MappingLost(DiscogsError):
 
 
 class TransientRetryPolicy(RetryPolicy):
-    """Tries again what may pass by itself, and fails at once what somebody must see to.
+    """Tries again what may pass by itself, and fails at once what a person must fix.
 
     The package's errors say which they are; an error of PostgreSQL's driver is translated first.
     A connection that is not defined and a folder that cannot be used are not tried again. Any other
@@ -46,7 +46,7 @@ class TransientRetryPolicy(RetryPolicy):
         context: Context | None = None,
     ) -> RetryDecision:
         error = translated(exception)
-        if _needs_somebody(error):
+        if _needs_a_person(error):
             return RetryDecision.fail(str(error)[:_REASON])
         if not isinstance(error, DiscogsError):
             return RetryDecision.default()
@@ -65,7 +65,7 @@ class TransientRetryPolicy(RetryPolicy):
         return cls()
 
 
-def _needs_somebody(error: BaseException) -> bool:
+def _needs_a_person(error: BaseException) -> bool:
     return isinstance(error, AirflowNotFoundException) or (
         isinstance(error, OSError) and error.errno in _UNUSABLE
     )

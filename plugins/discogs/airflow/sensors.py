@@ -210,13 +210,12 @@ class DumpAvailableSensor(BaseSensorOperator):
         hours = f"{self.wait.total_seconds() / 3600:g} hours"
         if waiting is not None and waiting.reason.is_fault:
             raise SourceError(
-                f"The server of dumps gave no proper answer before {hours} were over:"
-                f" {waiting.message}"
+                f"The server of dumps gave no usable answer within {hours}: {waiting.message}"
             ) from over
         if waiting is not None and now() - waiting.next_look_at > LEASE:
             raise SourceError(
-                f"No look was taken since {waiting.next_look_at:%F %H:%M} UTC, when the next was"
-                " due: is a triggerer running?"
+                f"The server was not asked since {waiting.next_look_at:%F %H:%M} UTC, when the next"
+                " look was due: is a triggerer running?"
             ) from over
         reason = f"Nothing was published in {hours}: the next scheduled run looks again."
         skip_run(self, context, reason)

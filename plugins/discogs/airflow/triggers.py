@@ -25,7 +25,7 @@ from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import Waiting
 
-#: How long a server may give no proper answer while its dump is waited for.
+#: How long a server may give no usable answer while a run waits for its dump.
 DOWN_SECONDS = 6 * 3600.0
 
 
@@ -41,7 +41,7 @@ class DumpAvailableTrigger(BaseTrigger):
     :param entities: those that must be there.
     :param poll_seconds: between two looks.
     :param first_wait: seconds until the first look; None for ``poll_seconds``.
-    :param down_seconds: that the server may give no proper answer.
+    :param down_seconds: for which the server may give no usable answer.
     :param waiting: the wait as its sensor has recorded it; None records nothing.
     :param postgres_conn_id: connection of the target database.
     :param overrides: settings by name, in place of those of the environment.

@@ -23,7 +23,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("discogs.cli.plan", "say what a load would fetch, need and take"),
     "migrate": Command("discogs.cli.migrate", "create the tables, or bring them up to date"),
     "grant": Command("discogs.cli.grant", "let a role read the tables, and nothing else"),
-    "status": Command("discogs.cli.status", "tell where each month stands"),
+    "status": Command("discogs.cli.status", "show the status of each month"),
     "sample": Command("discogs.cli.sample", "write months of synthetic dumps"),
     "mirror": Command("discogs.cli.mirror", "serve a folder of dumps over HTTP as Discogs does"),
 }

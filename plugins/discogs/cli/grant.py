@@ -21,5 +21,7 @@ def run(args: argparse.Namespace) -> int:
     created = grant_read(connect, settings.schema, args.role)
     print(f"{args.role} may read the schema {settings.schema}, also what is created there later")
     if created:
-        print(f"It is new and cannot log in; let users in with: GRANT {args.role} TO somebody;")
+        print(
+            f"The role is new and cannot log in; grant it to users: GRANT {args.role} TO somebody;"
+        )
     return 0

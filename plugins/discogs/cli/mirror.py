@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layout",
         choices=["data.discogs.com", "s3"],
         default="data.discogs.com",
-        help="whose addresses and manners it has (default: data.discogs.com)",
+        help="the server to imitate, in addresses and behaviour (default: data.discogs.com)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="the address (default: 127.0.0.1)"
@@ -39,14 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where --tls writes it with its key, for clients' REQUESTS_CA_BUNDLE (default:"
         " discogs-mirror.pem)",
     )
-    bad = parser.add_argument_group(
-        "as the real server", "What a download must bear, to test a set-up with."
-    )
+    bad = parser.add_argument_group("faults", "Faults of real servers, to test a set-up with.")
     bad.add_argument(
         "--cut-after", type=positive, metavar="SECONDS", help="cut transfers that are older"
     )
     bad.add_argument(
-        "--cut-http1-only", action="store_true", help="spare those over HTTP/2 (with --cut-after)"
+        "--cut-http1-only",
+        action="store_true",
+        help="do not cut those over HTTP/2 (with --cut-after)",
     )
     bad.add_argument(
         "--ignore-range", action="store_true", help="answer a Range with the whole file, in s3 too"

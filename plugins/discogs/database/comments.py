@@ -32,7 +32,7 @@ ON CONFLICT (relation, attribute) DO UPDATE SET comment = excluded.comment
 
 def write_comments(conn: Connection, schema: str) -> int:
     """Write the comments that are missing or were written by another version of the package; the
-    caller commits. A comment of a user's own stays.
+    caller commits. A comment that a user has written stays.
 
     :returns: how many were written.
     """

@@ -153,7 +153,7 @@ def _pin_session(conn: Connection, schema: str) -> None:
     if row is not None:
         raise DatabaseError(
             f"The role {row[0]} may not use the schema {schema} of the database {conn.info.dbname}"
-            f" (permission denied). Let its owner run: {row[1]}; (to read, USAGE alone)"
+            f" (permission denied). Let its owner run: {row[1]}; (USAGE is enough to read)"
         )
     conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
     with contextlib.suppress(psycopg.DatabaseError):  # PostgreSQL 13, or no Linux server
@@ -201,10 +201,10 @@ def explain(error: psycopg.Error) -> DatabaseError:
     if lost or state.startswith(("08", "57P")):
         return DatabaseUnavailable(f"The connection to PostgreSQL was lost: {text}")
     if state.startswith("53"):  # disk full, out of memory, too many connections
-        return DatabaseUnavailable(f"PostgreSQL has run out of something: {text}")
-    # Lock not available; 40 transaction rollback: deadlock, serialization failure and their like.
+        return DatabaseUnavailable(f"PostgreSQL has run out of a resource: {text}")
+    # Lock not available; 40 transaction rollback: deadlock, serialization failure and similar.
     if state == "55P03" or state.startswith("40"):
-        return LockBusy(f"Another connection holds what is needed: {text}")
+        return LockBusy(f"Another connection holds a lock that is needed: {text}")
     if state in {"3F000", "42P01", "42704"}:  # no such schema, table or type
         return NotMigrated(_first_line(error))
     return DatabaseError(f"PostgreSQL refused: {text}")

@@ -10,7 +10,7 @@ class DatabaseError(DiscogsError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """The server did not answer, the connection to it broke, or it has run out of something."""
+    """The server did not answer, the connection to it broke, or it has run out of a resource."""
 
     transient = True
 

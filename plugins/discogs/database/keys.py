@@ -25,7 +25,7 @@ _INDEXES = (
     "SELECT tablename, indexname, indexdef FROM pg_indexes"
     " WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) ORDER BY 1, 2"
 )
-#: Rows below which a coarser sample tells the planner enough.
+#: Rows below which a coarser sample is enough for the planner.
 _SMALL_TABLE = 1_000_000
 
 

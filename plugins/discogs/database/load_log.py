@@ -18,7 +18,7 @@ from discogs.schema.entities import Entity, Month
 
 @dataclass(frozen=True)
 class StagedShard:
-    """A shard whose rows lie complete in staging."""
+    """A shard whose rows are complete in staging."""
 
     shard: int
     shards: int

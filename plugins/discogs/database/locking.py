@@ -135,8 +135,8 @@ class LockRetry:
         if left <= 0:
             raise LockBusy(
                 f"The tables of {self.entity} could not be swapped in within {self.seconds:g}"
-                f" seconds, since others use them: {who}. Nothing was changed. Let them end, or"
-                " stop them, and try again."
+                f" seconds, since others use them: {who}. Nothing was changed. Wait until they"
+                " end, or stop them, and try again."
             )
         if not self._logged and self.seconds - left > 5:
             self._logged = True

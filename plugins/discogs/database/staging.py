@@ -160,7 +160,7 @@ class Staging:
         """Keep everybody else away from the tables until the transaction ends.
 
         :param seconds: how long to wait for those who are at them.
-        :raises LockBusy: when somebody is at them still, saying who.
+        :raises LockBusy: when another session still uses them; it names that session.
         :raises StagingTaken: when another try has one of the shards.
         """
         names = sql.SQL(", ").join(self._all())

@@ -25,7 +25,7 @@ _FAR = 30 * 86400
 
 
 class Broken(Exception):
-    """A transfer broke in a way that another attempt may mend; never leaves the package.
+    """A transfer broke in a way that another attempt may repair; never leaves the package.
 
     :param wait: seconds that the server asked for.
     """

@@ -228,7 +228,7 @@ class _Transfer:
     def _judge(self, current: Callable[[], str] | None) -> None:
         """What to make of a digest that is not the published one: nothing if it is by now.
 
-        :raises Broken: when another attempt may mend it.
+        :raises Broken: when another attempt may succeed.
         """
         actual, before = self.part.digest, self.published
         if self.kept_from_before:
@@ -314,7 +314,7 @@ class _Transfer:
                 self.file.size,
             )
         etag = response.headers.get("etag", "")
-        # A weak ETag does not promise equal bytes, so it may not stand in If-Range.
+        # A weak ETag does not promise equal bytes, so If-Range may not have it.
         strong = etag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
         validator = strong or response.headers.get("last-modified")
         return Origin(self.file.url, expected, length, validator)

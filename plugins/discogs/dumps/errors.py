@@ -84,9 +84,9 @@ class TransferCut(TransferFailed):
         DiscogsError.__init__(
             self,
             f"{name} was cut after {_minutes(ages[-1])} with {_size(done)}{of} at"
-            f" {rate / 1e6:.1f} MB/s over HTTP/{version}, and the time before after"
+            f" {rate / 1e6:.1f} MB/s over HTTP/{version}, and in the attempt before after"
             f" {_minutes(ages[0])}; this server does not resume a transfer{needed}. More attempts"
-            " would end the same way. A faster line helps, a mirror, or fetching it on another"
+            " would end the same way. Use a faster line or a mirror, or download it on another"
             " machine (python -m discogs fetch); the next scheduled run tries again.",
         )
         self.attempts = len(ages)

@@ -130,7 +130,7 @@ def _no_listing(body: bytes, url: str, detail: str) -> ListingUnreadable:
 
 
 class _Rows(html.parser.HTMLParser):
-    """Collects the links inside ``<pre>`` with the text that stands before each."""
+    """Collects the links inside ``<pre>`` with the text before each."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -54,7 +54,7 @@ def may_go(
     """The files that retention lets go.
 
     :param completed: months whose load is completed.
-    :param in_use: months that a run is working on, whatever else is said of them.
+    :param in_use: months that a run is working on, whatever their rows say.
     :param keep: newest completed months whose files stay; None keeps all, 0 none.
     :param stale_seconds: age at which an unfinished file of another month goes.
     :param now: seconds since the epoch.

@@ -71,7 +71,7 @@ def drift(
 
 
 def _without(some: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
-    """The paths that the others lack, without what lies below such a path."""
+    """The paths that the others lack, without what is below such a path."""
     found = {path: number for path, number in some.items() if path not in others}
     return {
         path: number

@@ -36,12 +36,12 @@ class MonthNotReady(DiscogsError):
 
 
 class RetryLimitReached(DiscogsError):
-    """A month has failed as often as it may; somebody must look."""
+    """A month has failed as often as it may; a person must look."""
 
     def __init__(self, month: object, attempts: int, limit: int, error: str | None) -> None:
         super().__init__(
             f"{month} has failed {attempts} times, the limit is {limit} (DISCOGS_MAX_ATTEMPTS)."
-            f" The last error: {error or 'not recorded'}. When its cause is gone, trigger the month"
+            f" The last error: {error or 'not recorded'}. Fix its cause, then trigger the month"
             " with force, or clear its last run."
         )
 

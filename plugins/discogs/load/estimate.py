@@ -86,7 +86,9 @@ class Estimate:
                 state.append("loaded already")
             shown.append(f"  {plan.file.name}  {_size(plan.file.size)}  {', '.join(state)}")
         if fetched:
-            seen = f"measured in {self.transfer_of}" if self.transfer_of else "as others report"
+            seen = (
+                f"measured in {self.transfer_of}" if self.transfer_of else "as reported by others"
+            )
             shown.append(
                 f"Transfer: {_size(self.missing)} in {requests} requests, one file at a time; about"
                 f" {_minutes(self.missing / self.transfer_rate)} at"

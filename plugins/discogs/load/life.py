@@ -114,7 +114,7 @@ class Heartbeat:
             self._renew(lease)
         except (psycopg.Error, DiscogsError) as error:
             self._conn.close()
-            log.warning("The sign of life could not be renewed: %s", " ".join(str(error).split()))
+            log.warning("The heartbeat could not be renewed: %s", " ".join(str(error).split()))
 
     def _renew(self, lease: dt.timedelta) -> None:
         conn: Connection = self._conn

@@ -74,7 +74,7 @@ class Shard:
 def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Shard:
     """Empty a shard's staging tables, made if they are not there, and read the fingerprints.
 
-    :raises LockBusy: when somebody is at the tables.
+    :raises LockBusy: when another session uses the tables.
     """
     try:
         # What a killed try was running ends soon after it; only somebody else's takes longer.

@@ -17,10 +17,10 @@ _NO_LEASE = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stuck:
-    """A month that needs somebody.
+    """A month that needs a person's attention.
 
     :param doing: what its row says, as a participle or status.
-    :param since: the last sign of life.
+    :param since: the last heartbeat.
     :param run: whose it is.
     :param action: what to do.
     """
@@ -34,7 +34,7 @@ class Stuck:
     def __str__(self) -> str:
         since = self.since.astimezone(dt.timezone.utc)
         return (
-            f"{self.month} is stuck: {self.doing} by {self.run}, which has given no sign of life"
+            f"{self.month} is stuck: {self.doing} by {self.run}, which has sent no heartbeat"
             f" since {since:%F %H:%M} UTC. {self.action}"
         )
 

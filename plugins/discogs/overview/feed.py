@@ -66,7 +66,7 @@ def changes(
 ) -> Changes:
     """A page of what a month's load changed, by entity and id.
 
-    :param after: the last record of the page before.
+    :param after: the last record of the previous page.
     """
     found: list[dict[str, Any]] = []
     named: dict[tuple[str, int], str | None] = {}

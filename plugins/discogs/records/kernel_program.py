@@ -102,7 +102,7 @@ class _Node:
 class Program:
     """The program of one entity.
 
-    :param mapping: rows may stand in rows of another table, and in rows of their own, once.
+    :param mapping: rows may be nested in rows of another table, and in rows of their own, once.
     :raises ValueError: for a mapping with rows deeper than that.
     """
 

@@ -104,7 +104,7 @@ class LxmlParser:
             raise Unreadable(f"the record is a <{element.tag}>")
         path = self.mapping.id_path
         if not path.startswith("@") and len(list(element.iterchildren(path))) > 1:
-            raise Unreadable(f"<{path}> stands more than once in <{element.tag}>")
+            raise Unreadable(f"<{path}> occurs more than once in <{element.tag}>")
         layout = self.layouts[self.mapping.root.name]
         values = [_value(element, item, layout, found) for item in layout.fields]
         found.rows[layout.table.name] = [(record_id, *values)]
@@ -146,7 +146,7 @@ class LxmlParser:
 
 
 def _is_empty(element: etree._Element) -> bool:
-    """Whether an element has no text, no attribute and no child: it stands for no row."""
+    """Whether an element has no text, no attribute and no child: it makes no row."""
     return not (len(element) or element.attrib or (element.text or "").strip(SPACE))
 
 
@@ -182,7 +182,7 @@ def _raw(element: etree._Element, item: Field) -> str | None:
         found = list(element.iterchildren(path))
         filled = [e for e in found if (e.text or "") != "" or len(e)]
         if len(filled) > 1:
-            raise Unreadable(f"<{path}> stands more than once in <{element.tag}>")
+            raise Unreadable(f"<{path}> occurs more than once in <{element.tag}>")
         if not found:
             return None
         element = (filled or found)[0]

@@ -107,7 +107,7 @@ class _Prefixed(io.RawIOBase):
 
 
 def _reason(error: Exception) -> str:
-    """The library's message for damage, to stand inside a sentence."""
+    """The library's message for damage, as part of a sentence."""
     if "Not a gzip" in str(error):
         return "something else than gzip follows its gzip stream"
     return str(error).rstrip(".")

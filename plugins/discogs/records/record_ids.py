@@ -18,7 +18,7 @@ MAX_ID = 2**31 - 1
 
 
 class RecordIds:
-    """Reads ids of one entity's records; 0 stands for none."""
+    """Reads ids of one entity's records; 0 means none."""
 
     def __init__(self, mapping: EntityMapping) -> None:
         self._path = mapping.id_path
@@ -77,7 +77,7 @@ class RecordIds:
 
 
 def _empty_rows(mapping: EntityMapping) -> bytes:
-    """A pattern for what may stand before an id: rows that have but attributes, as images do."""
+    """A pattern for what may precede an id: rows that have but attributes, as images do."""
     patterns = [
         rb"(?:<%b>(?:\s*<%b[^<>]*/>)*\s*</%b>\s*)?"
         % (rows.container.encode(), rows.element.encode(), rows.container.encode())

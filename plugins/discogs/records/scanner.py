@@ -47,7 +47,7 @@ class Scanned:
                 Rejected(
                     self.chunk.offset + start,
                     number,
-                    f"the id {number} stands in the file a second time",
+                    f"the id {number} occurs in the file a second time",
                     self.chunk.data[start : min(end, start + REJECTED_XML_BYTES)],
                 )
             )

@@ -246,7 +246,7 @@ class _Splitter:
         return data.rfind(self.close, start, end) > opened[-1]
 
     def _between(self, data: bytes, start: int) -> tuple[int, bool]:
-        """Pass what stands before the next record: where that starts, and whether it does."""
+        """Skip what precedes the next record: where that starts, and whether it does."""
         while True:
             if self.ended:
                 return self._keep_trailing(data, start), False

@@ -1,6 +1,6 @@
 """Tables of words to draw from: a power of two of entries, so that a draw is a mask and a look-up.
 
-The words are in ``words.txt``. An entry that stands in a table several times is drawn that
+The words are in ``words.txt``. An entry that is in a table several times is drawn that
 much more.
 """
 
@@ -35,7 +35,7 @@ def _phrases(name: str) -> list[str]:
 
 
 def _weighted(weights: Sequence[tuple[T, int]], size: int = 1024) -> tuple[T, ...]:
-    """A table in which each entry's share follows its weight; every entry stands in it."""
+    """A table in which each entry's share follows its weight; every entry is in it."""
     total = sum(weight for _, weight in weights)
     rows = [entry for entry, weight in weights for _ in range(max(1, weight * size // total))]
     return tuple((rows + [weights[0][0]] * size)[:size])

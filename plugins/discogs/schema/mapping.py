@@ -90,14 +90,16 @@ def _videos(table: str) -> Rows:
 
 
 def _quality(column: str = "data_quality") -> Field:
-    return _text(column, about="verdict of Discogs' users, such as Correct or Needs Vote")
+    return _text(
+        column, about="data quality as voted by Discogs' users, such as Correct or Needs Vote"
+    )
 
 
 LABELS = EntityMapping(
     Entity.LABELS,
     "id",
     (
-        _text("name", about="name; a number in brackets tells namesakes apart"),
+        _text("name", about="name; a number in brackets distinguishes namesakes"),
         _text("contact_info", "contactinfo", "addresses and telephones; may be personal data"),
         _text("profile", about="description, in Discogs' markup"),
         _quality(),
@@ -116,7 +118,7 @@ ARTISTS = EntityMapping(
     Entity.ARTISTS,
     "id",
     (
-        _text("name", about="name; a number in brackets tells namesakes apart"),
+        _text("name", about="name; a number in brackets distinguishes namesakes"),
         _text("real_name", "realname", "the person's name"),
         _text("profile", about="description, in Discogs' markup"),
         _quality(),
@@ -164,8 +166,7 @@ MASTERS = EntityMapping(
             "main_release",
             Type.INTEGER,
             zero_is_null=True,
-            about="the release that stands for the master; no foreign key, since releases are"
-            " merged later",
+            about="the main release of the master; no foreign key, since releases are merged later",
         ),
         _quality(),
         _text("notes", about="notes"),

@@ -62,7 +62,7 @@ class Field:
     references: str | None = None
     #: The text is a name in the referenced table, whose id is computed from it.
     by_name: bool = False
-    #: Zero stands for "unknown" and becomes NULL.
+    #: Zero means "unknown" and becomes NULL.
     zero_is_null: bool = False
     #: A sibling before the row's element that holds the value where ``path`` does not.
     before: str | None = None
@@ -125,7 +125,7 @@ class EntityMapping:
 
     @property
     def record_nests(self) -> bool:
-        """Whether an element named like the record stands inside records too, as do labels."""
+        """Whether an element named like the record occurs inside records too, as do labels."""
         paths = [self.id_path, *(field.path for field in self.fields), *_row_paths(self.rows)]
         return any(self.entity.record in path.split("/") for path in paths)
 

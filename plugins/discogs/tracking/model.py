@@ -36,7 +36,7 @@ class Status(str, Enum):
 AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
 
 
-#: How long a run of another Airflow counts as alive after its last sign of life. More than Airflow
+#: How long a run of another Airflow counts as alive after its last heartbeat. More than Airflow
 #: takes to notice that a task was killed (5 minutes) and to try it again (1, 2 and 4 minutes).
 LEASE = dt.timedelta(minutes=15)
 

@@ -211,7 +211,7 @@ class PostgresMonthRepository:
     def change(self, month: Month, rule: Rule) -> MonthRecord | None:
         """Apply a rule of :mod:`discogs.tracking.transitions` to a month's row, atomically.
 
-        :param rule: called again when somebody else changed the row meanwhile.
+        :param rule: called again when another session has changed the row meanwhile.
         :returns: what the rule returned.
         """
         with self._cursor() as cursor:

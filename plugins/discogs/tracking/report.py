@@ -56,7 +56,7 @@ class EntityReport:
         shard and ``merge``.
     :param placeholders_added: rows for ids that are referred to and in no dump.
     :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
-        how often they stand in the records that were staged.
+        how often they occur in the records that were staged.
     :param invalid_values: values that do not fit their column and became NULL, by path.
     :param replaced_characters: that PostgreSQL does not take and that became U+FFFD.
     :param unidentified: rejected records whose ids cannot be read.
@@ -147,7 +147,7 @@ class EntityReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the load found in the dump and that somebody should look at, a sentence each."""
+        """What the load found in the dump that a person should look at, a sentence each."""
         found = []
         if self.unmapped:
             found.append(f"not read, since no table has it: {_counted(self.unmapped)}")

@@ -325,8 +325,8 @@ def skip_run(task: BaseOperator, context: Any, reason: str) -> NoReturn:
     """Skip a task that is executed and all that comes after it: there is nothing to do.
 
     Airflow would leave each task after it to its trigger rule, and those of the merges start a
-    process to find out that nothing is staged. What tells Airflow to skip them at once is public
-    only for a task that succeeds.
+    process to find out that nothing is staged. The call that makes Airflow skip them at once is
+    public only for a task that succeeds.
     """
     from airflow.sdk.execution_time import comms, task_runner
 

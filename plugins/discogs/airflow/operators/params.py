@@ -25,8 +25,8 @@ def load_params(settings: Settings) -> dict[str, Param]:
             examples=[str(present.plus(-number)) for number in range(_SUGGESTED)],
             title="Month",
             description="The month of the dump as YYYY-MM, such as 2026-07. Empty: the partition"
-            " key, if Advanced Options has one, else the present month. What is no month is"
-            " answered with Bad Request; a month that has not begun fails at once.",
+            " key, if Advanced Options has one, else the current month. Any other text"
+            " is answered with Bad Request; a month that has not begun fails at once.",
         ),
         "entities": Param(
             entities,
@@ -36,8 +36,8 @@ def load_params(settings: Settings) -> dict[str, Param]:
             uniqueItems=True,
             examples=entities,
             title="Entities",
-            description="What to load of it. Ids of the others that records refer to become"
-            " placeholder rows.",
+            description="Entities to load. Ids of the others become placeholder rows where"
+            " records refer to them.",
         ),
         "filter": Param(
             None,
@@ -74,7 +74,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             False,
             type="boolean",
             title="Force",
-            description="Load the month again though it is completed, or has failed"
+            description="Load the month again even if it is completed, or has failed"
             f" DISCOGS_MAX_ATTEMPTS times, now {settings.max_attempts}.",
         ),
     }

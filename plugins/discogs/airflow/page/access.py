@@ -24,7 +24,9 @@ _known: dict[str, tuple[float, Target | None]] = {}
 DagId = Annotated[
     str,
     Query(
-        max_length=250, pattern=r"^[^\x00]*$", description="the DAG whose database is looked into"
+        max_length=250,
+        pattern=r"^[^\x00]*$",
+        description="the DAG whose target database is queried",
     ),
 ]
 

@@ -73,7 +73,7 @@ api = APIRouter(
         401: {"model": Problem, "description": "Not logged in"},
         403: {"model": Problem, "description": "No access to the DAG"},
         404: {"model": Problem, "description": "Unknown"},
-        503: {"model": Problem, "description": "The database gives no answer; it says why"},
+        503: {"model": Problem, "description": "The database cannot be queried; the body says why"},
     }
 )
 
@@ -137,7 +137,7 @@ def list_changes(
         str | None,
         Query(
             pattern=r"^(labels|artists|masters|releases)\.[0-9]{1,9}$",
-            description="`next` of the page before",
+            description="`next` of the previous page",
         ),
     ] = None,
     limit: Limit = 100,
@@ -163,7 +163,7 @@ def list_rejected(
     connect: Target,
     year_month: YearMonth,
     entity: Entity | None = None,
-    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the previous page")] = 0,
     limit: Limit = 20,
 ) -> Rejected:
     """The records of the month's dump that became no row, with the reason and the XML."""

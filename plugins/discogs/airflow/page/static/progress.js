@@ -38,10 +38,10 @@ export function atWork(state, month) {
   );
 }
 
-/** Said of a run that may be gone. */
+/** A notice about a run that may be gone. */
 function silent(running, now) {
   if (!running?.alive_until || new Date(running.alive_until) > new Date(now)) return null;
-  return h("p", { class: "down" }, `No sign of life since ${f.time(running.alive_until, now)}: the next run of the month takes it over.`);
+  return h("p", { class: "down" }, `No heartbeat since ${f.time(running.alive_until, now)}: the next run of the month takes it over.`);
 }
 
 function stepper(month, steps) {
