@@ -16,9 +16,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from discogs.dumps.answers import Broken
 from discogs.dumps.curl import Response, Route
 from discogs.dumps.download import DownloadReport, download
-from discogs.dumps.errors import DumpIncomplete, SourceError, TransferCut, TransferFailed
+from discogs.dumps.errors import (
+    AddressInvalid,
+    DumpIncomplete,
+    SourceError,
+    TransferCut,
+    TransferFailed,
+)
 from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import DumpName, Layout
 from discogs.dumps.source import DumpSource
@@ -277,6 +284,53 @@ def tunnel() -> Iterator[tuple[str, list[str]]]:
         with suppress(OSError):
             listening.shutdown(socket.SHUT_RDWR)
     thread.join(10)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_the_clients_certificate_is_shown_to_a_server_that_asks_for_it(
+    pem: Path, pair: bool
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.load_verify_locations(pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown: list[dict[str, object]] = []
+
+    def serve() -> None:
+        plain, _ = listening.accept()
+        with context.wrap_socket(plain, server_side=True) as client:
+            shown.append(client.getpeercert() or {})
+            client.recv(1 << 16)
+            early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            client.sendall(early + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        cert = (str(pem), str(pem)) if pair else str(pem)
+        route = Route(verify=str(pem), cert=cert, proxy=None, connect=5, read=5)
+        response = Response(f"https://127.0.0.1:{listening.getsockname()[1]}/", {}, route)
+        assert (response.status_code, response.headers) == (200, {"content-length": "2"})
+        assert b"".join(response.chunks()) == b"ok"
+        response.close()
+        thread.join(10)
+    assert shown != [{}]
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "said"),
+    [
+        ("gopher://127.0.0.1/", AddressInvalid, "libcurl cannot read it"),
+        ("http://no-such-host.invalid/", Broken, "the host name was not found"),
+        ("http://127.0.0.1:1/", Broken, r"the connection failed \(Connection refused\)"),
+    ],
+)
+def test_what_libcurl_fails_with_is_said_in_words(
+    url: str, error: type[Exception], said: str
+) -> None:
+    route = Route(verify=True, cert=None, proxy=None, connect=5, read=5)
+    with pytest.raises(error, match=said):
+        Response(url, {}, route)
 
 
 def test_the_flow_control_window_does_not_bound_a_fast_line(pem: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -194,11 +195,11 @@ def test_records_are_found_alike_all_at_once_and_one_by_one(lines: list[bytes], 
 
 
 def test_bytes_between_records_are_rejected_with_their_place() -> None:
-    data = dump(RELEASES, ONE, "garbage &amp; <more>", TWO)
+    data = dump(RELEASES, ONE, "X garbage &amp; <more>", TWO)
     found, rejected = split_records(RELEASES, data)
     assert [xml for _, xml in found] == BOTH
-    assert summary(rejected) == [(data.index(b"garbage"), None, "21 bytes between records")]
-    assert rejected[0].xml == b"garbage &amp; <more>\n"
+    assert summary(rejected) == [(data.index(b"X garbage"), None, "23 bytes between records")]
+    assert rejected[0].xml == b"X garbage &amp; <more>\n"
 
 
 def test_a_long_stretch_of_spaces_between_records_is_passed() -> None:
@@ -219,7 +220,11 @@ def test_bytes_after_the_root_are_rejected_in_one(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("more", [dump(RELEASES, TWO), TWO.encode()], ids=["root", "record"])
+@pytest.mark.parametrize(
+    "more",
+    [dump(RELEASES, TWO), dump(RELEASES), TWO.encode()],
+    ids=["root", "root without records", "record"],
+)
 def test_records_after_the_root_are_damage(more: bytes, size: int) -> None:
     with pytest.raises(CorruptDump, match="ends at byte 65, and records follow"):
         split_records(RELEASES, dump(RELEASES, ONE) + more, size)
@@ -327,6 +332,21 @@ def test_an_over_long_record_without_end_takes_nothing_with_it(entity: Entity, s
         found, rejected = split_records(entity, dump(entity, *records), size, limit=500)
         assert [xml for _, xml in found] == [record.encode()] * (len(records) - 1)
         assert len(rejected) == 1
+
+
+@pytest.mark.parametrize("entity", [RELEASES, LABELS])
+def test_chunks_make_no_difference_to_over_long_records(entity: Entity) -> None:
+    record = {RELEASES: ONE, LABELS: NESTED}[entity]
+    start = record.split(">")[0]
+    whole = f"{start}><notes>{'x' * 1000}</notes></{entity.record}>"
+    data = dump(entity, *[record] * 9, whole, record, f"{start}><notes>{'x' * 1000}", record, whole)
+    found, rejected = split_records(entity, data, limit=300)
+    assert [xml for _, xml in found] == [record.encode()] * 11
+    assert [reject.offset for reject in rejected] == [
+        match.start() for match in re.finditer(rb"<\w+[^<>]*><notes>", data)
+    ]
+    for size in range(40, 1500, 71):
+        assert split_records(entity, data, size, 300) == (found, rejected)
 
 
 def test_a_rejected_record_is_kept_up_to_64_kib() -> None:
