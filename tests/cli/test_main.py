@@ -13,9 +13,25 @@ import pytest
 
 from discogs import __version__
 from discogs.cli import COMMANDS
+from discogs.cli.main import main
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Launch = Callable[..., "subprocess.Popen[str]"]
+
+
+Usage = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Usage:
+    """Runs a command in this process: its exit code, and what it wrote to stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        return code, *capsys.readouterr()
+
+    return call
 
 
 def test_help_names_every_command(run: Run) -> None:
@@ -27,16 +43,16 @@ def test_help_names_every_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_its_help(run: Run, name: str) -> None:
-    result = run(name, "--help")
-    assert result.returncode == 0
-    assert f"usage: python -m discogs {name}" in result.stdout
+def test_each_command_has_its_help(usage: Usage, name: str) -> None:
+    code, shown, _ = usage(name, "--help")
+    assert code == 0
+    assert f"usage: python -m discogs {name}" in shown
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_option_says_what_it_does(run: Run, name: str) -> None:
+def test_each_option_says_what_it_does(usage: Usage, name: str) -> None:
     entry = re.compile(r"^  (-\S.*?|[A-Z]+)(?:  +(\S.*)|\n +(\S.*))?$", re.MULTILINE)
-    _, _, entries = run(name, "--help").stdout.partition("\n\n")[2].partition(":\n")
+    _, _, entries = usage(name, "--help")[1].partition("\n\n")[2].partition(":\n")
     found = {match[1]: match[2] or match[3] for match in entry.finditer(entries)}
     assert "-h, --help" in found
     assert [option for option, about in found.items() if not about] == []
@@ -75,15 +91,54 @@ def test_the_version_is_told(run: Run) -> None:
         (["sample", "/nowhere", "--month", "2026-13"], "'2026-13' is not a month"),
         (["sample", "/nowhere", "--month", "2026-01", "--releases", "0"], "'0' is not a whole"),
         (["mirror", "/nowhere", "--port", "70000"], "'70000' is not a whole number from 0"),
+        (["mirror", "/nowhere", "--port", "x"], "'x' is not a whole number from 0 to 65535"),
+        (["mirror", "/nowhere", "--port", "1", "--rate", "fast"], "'fast' is not a number above"),
+        (["mirror", "/nowhere", "--port", "1", "--rate", "-1"], "'-1' is not a number above 0"),
+        (["mirror", "/nowhere", "--port", "1", "--rate", "inf"], "'inf' is not a number above"),
     ],
 )
 def test_wrong_usage_ends_2_and_says_what_was_wrong(
-    run: Run, arguments: list[str], message: str
+    usage: Usage, arguments: list[str], message: str
 ) -> None:
-    result = run(*arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+    code, shown, said = usage(*arguments)
+    assert (code, shown) == (2, "")
+    assert message in said
+
+
+def test_what_the_system_refuses_is_one_line_and_a_setting_that_is_none_another(
+    usage: Usage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCOGS_SHARD", "4")
+    code, shown, said = usage("sample", "/dev/null/x", "--month", "2026-01", "--releases", "1")
+    assert (code, shown) == (1, "")
+    assert said == (
+        "discogs: DISCOGS_SHARD has no effect: there is no such setting. Did you mean"
+        " DISCOGS_SHARDS?\ndiscogs: /dev/null/x: Not a directory\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no more"), "no more"),
+        (OSError(28, "No space left"), "No space left"),
+        (psycopg.errors.InsufficientPrivilege("permission denied"), "permission denied"),
+    ],
+)
+def test_an_error_that_a_user_can_cause_is_said_without_a_traceback(
+    usage: Usage, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr("discogs.cli.status.run", fail)
+    code, shown, written = usage("status", "--dsn", "host=/nowhere")
+    assert (code, shown) == (1, "")
+    assert said in written
+    assert written.startswith("discogs: ")
+    monkeypatch.setattr("discogs.cli.status.run", lambda _arguments: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        usage("status")
 
 
 @pytest.mark.parametrize(

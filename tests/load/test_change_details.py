@@ -68,6 +68,22 @@ def test_the_feed_names_the_tables_and_columns_that_differ(
     assert feed(connect, JULY) == {n: (*what, None) for n, what in WHAT.items()}
     (releases,) = report.entities
     assert (releases.updated, releases.same) == (4, 1)
+    with connect() as conn:
+        rows = conn.execute(
+            "SELECT id, country, array_agg(t.title ORDER BY seq) FROM releases"
+            " LEFT JOIN release_tracks t ON release_id = id GROUP BY id ORDER BY id"
+        ).fetchall()
+    assert rows == [
+        (1, "UK", ["One"]),
+        (2, "France", ["One"]),
+        (3, "UK", ["Other"]),
+        (4, "UK", ["One", "Two"]),
+        (5, None, [None]),
+        (6, "UK", ["One"]),
+        (7, "UK", ["One"]),
+        (8, "UK", ["One"]),
+        (9, "UK", ["One"]),
+    ]
     # The same month again changes nothing.
     load(database, june, JULY)
     assert feed(connect, JULY) == {n: (*what, None) for n, what in WHAT.items()}
