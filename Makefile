@@ -75,8 +75,8 @@ kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/kernel.c (
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang -c constraints.txt
 	sh kernel/build.sh $(BIN)/python plugins/discogs/records/kernel.wasm
 
-bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl; PAGE=1: the answers of the Discogs page)
-	$(RUN) -m benchmarks$(if $(PAGE),.page --changes 10000000,$(if $(TRANSFER),.transfer --runs $(RUNS), --releases $(N) --runs $(RUNS) $(if $(PEER),--peer) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(GROWTH),--growth)))
+bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl; PAGE=1: the answers of the Discogs page; SHARDS=1: 1 to 8 shards, and the export)
+	$(RUN) -m benchmarks$(if $(PAGE),.page --changes 10000000,$(if $(TRANSFER),.transfer --runs $(RUNS),$(if $(SHARDS),.shards) --releases $(N) --runs $(RUNS) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(SHARDS),,$(if $(PEER),--peer) $(if $(GROWTH),--growth))))
 
 .env: ## The secrets of docker-compose.yaml, from .env.example
 	@$(PYTHON) demo/env_file.py

@@ -75,6 +75,27 @@ def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str
     return {"startup_seconds": begun, "reports": reports}
 
 
+def reading(folder: str, month: str) -> dict[str, Any]:
+    """Decompress a file of releases, split it, and read ids and fingerprints."""
+    from discogs.load.source import FolderSource
+    from discogs.load.stage import SIZES
+    from discogs.records.prefetch import short_switch_interval
+    from discogs.records.reader import read
+    from discogs.schema.entities import Entity, Month
+
+    source, entity = FolderSource(Path(folder)), Entity.RELEASES
+    name = source.find(Month.parse(month)).file(entity).name
+    started, busy = time.perf_counter(), time.process_time()
+    with source.storage.open(name) as packed, short_switch_interval():
+        found = read(packed, name, entity, max_record_bytes=SIZES.record)
+        count = sum(len(scanned.ids) for scanned in found)
+    return {
+        "read": count,
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - busy,
+    }
+
+
 def floor_files(dsn: str, folder: str) -> dict[str, Any]:
     """Write the rows of a loaded database into files for :func:`floor`."""
     from benchmarks.floor import prepare
@@ -99,7 +120,7 @@ def floor(dsn: str, folder: str, month: str) -> dict[str, Any]:
 
 
 _STEPS: dict[str, Callable[..., dict[str, Any]]] = {
-    step.__name__: step for step in (sample, migrate, load, floor_files, floor)
+    step.__name__: step for step in (sample, migrate, load, reading, floor_files, floor)
 }
 
 

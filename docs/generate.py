@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import readme as benchmark
+from benchmarks import shards
 from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
@@ -88,6 +89,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/alerts.md", "metrics"): metrics,
     ("README.md", "benchmark"): benchmark.section,
     ("docs/queries.md", "queries"): queries,
+    ("docs/scaling.md", "shards"): shards.load_section,
+    ("docs/scaling.md", "export"): shards.export_section,
     ("docs/sizing.md", "sizing-disk"): sizing.disk,
     ("docs/sizing.md", "sizing-memory"): sizing.memory,
     ("docs/sizing.md", "sizing-hours"): sizing.hours,

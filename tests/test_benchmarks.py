@@ -210,3 +210,19 @@ def test_the_cost_of_the_options_and_the_searches_are_measured(tmp_path: Path) -
     report = report_of(tmp_path, f"options-{RELEASES}")
     assert set(report["variants"]) == {"no options", "search indexes", "old values"}
     assert all(found["median"] > 0 for found in report["searches"].values())
+
+
+@pytest.mark.full
+def test_shards_are_measured_beside_the_export(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.shards", f"--releases={RELEASES}", "--runs=1"]
+    command += [f"--data={tmp_path / 'data'}", f"--results={tmp_path}"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins")}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    steps = report_of(tmp_path, f"shards-{RELEASES}")["steps"]
+    assert steps["reading"]["read"] == RELEASES
+    for shards in (1, 2, 4, 8):
+        load, export = steps[f"load {shards}"], steps[f"export {shards}"]
+        assert load["longest_shard_seconds"] * shards >= load["stage_seconds"] > 0
+        assert min(load["cpu_seconds"], load["server_cpu_seconds"], export["bytes"]) > 0
+    assert "read once and divided" in done.stdout

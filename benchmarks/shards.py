@@ -1,0 +1,239 @@
+"""``python -m benchmarks.shards``: what shards cost a load, and the export beside it.
+
+Each round loads a month's releases with the command ``load`` and writes them with ``export``, in 1,
+2, 4 and 8 shards. The command works on one shard after the other, so that the time of each is what
+a worker of its own would take; together they take more processor time, for each reads the whole
+file. The reading alone is measured too, in a process that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import bench
+from benchmarks.process import Measured, StepFailed, run, step
+from benchmarks.readme import RESULTS
+from benchmarks.results import machine
+from benchmarks.server import Server, started
+from discogs.errors import DiscogsError
+from discogs.settings import Settings
+
+SHARDS = (1, 2, 4, 8)
+_MONTH = bench.FIRST_MONTH
+_COMMAND = [sys.executable, "-m", "discogs"]
+
+
+def measure(plan: bench.Plan) -> dict[str, Any]:
+    """Every step as often as planned, in turn, so that noise hits all of them alike.
+
+    :raises StepFailed: when a step fails.
+    """
+    dumps = bench.dumps(plan, _tell)
+    taken: dict[str, list[dict[str, float]]] = {}
+    with started(plan.parent) as (server, files):
+        folder = files / "releases"
+        folder.mkdir()
+        for path in (bench.dump_file(dumps, _MONTH), *dumps.glob("*_CHECKSUM.txt")):
+            (folder / path.name).symlink_to(path)
+        for number in range(plan.runs):
+            _tell(f"run {number + 1} of {plan.runs}")
+            measured, answer = step("reading", folder=folder, month=_MONTH)
+            taken.setdefault("reading", []).append({**_figures(measured), **answer})
+            for shards in SHARDS:
+                taken.setdefault(f"load {shards}", []).append(_load(server, folder, files, shards))
+                taken.setdefault(f"export {shards}", []).append(_export(folder, files, shards))
+        about = server.about()
+    settings = Settings.from_environment()
+    return {
+        "releases": plan.releases,
+        "excerpts": plan.samples is not None,
+        "runs": plan.runs,
+        "measured_at": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "postgresql": about,
+        "settings": {"engine": settings.engine, "workers": settings.workers},
+        "packed_bytes": bench.dump_file(dumps, _MONTH).stat().st_size,
+        "steps": {
+            name: {figure: median(run[figure] for run in runs) for figure in runs[0]}
+            for name, runs in taken.items()
+        },
+        "all": taken,
+    }
+
+
+def _figures(measured: Measured) -> dict[str, float]:
+    return {
+        "seconds": measured.seconds,
+        "cpu_seconds": measured.cpu_seconds,
+        "peak_bytes": measured.peak_bytes,
+    }
+
+
+def _load(server: Server, folder: Path, files: Path, shards: int) -> dict[str, float]:
+    """The command ``load``, into a database of its own."""
+    dsn, report = server.create("shards"), files / "report.json"
+    server.settle()
+    busy = server.cpu_seconds()
+    given = ["--month", str(_MONTH), "--dsn", dsn, "--shards", str(shards)]
+    measured = run([*_COMMAND, "load", str(folder), *given, "--report", str(report)])
+    server.idle()
+    busy = server.cpu_seconds() - busy
+    server.drop("shards")
+    steps = json.loads(report.read_text())["entities"]["releases"]["steps"]
+    seconds = [each["seconds"] for each in steps if each["step"] == "stage"]
+    if len(seconds) != shards:
+        raise StepFailed(f"The load has staged {len(seconds)} shards in place of {shards}.")
+    return {
+        **_figures(measured),
+        "server_cpu_seconds": busy,
+        "stage_seconds": sum(seconds),
+        "longest_shard_seconds": max(seconds),
+    }
+
+
+def _export(folder: Path, files: Path, shards: int) -> dict[str, float]:
+    """The command ``export``, into an empty folder."""
+    out = files / "parquet"
+    given = ["--month", str(_MONTH), "--out", str(out), "--shards", str(shards)]
+    measured = run([*_COMMAND, "export", str(folder), *given])
+    written = sum(path.stat().st_size for path in out.rglob("*.parquet"))
+    shutil.rmtree(out)
+    return {**_figures(measured), "bytes": written}
+
+
+def load_table(report: dict[str, Any]) -> str:
+    """What a load takes with each number of shards, as Markdown."""
+    one = report["steps"]["load 1"]
+    rows = [
+        "| shards | processor time of all shards | more than one shard | the command, one shard"
+        " after the other | longest shard | if the file were read once and divided |",
+        "|---|---|---|---|---|---|",
+    ]
+    for shards in SHARDS:
+        each = report["steps"][f"load {shards}"]
+        more = f"{each['cpu_seconds'] / one['cpu_seconds'] - 1:.0%}" if shards > 1 else ""
+        rows.append(
+            f"| {shards} | {each['cpu_seconds']:.1f} s | {more} | {each['seconds']:.1f} s"
+            f" | {each['longest_shard_seconds']:.1f} s | {one['stage_seconds'] / shards:.1f} s |"
+        )
+    return "\n".join(rows)
+
+
+def divided(report: dict[str, Any]) -> str:
+    """What a load would gain that reads the file once and divides it, as a paragraph."""
+    steps, most = report["steps"], SHARDS[-1]
+    one, many = steps["load 1"], steps[f"load {most}"]
+    rest = one["seconds"] - one["stage_seconds"]
+    gains = [
+        (steps[f"load {shards}"]["longest_shard_seconds"] + rest)
+        / (one["stage_seconds"] / shards + rest)
+        for shards in SHARDS[1:]
+    ]
+    listed = ", ".join(f"{gain:.1f}" for gain in gains)
+    extra = (many["cpu_seconds"] - one["cpu_seconds"]) / (most - 1)
+    return (
+        f"Reading alone takes {steps['reading']['cpu_seconds']:.1f} s of processor time, and each"
+        f" further shard adds {extra:.1f} s. The last column\nis staging with one shard divided by"
+        f" their number, the least that reading once could leave. What follows the\nstaging, and"
+        f" the start, take {rest:.1f} s with any number of shards. With"
+        f" {', '.join(map(str, SHARDS[1:]))} workers a first load that reads once\nwould therefore"
+        f" be at most {listed} times as fast as with shards."
+    )
+
+
+def export_table(report: dict[str, Any]) -> str:
+    """What an export takes with each number of shards, as Markdown."""
+    millions = report["releases"] / 1e6
+    rows = [
+        "| shards | releases/s | processor time for a million releases | peak memory | Parquet |",
+        "|---|---|---|---|---|",
+    ]
+    for shards in SHARDS:
+        each = report["steps"][f"export {shards}"]
+        rows.append(
+            f"| {shards} | {report['releases'] / each['seconds']:,.0f}"
+            f" | {each['cpu_seconds'] / millions:.0f} s | {each['peak_bytes'] / 1e6:.0f} MB"
+            f" | {each['bytes'] / 1e6:.0f} MB |"
+        )
+    return "\n".join(rows)
+
+
+def about(report: dict[str, Any]) -> str:
+    """What was measured on what, as the start of a sentence."""
+    kind = "real" if report["excerpts"] else "sampled"
+    runs = f"medians of {report['runs']} runs" if report["runs"] > 1 else "one run"
+    return (
+        f"{report['releases']:,} {kind} releases ({report['packed_bytes'] / 1e6:.0f} MB packed),"
+        f" {report['machine']['processors']} processors,"
+        f" `DISCOGS_WORKERS={report['settings']['workers']}`, {runs}"
+    )
+
+
+def load_section() -> str:
+    """The load, as docs/scaling.md has it."""
+    return section(_result())
+
+
+def export_section() -> str:
+    """The export, as docs/scaling.md has it."""
+    return export_table(_result())
+
+
+def _result() -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((RESULTS / "shards-40000.json").read_text())
+    return result
+
+
+def section(report: dict[str, Any]) -> str:
+    """What was measured of a load, and what follows."""
+    return f"{about(report)}:\n\n{load_table(report)}\n\n{divided(report)}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """:returns: the exit code: 0, or 1 when a step failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.shards",
+        description="Measure a load and an export of releases in 1, 2, 4 and 8 shards.",
+    )
+    parser.add_argument("--releases", type=int, default=40_000, metavar="N")
+    parser.add_argument("--runs", type=int, default=3, metavar="K", help="of each step")
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="FOLDER",
+        help="repeat the releases of the largest real excerpt below this folder",
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument("--data", type=Path, default=bench.Plan(1).data, metavar="FOLDER")
+    args = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plan = bench.Plan(args.releases, args.runs, data=args.data, samples=args.samples)
+    try:
+        report = measure(plan)
+    except (StepFailed, DiscogsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    args.results.mkdir(parents=True, exist_ok=True)
+    name = plan.name.replace("load", "shards")
+    (args.results / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(f"{section(report)}\n\n{export_table(report)}")
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
