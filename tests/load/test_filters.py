@@ -225,7 +225,7 @@ def test_the_shrink_guard_compares_dumps_and_not_what_the_filter_keeps(
 
 def test_a_runs_own_filter_goes_before_the_setting(connect: Connect) -> None:
     settings = replace(LENIENT, filter=GERMAN)
-    assert month_run(connect, JUNE, settings)._load_settings.filter == GERMAN
+    assert month_run(connect, JUNE, settings).load_settings.filter == GERMAN
     own = month_run(connect, JUNE, settings, filter="releases:format=CD")
-    assert own._load_settings.filter == "releases:format=CD"
-    assert month_run(connect, JUNE, settings, filter="")._load_settings.filter == ""
+    assert own.load_settings.filter == "releases:format=CD"
+    assert month_run(connect, JUNE, settings, filter="").load_settings.filter == ""
