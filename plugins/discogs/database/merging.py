@@ -43,9 +43,9 @@ class MonthNeighbours:
     before: Month | None
     after: Month | None
     #: Whether nothing of the entity was merged before, this month included.
-    first: bool = False
+    first: bool
     #: Whether no newer month was merged.
-    newest: bool = True
+    newest: bool
 
     @classmethod
     def among(
@@ -82,9 +82,9 @@ def merge_rows(
     staging: Staging,
     place: MonthNeighbours,
     memory: int,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress | None,
     *,
-    old_values: bool = False,
+    old_values: bool,
 ) -> Merged:
     """Merge what is staged; nothing is seen of it before the caller commits.
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.types.json import Jsonb
 
+from discogs.database import load_log
 from discogs.database.keys import KeySettings
+from discogs.database.load_log import StagedShard
 from discogs.database.search import build_search
 from discogs.schema.entities import Entity, Month
 from discogs.settings import MIB
@@ -217,6 +219,35 @@ def test_what_runs_waits_and_has_failed_is_shown(client: Client, connect: Connec
     (step,) = progress["months"][0]["steps"]
     assert (step["step"], step["entity"]) == ("download", "labels")
     assert (step["done"], step["total"], step["finished_at"]) == (250, 1000, None)
+
+    counts = {"read": 10, "unchanged": 4, "rejected": 1, "rows": 30, "seconds": 2.5}
+    times = ("2026-07-02T06:00:00.5Z", None)
+    with connect() as conn:
+        for shard, at in enumerate(times):
+            report = {**counts, "unpacked_bytes": 900 + shard, "started_at": at}
+            load_log.record_staged(conn, Entity.LABELS, month, StagedShard(shard, 2, 1, report))
+        conn.execute(
+            "INSERT INTO load_steps (year_month, entity, step, shard, shards, done, total, unit,"
+            " started_at, updated_at) VALUES (%s, 'artists', 'stage', 0, 1, 500, 1000, 'bytes',"
+            " now() - interval '10 s', now())",
+            [THIRD],
+        )
+        conn.commit()
+    shown = fetch(c, f"api/months/{THIRD}")
+    (labels,) = shown["entities"]
+    assert (labels["entity"], labels["state"], labels["seconds"]) == ("labels", "staged", 2.5)
+    assert (labels["records"], labels["unchanged"], labels["rows"]) == (20, 8, 60)
+    assert (labels["rejected"], labels["bytes"]) == (2, 901)
+
+    def ends() -> dict[tuple[str, str], str | None]:
+        steps = fetch(c, f"api/months/{THIRD}")["steps"]
+        return {(step["step"], step["entity"]): step["ended_at"] for step in steps}
+
+    assert ends() == {
+        ("download", "labels"): None,
+        ("stage", "labels"): "2026-07-02T06:00:03Z",
+        ("stage", "artists"): None,
+    }
     repository.move(
         month, Status.FAILED, run=RUN, error_message="download [labels]: <b>no</b> answer"
     )
@@ -224,6 +255,7 @@ def test_what_runs_waits_and_has_failed_is_shown(client: Client, connect: Connec
     assert (failed["status"], failed["failed_attempts"]) == ("failed", 1)
     assert failed["failed_task"] == "download"
     assert failed["error"] == "download [labels]: <b>no</b> answer"
+    assert ends()["stage", "artists"] is not None  # when it last wrote
     assert fetch(c, "api/progress")["changed_at"] > progress["changed_at"]
 
 
