@@ -11,7 +11,7 @@ RUNS ?= 3
 RUN = PYTHONPATH=plugins:. $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: .env help setup demo up down test test-quick test-full lint format docs site screenshots kernel bench clean
+.PHONY: .env help setup demo up down test test-quick test-full coverage lint format docs site screenshots kernel bench clean
 
 help: ## This list
 	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,12 @@ test: $(TESTS) ## Run the test suite, with a real Airflow: about 35 minutes
 
 test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more
 	$(BIN)/python -m pytest -m full
+
+coverage: $(TESTS) ## Measure the library's branch coverage by the tests that need no running Airflow; fails below 95 %
+	rm -f .coverage*
+	$(BIN)/coverage run -m pytest $(PARALLEL) -m "not airflow and not full"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff format --check .
