@@ -45,10 +45,10 @@ PARALLEL = -n auto --dist loadfile
 test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tests: two to three minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
-# The tests that need a running Airflow share one, so they run one after another.
-test: $(TESTS) ## Run the test suite, with a real Airflow: about 35 minutes
+# The tests of one process share a running Airflow; three of those keep two processors busy.
+test: $(TESTS) ## Run the test suite, with real Airflows: about 20 minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
-	$(BIN)/python -m pytest -m "airflow and not full"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "airflow and not full"
 
 test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more
 	$(BIN)/python -m pytest -m full
