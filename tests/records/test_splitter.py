@@ -181,6 +181,7 @@ LINES = [
     b'<release id="11"><notes><![CDATA[\n<release id="12"></release>]]></notes></release>',
     b'<release id="13"><!-- \n<release id="14"> --></release>',
     b'<released id="15"></released>',
+    b'<release id="16"><title>Hey! <!A</title></release>',
     b"garbage",
     b"",
 ]
@@ -204,8 +205,17 @@ def test_bytes_between_records_are_rejected_with_their_place() -> None:
 
 def test_a_long_stretch_of_spaces_between_records_is_passed() -> None:
     data = dump(RELEASES, ONE, " " * 10_000, TWO)
-    assert ids(RELEASES, data) == BOTH
-    assert ids(RELEASES, data, 64) == BOTH
+    for size in (64, 1 << 20):
+        found, rejected = split_records(RELEASES, data, size)
+        assert ([xml for _, xml in found], rejected) == (BOTH, [])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_record_in_a_section_of_text_between_records_is_rejected_with_it(size: int) -> None:
+    data = dump(RELEASES, ONE, f"<![CDATA[ {TWO} ]]>", TWO)
+    found, rejected = split_records(RELEASES, data, size)
+    assert [xml for _, xml in found] == BOTH
+    assert summary(rejected) == [(data.index(b"<![CDATA["), None, "42 bytes between records")]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -339,13 +349,15 @@ def test_chunks_make_no_difference_to_over_long_records(entity: Entity) -> None:
     record = {RELEASES: ONE, LABELS: NESTED}[entity]
     start = record.split(">")[0]
     whole = f"{start}><notes>{'x' * 1000}</notes></{entity.record}>"
-    data = dump(entity, *[record] * 9, whole, record, f"{start}><notes>{'x' * 1000}", record, whole)
+    unclosed = f"{start}><notes>{'x' * 1000}"
+    comment = f"<!-- {record} {'y' * 150} -->"
+    data = dump(entity, *[record] * 9, whole, record, unclosed, record, comment, record, whole)
     found, rejected = split_records(entity, data, limit=300)
-    assert [xml for _, xml in found] == [record.encode()] * 11
+    assert [xml for _, xml in found] == [record.encode()] * 12
     assert [reject.offset for reject in rejected] == [
         match.start() for match in re.finditer(rb"<\w+[^<>]*><notes>", data)
     ]
-    for size in range(40, 1500, 71):
+    for size in range(40, 1500, 19):
         assert split_records(entity, data, size, 300) == (found, rejected)
 
 
