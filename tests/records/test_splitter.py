@@ -11,7 +11,7 @@ from discogs.errors import DumpError
 from discogs.records.block import REJECTED_XML_BYTES
 from discogs.records.errors import CorruptDump, NotADump, TruncatedDump
 from discogs.schema.entities import Entity, Month
-from tests.records.reading import dump, split_records, summary
+from tests.records.reading import chunks, dump, split_records, summary
 from tests.sample.odd_records import write_months
 
 LABELS, ARTISTS, MASTERS, RELEASES = Entity
@@ -240,6 +240,16 @@ def test_records_after_the_root_are_damage(more: bytes, size: int) -> None:
         split_records(RELEASES, dump(RELEASES, ONE) + more, size)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_more_bytes_than_a_record_may_have_that_belong_to_none_are_damage(size: int) -> None:
+    after = dump(RELEASES, ONE) + b"x" * 500
+    with pytest.raises(CorruptDump, match="ends at byte 65, and more than 500 bytes follow"):
+        split_records(RELEASES, after, size, limit=500)
+    between = dump(RELEASES, ONE, "x" * 2000)
+    with pytest.raises(CorruptDump, match=r"at byte 54, [0-9,]+ bytes or more belong to no record"):
+        split_records(RELEASES, between, size, limit=500)
+
+
 @pytest.mark.parametrize("more", ["\n" + TWO, '\n<releases>\n<release id="1">'])
 def test_records_after_a_root_that_ends_with_a_read_are_damage(more: str) -> None:
     data = dump(RELEASES, ONE).rstrip()
@@ -251,7 +261,7 @@ def test_records_after_a_root_that_ends_with_a_read_are_damage(more: str) -> Non
 @pytest.mark.parametrize("at", [12, 30, 54, 70, -20, -2, -5, -12])
 def test_a_cut_file_is_reported_as_cut_short(at: int, size: int) -> None:
     data = dump(RELEASES, ONE, TWO)
-    with pytest.raises(TruncatedDump, match="<releases> is not closed at byte"):
+    with pytest.raises(TruncatedDump, match="its root element <releases> is not closed at byte"):
         split_records(RELEASES, data[:at], size)
 
 
@@ -324,6 +334,8 @@ def test_an_over_long_record_is_rejected_and_the_next_one_is_not(size: int) -> N
         (data.index(LONG.encode()), None, "the record is longer than 500 bytes: it has 1,041")
     ]
     assert rejected[0].xml == LONG.encode()[:500]
+    # It is never held whole.
+    assert all(len(chunk.data) <= 600 + size for chunk in chunks(RELEASES, data, size, 500))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -378,6 +390,14 @@ def test_a_label_without_end_ends_where_the_next_starts(size: int) -> None:
         broken.encode(),
     ]
     assert rejected == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_label_whose_comment_has_no_end_does_not_take_that_of_another(size: int) -> None:
+    broken = '<label><id>9</id><!-- <sublabels><label id="2">B</label></sublabels></label>'
+    commented = "<label><id>8</id><!-- a comment --></label>"
+    records = [NESTED, broken, NESTED, commented]
+    assert ids(LABELS, dump(LABELS, *records), size) == [each.encode() for each in records]
 
 
 @pytest.mark.parametrize("size", SIZES)
