@@ -23,7 +23,7 @@ def good(number: int) -> bytes:
 
 @dataclass(frozen=True)
 class Defect:
-    """A malformed record: ``%d`` is its id; the reason is None where it is loaded all the same."""
+    """A malformed record: ``%d`` is its id; the reason is None where it is loaded even so."""
 
     name: str
     xml: bytes
