@@ -10,7 +10,7 @@ import pytest
 from discogs.database.connection import Connect
 from discogs.sample.exchange import Fault
 from discogs.sample.generator import write_months
-from discogs.sample.mirror import Manners, Mirror
+from discogs.sample.mirror import Behaviour, Mirror
 from discogs.schema.entities import Month
 from tests import faults
 from tests.cli.conftest import Launch, Run
@@ -38,7 +38,7 @@ def test_a_month_is_fetched_with_six_requests_one_file_after_another(
     run: Run, served: Path, tmp_path: Path, layout: str
 ) -> None:
     folder = tmp_path / "new" / "dumps"
-    with Mirror(served, layout, manners=Manners(rate=200_000)) as mirror:
+    with Mirror(served, layout, behaviour=Behaviour(rate=200_000)) as mirror:
         result = run("fetch", folder, "--month", MONTH, "--from", mirror.url, "--layout", layout)
         assert (result.returncode, result.stderr) == (0, "")
         seen = mirror.seen

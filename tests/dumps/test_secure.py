@@ -30,7 +30,7 @@ from discogs.dumps.listing import DumpFile
 from discogs.dumps.names import DumpName, Layout
 from discogs.dumps.source import DumpSource
 from discogs.dumps.storage import DumpStorage
-from discogs.sample.mirror import Manners, Mirror
+from discogs.sample.mirror import Behaviour, Mirror
 from discogs.sample.secure import write_certificate
 from tests import faults
 from tests.dumps.conftest import JULY, QUICK, left
@@ -81,15 +81,15 @@ def test_a_file_comes_over_http_2_and_small_documents_as_before(
 def test_where_only_http_1_is_cut_by_age_http_2_arrives(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
-    manners = Manners(cut_after=0.5, cut_http1_only=True, rate=RATE, ignore_range=True)
-    with Mirror(folder, "s3", manners=manners) as old:
+    behaviour = Behaviour(cut_after=0.5, cut_http1_only=True, rate=RATE, ignore_range=True)
+    with Mirror(folder, "s3", behaviour=behaviour) as old:
         with pytest.raises(TransferCut) as caught:
             fetch(old, trusting, storage, folder)
         assert len(old.seen) == 2
     assert "over HTTP/1.1" in str(caught.value)
     assert left(storage) == []
 
-    with Mirror(folder, "s3", manners=manners, tls=pem) as mirror:
+    with Mirror(folder, "s3", behaviour=behaviour, tls=pem) as mirror:
         assert fetch(mirror, trusting, storage, folder).attempts == 1
         assert len(mirror.seen) == 1
     assert left(storage) == [NAME]
@@ -99,8 +99,8 @@ def test_where_only_http_1_is_cut_by_age_http_2_arrives(
 def test_two_cuts_at_the_same_age_are_enough(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage, tls: bool
 ) -> None:
-    manners = Manners(cut_after=0.5, rate=RATE, ignore_range=True)
-    with Mirror(folder, "s3", manners=manners, tls=pem if tls else None) as mirror:
+    behaviour = Behaviour(cut_after=0.5, rate=RATE, ignore_range=True)
+    with Mirror(folder, "s3", behaviour=behaviour, tls=pem if tls else None) as mirror:
         with pytest.raises(TransferCut) as caught:
             fetch(mirror, trusting, storage, folder)
         assert len(mirror.seen) == 2
@@ -126,9 +126,9 @@ def test_what_was_seen_of_a_cut_is_said_with_what_helps() -> None:
 def test_cuts_at_different_ages_are_tried_again(
     folder: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
-    manners = Manners(rate=RATE, ignore_range=True)
+    behaviour = Behaviour(rate=RATE, ignore_range=True)
     cuts = [faults.cut(n) for n in (50_000, 20_000)]
-    with Mirror(folder, "s3", manners=manners, faults=cuts) as mirror:
+    with Mirror(folder, "s3", behaviour=behaviour, faults=cuts) as mirror:
         assert fetch(mirror, trusting, storage, folder).attempts == 3
     assert left(storage) == [NAME]
 
@@ -136,9 +136,9 @@ def test_cuts_at_different_ages_are_tried_again(
 def test_three_long_transfers_that_are_lost_are_enough(
     folder: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
-    manners = Manners(rate=RATE, ignore_range=True)
+    behaviour = Behaviour(rate=RATE, ignore_range=True)
     cuts = [faults.cut(n) for n in (50_000, 22_000, 45_000)]
-    with Mirror(folder, "s3", manners=manners, faults=cuts) as mirror:
+    with Mirror(folder, "s3", behaviour=behaviour, faults=cuts) as mirror:
         with pytest.raises(TransferCut):
             fetch(mirror, trusting, storage, folder)
         assert len(mirror.seen) == 3
@@ -149,7 +149,7 @@ def test_a_transfer_that_gets_further_goes_on_for_as_long_as_it_needs(
 ) -> None:
     data = gzip.compress(random.Random(1).randbytes(9_000_000), compresslevel=0)
     (folder / NAME).write_bytes(data)
-    with Mirror(folder, "s3", manners=Manners(cut_after=0.5, rate=4e6), tls=pem) as mirror:
+    with Mirror(folder, "s3", behaviour=Behaviour(cut_after=0.5, rate=4e6), tls=pem) as mirror:
         source = DumpSource(trusting, mirror.url, "s3", dataclasses.replace(QUICK, attempts=2))
         name = DumpName.parse(NAME)
         assert name is not None

@@ -24,7 +24,7 @@ from discogs.load.options import PlannedFile
 from discogs.load.run import MonthRun
 from discogs.load.source import ServerSource
 from discogs.sample.generator import write_months
-from discogs.sample.mirror import Manners, Mirror
+from discogs.sample.mirror import Behaviour, Mirror
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.errors import IllegalTransition, MonthTaken
 from discogs.tracking.model import FileState, RunIdentity, Status
@@ -357,7 +357,7 @@ def test_a_file_that_changed_in_the_storage_is_deleted_and_can_be_fetched_again(
 def test_a_month_costs_six_requests_and_its_files_come_one_after_another(
     run: MonthRun, served: Path, tmp_path: Path, looked_before: bool
 ) -> None:
-    with Mirror(served, manners=Manners(rate=200_000)) as mirror, make_session() as session:
+    with Mirror(served, behaviour=Behaviour(rate=200_000)) as mirror, make_session() as session:
         source = ServerSource(
             DumpSource(session, mirror.url, limits=QUICK), DumpStorage(tmp_path / "stored")
         )

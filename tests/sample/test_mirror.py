@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from discogs.sample.mirror import Manners, Mirror
+from discogs.sample.mirror import Behaviour, Mirror
 from discogs.sample.secure import write_certificate
 from tests import faults
 
@@ -222,7 +222,7 @@ def test_connections_can_be_reset(folder: Path, session: requests.Session) -> No
 
 
 def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -> None:
-    with Mirror(folder, manners=Manners(requests=2, barred_seconds=0.3)) as mirror:
+    with Mirror(folder, behaviour=Behaviour(requests=2, barred_seconds=0.3)) as mirror:
         answers = [session.get(mirror.url) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert answers[2].json()["message"]
@@ -238,9 +238,9 @@ def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -
 def test_files_may_be_published_in_any_order(
     folder: Path, session: requests.Session, layout: str
 ) -> None:
-    manners = Manners(publish=("CHECKSUM", "labels"), publish_every=0.5)
+    behaviour = Behaviour(publish=("CHECKSUM", "labels"), publish_every=0.5)
     target = "?prefix=data%2F2026%2F" if layout != "s3" else "?list-type=2&prefix=data%2F2026%2F"
-    with Mirror(folder, layout, manners=manners) as mirror:
+    with Mirror(folder, layout, behaviour=behaviour) as mirror:
         first = session.get(f"{mirror.url}/{target}").text
         assert ("CHECKSUM" in first, "labels" in first) == (True, False)
         name = "data/2026/discogs_20260701_labels.xml.gz"
@@ -253,7 +253,7 @@ def test_files_may_be_published_in_any_order(
 
 def test_a_transfer_is_slowed_down_and_cut(folder: Path, session: requests.Session) -> None:
     path = "data/2026/discogs_20260701_labels.xml.gz"
-    with Mirror(folder, "s3", manners=Manners(rate=20_000)) as mirror:
+    with Mirror(folder, "s3", behaviour=Behaviour(rate=20_000)) as mirror:
         began = time.monotonic()
         assert session.get(f"{mirror.url}/{path}").content == LABELS
         assert time.monotonic() - began > 0.2
@@ -261,7 +261,7 @@ def test_a_transfer_is_slowed_down_and_cut(folder: Path, session: requests.Sessi
     assert request.ended is not None
     assert request.ended - request.at > 0.2
     with (
-        Mirror(folder, "s3", manners=Manners(rate=20_000, cut_after=0.1)) as mirror,
+        Mirror(folder, "s3", behaviour=Behaviour(rate=20_000, cut_after=0.1)) as mirror,
         pytest.raises(requests.exceptions.ChunkedEncodingError),
     ):
         session.get(f"{mirror.url}/{path}")

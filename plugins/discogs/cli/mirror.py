@@ -78,10 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from discogs.sample.exchange import Manners
+    from discogs.sample.exchange import Behaviour
     from discogs.sample.mirror import Mirror, serve
 
-    manners = Manners(
+    behaviour = Behaviour(
         cut_after=args.cut_after,
         cut_http1_only=args.cut_http1_only,
         ignore_range=args.ignore_range,
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         args.layout,
         host=args.host,
         port=args.port,
-        manners=manners,
+        behaviour=behaviour,
         tls=certificate,
     )
     serve(mirror, on_ready=ready)

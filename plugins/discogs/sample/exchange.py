@@ -1,8 +1,8 @@
-"""What the local mirror answers with: requests, replies, and how it strays from a good server.
+"""Requests and replies of the local mirror, and the faults that it simulates.
 
-:class:`Manners` are what the real server does to everybody and users may want to meet: it cuts
-long transfers, limits the rate, bars who asks too often, publishes file by file. A :class:`Fault`
-is one misbehaviour for one request, for tests.
+:class:`Behaviour` is what the real server does to every client and a set-up can be tested with: it
+cuts long transfers, limits the rate, refuses clients that ask too often, publishes file by file. A
+:class:`Fault` concerns one request, for tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 Wait = Callable[[float], object]
 
-#: In these seconds a client may send as many requests as :attr:`Manners.requests` says.
+#: In these seconds a client may send as many requests as :attr:`Behaviour.requests` says.
 WINDOW_SECONDS = 360.0
 
 
@@ -107,11 +107,11 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manners:
-    """How a server treats everybody; by default well.
+class Behaviour:
+    """How a server treats every client; by default without faults.
 
     :param cut_after: seconds after which a transfer is cut; None never.
-    :param cut_http1_only: whether transfers over HTTP/2 are spared.
+    :param cut_http1_only: whether transfers over HTTP/2 are not cut.
     :param ignore_range: whether a Range is answered with the whole file.
     :param rate: bytes a second of each transfer; None for no limit.
     :param requests: that may come in six minutes; then 429 for an hour from the last request.
@@ -141,9 +141,9 @@ class Exchange:
         self,
         folder: Path,
         answer: Callable[[Path, Request, Callable[[str], bool], bool], Reply],
-        manners: Manners,
+        behaviour: Behaviour,
     ) -> None:
-        self.folder, self.manners = folder, manners
+        self.folder, self.behaviour = folder, behaviour
         self.stopping = threading.Event()
         self.seen: list[Request] = []
         self._answer = answer
@@ -175,16 +175,16 @@ class Exchange:
             return barred
         if fault is not None and fault.before is not None:
             fault.before()
-        ranges = not self.manners.ignore_range and (fault is None or not fault.ignores_range)
+        ranges = not self.behaviour.ignore_range and (fault is None or not fault.ignores_range)
         reply = self._answer(self.folder, request, self._hidden, ranges)
         if fault is not None and fault.effect is not None:
             reply = fault.effect(request, reply, self.stopping.wait)
-        manners = self.manners
-        if manners.rate is not None:
-            reply.body = _paced(reply.body, manners.rate, self.stopping.wait)
-        spared = manners.cut_http1_only and request.version == "2"
-        if manners.cut_after is not None and not spared:
-            reply.body = _until(reply.body, request.at + manners.cut_after)
+        behaviour = self.behaviour
+        if behaviour.rate is not None:
+            reply.body = _paced(reply.body, behaviour.rate, self.stopping.wait)
+        exempt = behaviour.cut_http1_only and request.version == "2"
+        if behaviour.cut_after is not None and not exempt:
+            reply.body = _until(reply.body, request.at + behaviour.cut_after)
         return reply
 
     def _next(self, wanted: Callable[[Fault], bool]) -> Fault | None:
@@ -196,27 +196,27 @@ class Exchange:
 
     def _barred(self) -> Reply | None:
         """429 for who asks too often; asking again starts the hour again."""
-        if self.manners.requests is None:
+        if self.behaviour.requests is None:
             return None
         now = time.monotonic()
         self._times = [at for at in self._times if now - at < WINDOW_SECONDS] + [now]
-        if now >= self._barred_until and len(self._times) <= self.manners.requests:
+        if now >= self._barred_until and len(self._times) <= self.behaviour.requests:
             return None
-        self._barred_until = now + self.manners.barred_seconds
+        self._barred_until = now + self.behaviour.barred_seconds
         body = json.dumps({"message": "You are making requests too quickly."}).encode()
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
-            "Retry-After": f"{self.manners.barred_seconds:.0f}",
+            "Retry-After": f"{self.behaviour.barred_seconds:.0f}",
         }
         return Reply(429, headers, iter([body]))
 
     def _hidden(self, name: str) -> bool:
         """Whether a file is not published yet."""
         since = time.monotonic() - self._started
-        for index, part in enumerate(self.manners.publish):
+        for index, part in enumerate(self.behaviour.publish):
             if part in name:
-                return since < index * self.manners.publish_every
+                return since < index * self.behaviour.publish_every
         return False
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from discogs.sample.exchange import Exchange, Fault, Manners, Reply, Request
+from discogs.sample.exchange import Behaviour, Exchange, Fault, Reply, Request
 from discogs.sample.layouts import ANSWERS
 
-__all__ = ["Manners", "Mirror", "serve"]
+__all__ = ["Behaviour", "Mirror", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Mirror:
     :param layout: ``data.discogs.com`` or ``s3``.
     :param port: 0 takes a free one.
     :param faults: how it misbehaves.
-    :param manners: how it treats everybody.
+    :param behaviour: towards every client.
     :param tls: serves HTTPS, with HTTP/2 and HTTP/1.1, by this file of key and certificate.
     :raises NotADirectoryError: when the folder is not there.
     :raises OSError: when the port cannot be had.
@@ -169,13 +169,13 @@ class Mirror:
         host: str = "127.0.0.1",
         port: int = 0,
         faults: Iterable[Fault] = (),
-        manners: Manners | None = None,
+        behaviour: Behaviour | None = None,
         tls: Path | None = None,
     ) -> None:
         if not folder.is_dir():
             raise NotADirectoryError(f"{folder} is not a folder: there is nothing to serve.")
         self._scheme = "http" if tls is None else "https"
-        self._exchange = Exchange(folder, ANSWERS[layout], manners or Manners())
+        self._exchange = Exchange(folder, ANSWERS[layout], behaviour or Behaviour())
         for fault in faults:
             self._exchange.add(fault)
         self._server: Server
