@@ -226,6 +226,7 @@ def test_bytes_after_the_root_are_rejected_in_one(size: int) -> None:
     (reject,) = rejected
     assert reject.offset == data.index(b"</releases>") + len(b"</releases>")
     assert "bytes after the end of the root element" in reject.reason
+    assert not reject.may_be_record
     assert b"some more\nand more" in reject.xml
 
 
@@ -395,9 +396,11 @@ def test_a_label_without_end_ends_where_the_next_starts(size: int) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_a_label_whose_comment_has_no_end_does_not_take_that_of_another(size: int) -> None:
     broken = '<label><id>9</id><!-- <sublabels><label id="2">B</label></sublabels></label>'
-    commented = "<label><id>8</id><!-- a comment --></label>"
-    records = [NESTED, broken, NESTED, commented]
-    assert ids(LABELS, dump(LABELS, *records), size) == [each.encode() for each in records]
+    commented = "<label><id>8</id><!-- a comment -->"
+    for last in (commented + "</label>", commented):
+        records = [NESTED, broken, NESTED, last]
+        found = ids(LABELS, dump(LABELS, *records), size)
+        assert [xml.rstrip().decode() for xml in found] == records
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -343,11 +343,9 @@ class _Splitter:
             self.ended = True
             if self.skipping is not None:
                 self._end_skipping(last.start())
-            elif self.opens.match(rest, start):
+            else:
                 self.chunk.starts.append(start)
                 self.chunk.ends.append(last.start())
-            elif rest[start : last.start()].strip(_SPACE):
-                self._reject_between(start, last.start())
 
     def _reject(self, start: int, xml: bytes, reason: str) -> None:
         where = self.chunk.offset + start
