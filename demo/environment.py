@@ -44,7 +44,7 @@ class Plan:
 def airflow_environment(
     home: Home, plan: Plan, *, port: int, metadata: str, target: str
 ) -> dict[str, str]:
-    """What Airflow's processes have in their environment besides what they inherit.
+    """What Airflow's processes have in their environment in addition to what they inherit.
 
     :param port: where the UI is.
     :param metadata: DSN of Airflow's own database.

@@ -61,7 +61,7 @@ class Home:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LocalAirflowFailed(
-                    f"Another command is at work in {self.folder}: wait until it is done."
+                    f"Another command is running in {self.folder}: wait until it is done."
                 ) from None
             yield
         finally:
@@ -83,7 +83,7 @@ class Home:
         return made
 
     def write_private(self, name: str, content: Any) -> Path:
-        """Write JSON that nobody but this user can read."""
+        """Write JSON that only this user can read."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         fresh = path.with_suffix(".new")

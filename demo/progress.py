@@ -26,7 +26,7 @@ _QUIET = {None, "removed", "scheduled", "queued"}
 
 
 class RunProgress:
-    """Shows how one run goes on, in a ``with``."""
+    """Shows the progress of one run, in a ``with``."""
 
     def __init__(self, console: Console, client: AirflowClient, dag_id: str, title: str) -> None:
         self._console, self._client, self._dag_id, self._title = console, client, dag_id, title

@@ -62,7 +62,7 @@ def demo(home: Home, port: int, console: Console) -> bool:
         _end_left_overs(client, say)
         client.pause(local.DAG_ID, False)
         runs = {month: _load(client, month, console) for month in months}
-    say(f"both runs have ended; Airflow goes on at {stack.url}")
+    say(f"both runs have ended; Airflow stays up at {stack.url}")
     return report(stack, runs, console)
 
 
@@ -83,7 +83,7 @@ def _write_dumps(home: Home, months: list[Month], say: local.Say) -> None:
 
 
 def _end_left_overs(client: AirflowClient, say: local.Say) -> None:
-    """Runs that an interrupted demo left would hold up those of this one."""
+    """Runs that an interrupted demo left would delay those of this one."""
     for run in client.runs(local.DAG_ID, ["queued", "running"]):
         say(f"ending a run that was left over: {run['dag_run_id']}")
         client.set_run_state(local.DAG_ID, run["dag_run_id"], "failed")

@@ -63,7 +63,7 @@ class Stack:
 def start(home: Home, plan: Plan, say: Say = lambda _text: None) -> Stack:
     """Bring a local Airflow up, or leave it as it is when it runs already and is the same.
 
-    :param say: told what is being waited for.
+    :param say: called with what is being waited for.
     :raises LocalAirflowFailed: when a process ends or nothing answers in time.
     """
     found = _running(home, plan)

@@ -74,7 +74,7 @@ def session(leader: int) -> list[psutil.Process]:
 
 
 def _end_orphans() -> None:
-    """End what a component has left behind: it may hold a port, or a task that nobody hears of."""
+    """End what a component has left behind: it may hold a port, or run a task without a parent."""
     for kill in (False, True, True, True):  # an orphan's end may make orphans of its children
         members = session(os.getpid())
         known = {os.getpid(), *(process.pid for process in members)}

@@ -1,6 +1,6 @@
 """Write the parts of the documentation that are computed: ``python -m docs.generate``.
 
-A part stands between ``<!-- name -->`` and ``<!-- /name -->`` of a Markdown file.
+A part is between ``<!-- name -->`` and ``<!-- /name -->`` of a Markdown file.
 """
 
 from __future__ import annotations

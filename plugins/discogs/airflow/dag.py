@@ -12,7 +12,7 @@ entity in one transaction; *finish* checks, reports at `complete`, and deletes o
 `DISCOGS_EXPORT`, *export* writes the month as Parquet before that. The page of each task says what
 it does.
 
-Where each month stands, and why it failed, is in `discogs_data_processing`. To load a past month,
+Each month's status, and why it failed, is in `discogs_data_processing`. To load a past month,
 trigger the DAG with its partition key, or
 `airflow backfill create --dag-id discogs_monthly --from-date … --to-date …`.
 A failed task can be cleared at any time: every step finds what is done already.

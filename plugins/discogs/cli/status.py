@@ -1,4 +1,4 @@
-"""``status``: where each month stands; a health check that ends 1 when something is wrong."""
+"""``status``: each month's status; a health check that ends 1 when something is wrong."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def is_promotable(conn: Connection, staging: Staging) -> bool:
 
     What users set on the tables themselves (privileges, comments, statistics targets and the
     like) is set again on the new ones, and views are redirected to them. Where there is more, such
-    as a trigger or a foreign key of a user's table, the month is merged instead.
+    as a trigger, or a foreign key of another application's table, the month is merged instead.
     """
     tables = [table.name for table in staging.tables.all]
     for name in tables:

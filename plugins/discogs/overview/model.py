@@ -45,7 +45,7 @@ class EntityMonth:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthSummary:
-    """Where a month stands.
+    """A month's status.
 
     :param at_work: whether a run works on the month.
     :param dag_id: of the run that last moved the month; with ``run_id`` None when none did.

@@ -120,7 +120,7 @@ class Program:
 
     @property
     def paths(self) -> list[str]:
-        """Where each element stands, by its number."""
+        """The place of each element, by its number."""
         return [node.path for node in self.nodes]
 
     def words(self) -> bytes:

@@ -39,6 +39,6 @@ class Parser:
         # A record that is not well-formed is read all the same if its values are whole.
         offsets = [reject.offset for reject in parsed.rejected]
         rejected = block.take(np.flatnonzero(np.isin(block.offsets, offsets)))
-        mended, left = self._kernel.parse(rejected, lenient=True)
+        repaired, left = self._kernel.parse(rejected, lenient=True)
         parsed.rejected = [parsed.rejected[position] for position in left.tolist()]
-        return join_parsed([parsed, mended])
+        return join_parsed([parsed, repaired])

@@ -83,7 +83,7 @@ class Shuffle:
 
     @classmethod
     def make(cls, size: int, spread: float, offset: int) -> Shuffle:
-        """:param spread: about which share of the range lies between neighbours."""
+        """:param spread: about which share of the range is between neighbours."""
         if size < 1:
             return cls(1, 0, 0, 0)
         step = max(1, round(size * spread))

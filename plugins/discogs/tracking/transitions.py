@@ -40,7 +40,7 @@ LEGAL: dict[Status, frozenset[Status]] = {
     Status.COMPLETED: frozenset(
         {Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.FAILED}
     ),
-    # To where the cleared task stands; completed comes through processing.
+    # To the status of the cleared task's step; completed comes through processing.
     Status.FAILED: frozenset(
         {Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING}
     ),

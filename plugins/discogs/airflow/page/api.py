@@ -86,7 +86,7 @@ def list_months(
     before: Annotated[str | None, Query(pattern=_MONTH, description="only months before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 120,
 ) -> Months:
-    """Where each month stands and what its load did, newest first."""
+    """Each month's status and what its load did, newest first."""
     found = months.months(connect, before=before, limit=limit + 1)
     page = found[:limit]
     return Months(
