@@ -62,20 +62,23 @@ class Composed:
         for name in ("airflow-postgres", "discogs-postgres", "redis", "api-server", "mirror"):
             self.ports[name] = free_port()
         self.ports["health"] = free_port()
-        home = self.home
-        for name in ("logs", "dumps", "auth"):
-            (home / name).mkdir(parents=True)
-        for name in ("dags", "plugins", "include"):
-            (home / name).symlink_to(PROJECT / name)
+        self._make_home(self.home())
         entrypoint = self.folder / "entrypoint"
         entrypoint.write_text(_ENTRYPOINT)
         entrypoint.chmod(0o755)
 
-    @property
-    def home(self) -> Path:
-        return self.folder / "airflow"
+    def home(self, hostname: str | None = None) -> Path:
+        """What stands for /opt/airflow: a container with a name has its own, as on a machine of its
+        own, the others share theirs by their volumes."""
+        return self.folder / (hostname or "airflow")
 
-    def here(self, text: str) -> str:
+    def _make_home(self, home: Path) -> None:
+        for name in ("logs", "dumps", "auth", "tmp"):
+            (home / name).mkdir(parents=True)
+        for name in ("dags", "plugins", "include"):
+            (home / name).symlink_to(PROJECT / name)
+
+    def here(self, text: str, hostname: str | None = None) -> str:
         """A text of the file, with this machine's places for the containers'."""
         for host, port in (("airflow-postgres", 5432), ("discogs-postgres", 5432), ("redis", 6379)):
             text = text.replace(f"{host}:{port}", f"127.0.0.1:{self.ports[host]}")
@@ -86,7 +89,7 @@ class Composed:
         text = text.replace('"host": "discogs-postgres", "port": 5432', self._postgres)
         text = text.replace("--host 0.0.0.0 --port 8000", f"--port {self.ports['mirror']}")
         text = text.replace("/tmp/sample", str(self.folder / "sample"))
-        text = text.replace("/opt/airflow", str(self.home))
+        text = text.replace("/opt/airflow", str(self.home(hostname)))
         return re.sub(r"(?<!\w)/entrypoint", str(self.folder / "entrypoint"), text)
 
     @property
@@ -100,9 +103,10 @@ class Composed:
         path = f"{Path(sys.executable).parent}:/usr/sbin:{os.environ.get('PATH', os.defpath)}"
         return {
             **inherited("demo"),
-            **{key: self.here(value) for key, value in given.items()},
+            **{key: self.here(value, hostname) for key, value in given.items()},
             "PATH": path,
-            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW_HOME": str(self.home(hostname)),
+            "TMPDIR": str(self.home(hostname) / "tmp"),
             "HOSTNAME": hostname or _host(),
             "PYTHONUNBUFFERED": "1",
             # A container has its ports for itself.
@@ -119,7 +123,7 @@ class Composed:
         service = self.services[name]
         command = service["command"]
         words = shlex.split(command) if isinstance(command, str) else [*command]
-        words = [self.here(word) for word in words]
+        words = [self.here(word, hostname) for word in words]
         if "entrypoint" in service:
             return [*service["entrypoint"], *words]
         if name == "redis":
@@ -145,6 +149,8 @@ class Composed:
     def start(self, name: str, hostname: str | None = None) -> None:
         """Start a service; its output goes to NAME.log, or HOSTNAME.log."""
         known = hostname or name
+        if not self.home(hostname).exists():
+            self._make_home(self.home(hostname))
         with (self.folder / f"{known}.log").open("ab") as log:
             self.processes[known] = subprocess.Popen(
                 self.command(name, hostname),
@@ -152,7 +158,7 @@ class Composed:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=self.home,
+                cwd=self.home(hostname),
                 start_new_session=True,
             )
 

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from discogs.database.connection import connector
+from discogs.load.export import export_month
 from discogs.load.folder import load_folder
 from discogs.schema.entities import Month
 from discogs.settings import Settings
@@ -80,6 +81,7 @@ def test_a_month_is_loaded_by_workers_that_are_killed_as_by_one_process(
         "DISCOGS_SHARDS": "4",
         "DISCOGS_WORKERS": "1",
         "DISCOGS_STORAGE": f"s3://discogs_s3@{bucket.name}/dumps",
+        "DISCOGS_EXPORT": f"s3://discogs_s3@{bucket.name}/parquet",
         "AIRFLOW_CONN_DISCOGS_S3": bucket.connection(),
         "REDIS_PASSWORD": "secret",
     }
@@ -122,6 +124,11 @@ def test_a_month_is_loaded_by_workers_that_are_killed_as_by_one_process(
         for known in WORKERS:
             assert "succeeded in" in stack.log(known), known
         assert bucket.unfinished() == []
+        # Each worker has a disk of its own, and nothing of a dump is kept there.
+        for home in map(stack.home, WORKERS):
+            assert [path for path in home.rglob("*") if path.suffix in (".gz", ".part")] == []
+        stored = {name for name in bucket.names() if name.endswith(".xml.gz")}
+        assert len(stored) == 4
         with new_database(server) as other:
             load_folder(
                 connector(other, SCHEMA),
@@ -131,3 +138,8 @@ def test_a_month_is_loaded_by_workers_that_are_killed_as_by_one_process(
                 run_id="undisturbed",
             )
             assert digests(dsn) == digests(other)
+        out = tmp_path / "parquet"
+        export_month(stack.folder / "sample", MONTH, out, Settings(workers=2, shards=4))
+        local = {str(p.relative_to(tmp_path)): p.read_bytes() for p in out.rglob("*.parquet")}
+        assert {n: bucket.read(n) for n in bucket.names() if n.endswith(".parquet")} == local
+        assert f"parquet/_manifest/{MONTH}.json" in bucket.names()
