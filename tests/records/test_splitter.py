@@ -394,12 +394,25 @@ def test_a_label_without_end_ends_where_the_next_starts(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_label_whose_comment_has_no_end_does_not_take_that_of_another(size: int) -> None:
-    broken = '<label><id>9</id><!-- <sublabels><label id="2">B</label></sublabels></label>'
-    commented = "<label><id>8</id><!-- a comment -->"
-    for last in (commented + "</label>", commented):
-        records = [NESTED, broken, NESTED, last]
-        found = ids(LABELS, dump(LABELS, *records), size)
+@pytest.mark.parametrize(
+    ("entity", "whole", "broken", "commented"),
+    [
+        (RELEASES, ONE, '<release id="9"><!-- <title>T</title></release>', '<release id="8">'),
+        (
+            LABELS,
+            NESTED,
+            '<label><id>9</id><!-- <sublabels><label id="2">B</label></sublabels></label>',
+            "<label><id>8</id>",
+        ),
+    ],
+    ids=["releases", "labels"],
+)
+def test_a_record_whose_comment_has_no_end_does_not_take_that_of_another(
+    entity: Entity, whole: str, broken: str, commented: str, size: int
+) -> None:
+    for end in (f"</{entity.record}>", ""):
+        records = [whole, broken, whole, f"{commented}<!-- a comment -->{end}"]
+        found = ids(entity, dump(entity, *records), size)
         assert [xml.rstrip().decode() for xml in found] == records
 
 
