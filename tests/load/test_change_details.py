@@ -48,7 +48,7 @@ JULYS = (
     release(5, country="", tracks=""),
     release(6, notes="<notes> </notes>"),  # other bytes, the same rows
     release(7),
-    release(9),
+    release(9, notes="<genres><genre>Jazz</genre></genres>"),
 )
 WHAT = {
     2: ("changed", ["releases"], ["releases.country"]),
@@ -61,10 +61,12 @@ WHAT = {
 
 
 def test_the_feed_names_the_tables_and_columns_that_differ(
-    june: Path, database: str, connect: Connect
+    june: Path, database: str, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_dump(june, JULY, Entity.RELEASES, *JULYS)
+    caplog.set_level("INFO")
     report = load(database, june, JULY)
+    assert "the change feed: 1 added, 4 changed, 1 removed, " in caplog.text
     assert feed(connect, JULY) == {n: (*what, None) for n, what in WHAT.items()}
     (releases,) = report.entities
     assert (releases.updated, releases.same) == (4, 1)
@@ -73,6 +75,10 @@ def test_the_feed_names_the_tables_and_columns_that_differ(
             "SELECT id, country, array_agg(t.title ORDER BY seq) FROM releases"
             " LEFT JOIN release_tracks t ON release_id = id GROUP BY id ORDER BY id"
         ).fetchall()
+        genres = conn.execute(
+            "SELECT release_id, name FROM release_genres JOIN genres ON genre_id = id"
+        ).fetchall()
+    assert genres == [(9, "Jazz")]
     assert rows == [
         (1, "UK", ["One"]),
         (2, "France", ["One"]),
@@ -85,7 +91,9 @@ def test_the_feed_names_the_tables_and_columns_that_differ(
         (9, "UK", ["One"]),
     ]
     # The same month again changes nothing.
+    caplog.clear()
     load(database, june, JULY)
+    assert "the change feed: nothing to change, " in caplog.text
     assert feed(connect, JULY) == {n: (*what, None) for n, what in WHAT.items()}
 
 

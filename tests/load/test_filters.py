@@ -100,7 +100,10 @@ def test_what_leaves_the_filter_is_not_removed_and_comes_back_whole(
     months(tmp_path, june=ALL, july=moved, august=[R(2), R(3)])
     filtered(database, tmp_path, JUNE)
     assert releases(connect) == {1: None, 2: None}
-    filtered(database, tmp_path, JULY)
+    (july,) = filtered(database, tmp_path, JULY).entities
+    assert (july.inserted, july.removed, july.filtered) == (1, 0, 2)
+    # Of 3 an artist and a label; of 2 those, and the release itself.
+    assert (july.placeholders_added, july.placeholders_dropped) == (2, 3)
     assert releases(connect) == {1: None, 3: None}
     assert feed(connect, JULY) == {(2, "filtered"), (3, "added")}
     assert rows(connect, "SELECT id FROM artists ORDER BY 1") == [(1,), (3,)]

@@ -75,10 +75,11 @@ def test_an_id_that_no_table_has_keeps_nothing_from_being_removed(
 ) -> None:
     dsn = fresh()
     write(tmp_path, MAY, good(1), good(2))
-    write(tmp_path, JUNE, good(1), f'<release id="{number}"><title/></release>'.encode())
+    write(tmp_path, JULY, good(1), f'<release id="{number}"><title/></release>'.encode())
     load(dsn, tmp_path, MAY)
-    (june,) = load(dsn, tmp_path, JUNE).entities
-    assert (june.removed, june.rejected, june.removals_held) == (1, 1, 0)
+    (july,) = load(dsn, tmp_path, JULY).entities
+    assert (july.removed, july.rejected, july.removals_held) == (1, 1, 0)
+    assert removed(dsn) == {2: ("2026-07", "2026-05")}
 
 
 def test_a_backfilled_month_does_not_take_such_a_month_for_the_end_of_a_record(
