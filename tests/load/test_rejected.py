@@ -82,6 +82,16 @@ def test_an_id_that_no_table_has_keeps_nothing_from_being_removed(
     assert removed(dsn) == {2: ("2026-07", "2026-05")}
 
 
+def test_a_record_that_the_first_month_lacks_when_loaded_again_was_last_seen_before_it(
+    fresh: Fresh, tmp_path: Path
+) -> None:
+    dsn = fresh()
+    for records in ((1, 2), (1,)):
+        write(tmp_path, MAY, *map(good, records))
+        load(dsn, tmp_path, MAY)
+    assert removed(dsn) == {2: ("2026-05", "2026-04")}
+
+
 def test_a_backfilled_month_does_not_take_such_a_month_for_the_end_of_a_record(
     fresh: Fresh, tmp_path: Path
 ) -> None:
