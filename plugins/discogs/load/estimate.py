@@ -23,7 +23,7 @@ BESIDES = 1.25
 #: Share of a first load that a later month rewrites, and bytes of a packed file a second, as
 #: the benchmark measures them on two processors.
 LATER = 0.1
-FIRST_RATE, LATER_RATE = 6e6, 30e6
+FIRST_RATE, LATER_RATE = 11e6, 50e6
 #: Bytes a second that data.discogs.com was seen to send.
 TRANSFER_RATE = 20e6
 #: Smaller files say nothing about a rate.
