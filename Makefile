@@ -46,9 +46,9 @@ test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
 # The tests of one process share a running Airflow; three of those keep two processors busy.
-test: $(TESTS) ## Run the test suite, with real Airflows: about 20 minutes
+test: $(TESTS) ## Run the test suite, with real Airflows: about 25 minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "airflow and not full"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "airflow and not full"
 
 test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more
 	$(BIN)/python -m pytest -m full

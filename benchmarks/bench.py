@@ -25,8 +25,9 @@ FIRST_MONTH = Month(2026, 1)
 NEXT_MONTH = FIRST_MONTH.plus(1)
 _SMALL = [str(entity) for entity in Entity if entity is not Entity.RELEASES]
 _RELEASES = [str(Entity.RELEASES)]
-#: Disk that a release takes: both dumps, two databases, the floor's files, the server's log.
-_DISK_BYTES = 30_000
+#: Disk that a release takes: both dumps, two databases, the server's log; and for the floor, its
+#: files and its own database.
+_DISK_BYTES, _FLOOR_BYTES = 12_000, 18_000
 #: Releases that the other entities are sampled for, where releases come from an excerpt.
 _SAMPLED = 40_000
 
@@ -110,7 +111,8 @@ def measure(plan: Plan, tell: Tell) -> Outcome:
         program = peer.install(plan.data / "peer")
         outcome.peer_options = peer.variants(processors())
     with started(plan.parent) as (server, files):
-        need, free = plan.releases * _DISK_BYTES, shutil.disk_usage(files).free
+        each = _DISK_BYTES + (_FLOOR_BYTES if plan.floor else 0)
+        need, free = plan.releases * each, shutil.disk_usage(files).free
         if free < need:
             raise StepFailed(
                 f"{plan.releases:,} releases need {need / 1e9:.0f} GB in {files}, which has"

@@ -172,4 +172,4 @@ def wait(
         if found := look():
             return found
         assert time.monotonic() < deadline, f"{what}: not in {WAIT_SECONDS:g} s. {explain()}"
-        time.sleep(0.1)
+        time.sleep(0.25)

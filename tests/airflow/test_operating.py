@@ -118,6 +118,7 @@ def test_a_backfill_makes_one_run_a_month_and_leaves_out_what_was_never_publishe
     assert airflow.month(str(NEVER_PUBLISHED)).status is Status.NOT_STARTED
 
 
+@pytest.mark.full
 def test_months_are_loaded_backwards_with_the_same_end(airflow_stack: RunningAirflow) -> None:
     airflow = airflow_stack
     publish(airflow)
