@@ -142,6 +142,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
 ) -> None:
     airflow = airflow_stack
     month = MONTHS[1]
+    airflow.start_afresh()
     airflow.ensure_loaded(month, **SAMPLE)
     before = airflow.month(str(month))
 
