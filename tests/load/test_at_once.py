@@ -93,11 +93,9 @@ def test_four_commands_at_once_load_what_they_load_in_a_row(
     assert staging_tables(at_once) == []
 
 
-def test_a_merge_that_ends_in_a_deadlock_is_done_again(
-    database: str, connect: Connect, tmp_path: Path
-) -> None:
+def stage_release_of_artist_7(connect: Connect, folder: Path) -> None:
     release = '<release id="1"><artists><artist><id>7</id></artist></artists></release>'
-    path = write_dump(tmp_path, FIRST, Entity.RELEASES, release)
+    path = write_dump(folder, FIRST, Entity.RELEASES, release)
     with path.open("rb") as packed:
         stage(
             connect,
@@ -107,6 +105,12 @@ def test_a_merge_that_ends_in_a_deadlock_is_done_again(
             month=FIRST,
             settings=LENIENT,
         )
+
+
+def test_a_merge_that_ends_in_a_deadlock_is_done_again(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    stage_release_of_artist_7(connect, tmp_path)
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
         other.execute("SET deadlock_timeout TO '1min'")  # so that the merge is the one to step back
         other.execute("INSERT INTO discogs.artists (id, placeholder) VALUES (7, true)")
@@ -123,17 +127,7 @@ def test_a_merge_that_ends_in_a_deadlock_is_done_again(
 def test_a_swap_whose_reader_waits_for_the_merge_is_done_again(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
-    release = '<release id="1"><artists><artist><id>7</id></artist></artists></release>'
-    path = write_dump(tmp_path, FIRST, Entity.RELEASES, release)
-    with path.open("rb") as packed:
-        stage(
-            connect,
-            packed,
-            name=path.name,
-            entity=Entity.RELEASES,
-            month=FIRST,
-            settings=LENIENT,
-        )
+    stage_release_of_artist_7(connect, tmp_path)
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
         other.execute("SET lock_timeout TO '20s'")
         other.execute("SELECT FROM discogs.artists")
