@@ -20,9 +20,9 @@ from typing import Any
 
 from benchmarks import bench
 from benchmarks.process import Measured, StepFailed, run, step
-from benchmarks.readme import RESULTS
 from benchmarks.results import machine
 from benchmarks.server import Server, started
+from benchmarks.speed import RESULTS
 from discogs.errors import DiscogsError
 from discogs.settings import Settings
 

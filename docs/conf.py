@@ -32,8 +32,8 @@ html_show_sphinx = False
 #: The pages beside the README, by the captions of the sidebar.
 CONTENTS = {
     "Operation": """
-        docs/operating docs/troubleshooting docs/sizing docs/scaling docs/managed docs/alerts
-        docs/page include/grafana/README""",
+        docs/operating docs/troubleshooting docs/sizing docs/speed docs/scaling docs/managed
+        docs/alerts docs/page include/grafana/README""",
     "Data": """
         docs/tables docs/queries docs/search docs/filters docs/records docs/data docs/names""",
     "Project": """

@@ -10,8 +10,7 @@ from dataclasses import fields
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import readme as benchmark
-from benchmarks import shards
+from benchmarks import shards, speed
 from discogs.airflow.metrics import METRICS
 from discogs.schema import dictionary
 from discogs.schema.dictionary import DescribedTable
@@ -87,13 +86,15 @@ def queries() -> str:
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings,
     ("docs/alerts.md", "metrics"): metrics,
-    ("README.md", "benchmark"): benchmark.section,
+    ("README.md", "needs"): sizing.summary,
+    ("README.md", "speed"): speed.summary,
     ("docs/queries.md", "queries"): queries,
     ("docs/scaling.md", "shards"): shards.load_section,
     ("docs/scaling.md", "export"): shards.export_section,
     ("docs/sizing.md", "sizing-disk"): sizing.disk,
     ("docs/sizing.md", "sizing-memory"): sizing.memory,
     ("docs/sizing.md", "sizing-hours"): sizing.hours,
+    ("docs/speed.md", "speed"): speed.section,
     ("docs/tables.md", "tables"): tables,
 }
 

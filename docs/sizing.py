@@ -1,5 +1,7 @@
-"""The tables of docs/sizing.md: what a whole dump takes, by the figures of the command ``plan`` and
-by the benchmark's results."""
+"""What a whole dump takes: the tables of docs/sizing.md and of the README.
+
+The rates are those of the command ``plan`` and of the benchmark's results.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.readme import RESULTS
+from benchmarks.speed import RESULTS
 from discogs.load.estimate import BESIDES, FIRST_RATE, LATER_RATE, TABLES, TRANSFER_RATE
 from discogs.schema.entities import ENTITIES, Entity
 
@@ -26,6 +28,24 @@ _PACKED = {
 }
 #: Bytes that an update holds for each record of its file, while it reads the fingerprints.
 _INDEX_BYTES = 17
+
+
+def summary() -> str:
+    """The README's table: what a first load and a later month take."""
+    files, growth = sum(_PACKED.values()), _growth()
+    tables, besides = _database(ENTITIES)
+    rows = ["| | first load | each later month |", "|---|---|---|"]
+    download = f"{_minutes(files, TRANSFER_RATE)[0]} min"
+    rows.append(_row([f"download, at {TRANSFER_RATE / 1e6:g} MB/s", download, download]))
+    times = [
+        (_RECORDS[Entity.RELEASES] / _per_second(growth, name) + _others() / rate) / 60
+        for name, rate in (("first", FIRST_RATE), ("update", LATER_RATE))
+    ]
+    rows.append(_row(["load, on 2 processors", *(f"{time:.0f} min" for time in times)]))
+    rows.append(_row(["memory of a task", *_memory(growth)]))
+    rows.append(_row(["disk for dump files", *(_size(each) for each in (files, 2 * files))]))
+    rows.append(_row(["disk for the database", f"{besides}, then {tables}", "a tenth more"]))
+    return "\n".join(rows)
 
 
 def disk() -> str:
@@ -55,8 +75,7 @@ def hours() -> str:
         ("first load", "first", FIRST_RATE),
         ("a later month", "update", LATER_RATE),
     ):
-        point = growth["steps"][name]
-        per_second = point["releases"] / point["median"]["seconds"]
+        per_second = _per_second(growth, name)
         minutes = f"{releases / per_second / 60:.0f}"
         rows.append(
             _row(
@@ -68,9 +87,8 @@ def hours() -> str:
                 ]
             )
         )
-        others = packed - _PACKED[Entity.RELEASES]
         rows.append(
-            _row([f"{title}: the other files", f"{rate / 1e6:g} MB/s", *_minutes(others, rate)])
+            _row([f"{title}: the other files", f"{rate / 1e6:g} MB/s", *_minutes(_others(), rate)])
         )
     return "\n".join(rows)
 
@@ -78,21 +96,33 @@ def hours() -> str:
 def memory() -> str:
     """Peak memory of the task that stages releases."""
     growth = _growth()
-    first, update = (growth["steps"][name] for name in ("first", "update"))
-    more = (_RECORDS[Entity.RELEASES] - update["releases"]) * _INDEX_BYTES
-    rows = [
-        f"| | measured, {update['releases']:,} releases | of the whole dump |",
-        "|---|---|---|",
-        _row(["first load", *2 * [_size(first["median"]["peak_bytes"])]]),
-        _row(
-            [
-                "a later month",
-                _size(update["median"]["peak_bytes"]),
-                _size(update["median"]["peak_bytes"] + more),
-            ]
-        ),
-    ]
+    rows = [f"| | measured, {growth['releases']:,} releases | of the whole dump |", "|---|---|---|"]
+    for title, name, whole in zip(
+        ("first load", "a later month"), ("first", "update"), _memory(growth), strict=True
+    ):
+        rows.append(_row([title, _size(_peak(growth, name)), whole]))
     return "\n".join(rows)
+
+
+def _memory(growth: dict[str, Any]) -> list[str]:
+    """Peaks of a first load and of an update of the whole dump."""
+    more = (_RECORDS[Entity.RELEASES] - growth["releases"]) * _INDEX_BYTES
+    return [_size(_peak(growth, "first")), _size(_peak(growth, "update") + more)]
+
+
+def _peak(growth: dict[str, Any], name: str) -> float:
+    return float(growth["steps"][name]["median"]["peak_bytes"])
+
+
+def _per_second(growth: dict[str, Any], name: str) -> float:
+    """Releases a second of a step."""
+    step = growth["steps"][name]
+    return float(step["releases"] / step["median"]["seconds"])
+
+
+def _others() -> float:
+    """Bytes of the files without that of releases."""
+    return sum(_PACKED.values()) - _PACKED[Entity.RELEASES]
 
 
 def _growth() -> dict[str, Any]:
