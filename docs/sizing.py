@@ -51,7 +51,7 @@ def summary() -> str:
 def disk() -> str:
     """Records, packed file and space in the database of each entity and of all."""
     rows = [
-        "| | records | packed file | factor | tables and indexes | while a first load runs |",
+        "| | records | compressed file | factor | tables and indexes | during a first load |",
         "|---|---|---|---|---|---|",
     ]
     for entity in ENTITIES:
@@ -67,7 +67,7 @@ def hours() -> str:
     growth = _growth()
     packed, releases = sum(_PACKED.values()), _RECORDS[Entity.RELEASES]
     rows = [
-        "| step | rate | minutes | at that rate |",
+        "| step | rate | minutes | amount |",
         "|---|---|---|---|",
         _row(["download", f"{TRANSFER_RATE / 1e6:g} MB/s", *_minutes(packed, TRANSFER_RATE)]),
     ]
@@ -88,7 +88,7 @@ def hours() -> str:
             )
         )
         rows.append(
-            _row([f"{title}: the other files", f"{rate / 1e6:g} MB/s", *_minutes(_others(), rate)])
+            _row([f"{title}: other files", f"{rate / 1e6:g} MB/s", *_minutes(_others(), rate)])
         )
     return "\n".join(rows)
 
@@ -96,7 +96,10 @@ def hours() -> str:
 def memory() -> str:
     """Peak memory of the task that stages releases."""
     growth = _growth()
-    rows = [f"| | measured, {growth['releases']:,} releases | of the whole dump |", "|---|---|---|"]
+    rows = [
+        f"| | measured, {growth['releases']:,} releases | estimate for a whole dump |",
+        "|---|---|---|",
+    ]
     for title, name, whole in zip(
         ("first load", "a later month"), ("first", "update"), _memory(growth), strict=True
     ):

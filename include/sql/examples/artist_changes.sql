@@ -1,5 +1,5 @@
--- What each month changed for an artist, newest first: the artist's own record, and the releases with
--- the artist as artist or in the credits.
+-- The changes to an artist, newest month first: to the artist's own record, and to the releases that
+-- have the artist among their artists or credits.
 -- psql -v artist=45 -f artist_changes.sql
 WITH works AS (
     SELECT release_id FROM release_artists WHERE artist_id = :artist

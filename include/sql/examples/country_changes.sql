@@ -1,5 +1,5 @@
--- The releases whose country a month changed, with what it was before. Needs DISCOGS_OLD_VALUES=on
--- when the month is loaded; without it, before is NULL.
+-- The releases whose country a month changed, with the previous country. Needs DISCOGS_OLD_VALUES=on
+-- when the month is loaded; otherwise the previous country is NULL.
 -- psql -v month=2026-10 -f country_changes.sql
 SELECT c.id, r.title, c.old_values -> 'releases' ->> 'country' AS before, r.country AS now
 FROM entity_changes c

@@ -1,6 +1,5 @@
--- A release's artists as people write them: the name variation where one is given, the phrase
--- that joins it to the next artist, without the number that distinguishes namesakes. The view
--- live_releases has it too, as artist.
+-- The artists of a release as one text, with name variations and join phrases, and without the numbers
+-- that distinguish namesakes. The column artist of live_releases has the same text.
 -- psql -v release=1 -f credit_as_written.sql
 SELECT string_agg(
     CASE WHEN seq = 1 THEN ''

@@ -1,4 +1,4 @@
--- A release's credits, each expanded over the tracks that it names: "A1 to A3, B2" is four tracks.
+-- The credits of a release, one row for each track that a credit names: "A1 to A3, B2" is four tracks.
 -- psql -v release=1 -f credits_by_track.sql
 WITH tracks AS (
     SELECT seq, position, title FROM release_tracks

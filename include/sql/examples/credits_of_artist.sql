@@ -1,5 +1,5 @@
--- Everything that somebody is credited on, by role: for whole releases and for single tracks.
--- Roles are split at commas outside brackets: "Bass, Vocals [Lead, Backing]" is two roles.
+-- The credits of an artist by role, for whole releases and for single tracks. Roles are split at commas
+-- outside brackets: "Bass, Vocals [Lead, Backing]" is two roles.
 -- psql -v artist=45 -f credits_of_artist.sql
 WITH credits AS (
     SELECT release_id, NULL::integer AS track_seq, role

@@ -1,5 +1,4 @@
--- The releases of an artist, of the artist's aliases, and of the groups that the artist belongs
--- to, oldest first.
+-- The releases of an artist, of its aliases, and of the groups that it belongs to, oldest first.
 -- psql -v artist=45 -f discography.sql
 WITH names AS (
     SELECT id, 'artist' AS credited_as FROM artists WHERE id = :artist

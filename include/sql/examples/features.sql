@@ -1,5 +1,5 @@
--- The tracks that somebody features on: credited with the role "Featuring", for the track or for
--- the whole release, or joined by "Feat." in the track's own artists.
+-- The tracks that feature an artist: by a credit with the role "Featuring", for the track or for the
+-- whole release, or by "Feat." between the artists of the track.
 -- psql -v artist=45 -f features.sql
 WITH featured AS (
     SELECT release_id, track_seq FROM release_track_credits

@@ -1,4 +1,4 @@
--- A label with all labels below it, indented by their depth.
+-- A label and all labels below it, indented by depth.
 -- psql -v label=1 -f label_tree.sql
 WITH RECURSIVE tree AS (
     SELECT id, name, 0 AS depth, ARRAY[id] AS path FROM labels WHERE id = :label

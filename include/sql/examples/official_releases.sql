@@ -1,4 +1,4 @@
--- The official releases of an artist: without unofficial ones, promotional copies and test pressings.
+-- The releases of an artist, without unofficial releases, promotional copies and test pressings.
 -- psql -v artist=45 -f official_releases.sql
 SELECT r.id, r.title, r.released
 FROM release_artists c

@@ -1,4 +1,4 @@
--- The artists and labels that an artist's profile names by id, such as [a123] and [l45].
+-- The artists and labels that an artist's profile links to by id, such as [a123] and [l45].
 -- psql -v artist=45 -f profile_links.sql
 SELECT DISTINCT
     link.kind, link.id, coalesce(a.name, l.name) AS name

@@ -1,5 +1,5 @@
--- How many releases there are of each kind, as their formats describe it, without unofficial and
--- promotional ones.
+-- The number of releases of each kind, according to their formats, without unofficial and promotional
+-- releases.
 SELECT kind, count(*) AS releases
 FROM releases r
 CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
--- A release's tracks: headings (no position, no duration), tracks, and the sub-tracks of a track.
+-- The tracks of a release: headings (without position and duration), tracks, and sub-tracks.
 -- psql -v release=1 -f tracklist.sql
 SELECT
     CASE

@@ -1,4 +1,4 @@
--- The records that a month's dump no longer has, with the month that had them last.
+-- The records that a month's dump lacks for the first time, with the last month that had them.
 -- psql -v month=2026-10 -f vanished.sql
 SELECT 'labels' AS entity, id, name, last_seen FROM labels WHERE removed_in = :'month'
 UNION ALL
