@@ -113,13 +113,13 @@ def load_table(report: dict[str, Any]) -> str:
     """What a load takes with each number of shards, as Markdown."""
     one = report["steps"]["load 1"]
     rows = [
-        "| shards | processor time of all shards | more than one shard | the command, one shard"
-        " after the other | longest shard | if the file were read once and divided |",
+        "| shards | processor time of all shards | compared with one shard | time of the command,"
+        " one shard after the other | longest shard | estimate for one read, divided |",
         "|---|---|---|---|---|---|",
     ]
     for shards in SHARDS:
         each = report["steps"][f"load {shards}"]
-        more = f"{each['cpu_seconds'] / one['cpu_seconds'] - 1:.0%}" if shards > 1 else ""
+        more = f"+{each['cpu_seconds'] / one['cpu_seconds'] - 1:.0%}" if shards > 1 else ""
         rows.append(
             f"| {shards} | {each['cpu_seconds']:.1f} s | {more} | {each['seconds']:.1f} s"
             f" | {each['longest_shard_seconds']:.1f} s | {one['stage_seconds'] / shards:.1f} s |"
@@ -141,11 +141,11 @@ def divided(report: dict[str, Any]) -> str:
     extra = (many["cpu_seconds"] - one["cpu_seconds"]) / (most - 1)
     return (
         f"Reading alone takes {steps['reading']['cpu_seconds']:.1f} s of processor time, and each"
-        f" further shard adds {extra:.1f} s. The last column\nis staging with one shard divided by"
-        f" their number, the least that reading once could leave. What follows the\nstaging, and"
-        f" the start, take {rest:.1f} s with any number of shards. With"
-        f" {', '.join(map(str, SHARDS[1:]))} workers a first load that reads once\nwould therefore"
-        f" be at most {listed} times as fast as with shards."
+        f" further shard adds {extra:.1f} s.\nThe last column is the staging time of one shard"
+        " divided by the number of shards, a lower bound\nfor a load that reads the file once."
+        f" Start-up and the steps after staging take {rest:.1f} s for any\nnumber of shards. With"
+        f" {', '.join(map(str, SHARDS[1:]))} workers, such a load would therefore be at most\n"
+        f"{listed} times as fast as with shards."
     )
 
 
@@ -153,7 +153,7 @@ def export_table(report: dict[str, Any]) -> str:
     """What an export takes with each number of shards, as Markdown."""
     millions = report["releases"] / 1e6
     rows = [
-        "| shards | releases/s | processor time for a million releases | peak memory | Parquet |",
+        "| shards | releases/s | processor time per million releases | peak memory | Parquet |",
         "|---|---|---|---|---|",
     ]
     for shards in SHARDS:

@@ -46,10 +46,10 @@ def _about(load: dict[str, Any]) -> str:
     machine = load["machine"]
     return (
         f"{load['releases']:,} releases of real shape (an excerpt of a real dump, repeated with new"
-        f" ids), from the `.gz` to\ntables with all keys and indexes, the process's start included;"
-        f" {machine['processors']} processors for the load and for\nPostgreSQL"
-        f" {load['postgresql']['version']} with its default settings together; medians of"
-        f" {load['runs']} runs:"
+        f" ids),\n{machine['processors']} processors shared by the load and PostgreSQL"
+        f" {load['postgresql']['version']} with default settings,\nmedians of {load['runs']} runs."
+        " A load starts with the process and the `.gz` file, and ends with tables\nthat have all"
+        " keys and indexes:"
     )
 
 
@@ -71,13 +71,13 @@ def _ratios(load: dict[str, Any], small: dict[str, Any]) -> str:
     )
     cpu = load["steps"]["first"]["median"]
     return (
-        f"A first load takes {ratios['first_vs_floor']:.1f} times as long as the floor, and is"
-        f" {ratios['first_vs_peer']:.1f} times as fast as discogskit, or\n"
-        f"{ratios['first_vs_peer_tuned']:.1f} times with its options tuned (it fills fewer tables,"
-        " with fewer keys). It takes\n"
-        f"{cpu['client_cpu_seconds']:.1f} s of processor time of the client, and"
-        f" {cpu['server_cpu_seconds']:.1f} s of the server. With {small['releases']:,} sampled"
-        f" releases, a small\nfile, these ratios are {of_small['first_vs_floor']:.1f},"
+        f"A first load takes {ratios['first_vs_floor']:.1f} times as long as the floor. It is"
+        f" {ratios['first_vs_peer']:.1f} times as fast as\ndiscogskit, or"
+        f" {ratios['first_vs_peer_tuned']:.1f} times with discogskit's options tuned; discogskit"
+        " fills fewer tables\nwith fewer keys. The load uses"
+        f" {cpu['client_cpu_seconds']:.1f} s of processor time, and PostgreSQL"
+        f" {cpu['server_cpu_seconds']:.1f} s. With\n{small['releases']:,} sampled releases, these"
+        f" ratios are {of_small['first_vs_floor']:.1f},"
         f" {of_small['first_vs_peer']:.1f} and {of_small['first_vs_peer_tuned']:.1f}."
         "\n\n## By size\n\nSampled releases:"
     )
@@ -95,7 +95,7 @@ def _sizes(growth: dict[str, Any]) -> str:
             cells += [f"{middle['seconds']:.1f} s", f"{middle['peak_bytes'] / 1e6:.0f} MB"]
         rows.append("| " + " | ".join(cells) + " |")
     charts = (
-        f"![Seconds of each](../benchmarks/results/{_LOAD}.svg)\n"
+        f"![Seconds of each step](../benchmarks/results/{_LOAD}.svg)\n"
         f"![Seconds and memory by size](../benchmarks/results/{_GROWTH}.svg)"
     )
     return "\n".join(rows) + "\n\n" + charts
@@ -104,6 +104,6 @@ def _sizes(growth: dict[str, Any]) -> str:
 def _transfer(measured: dict[str, Any]) -> str:
     return (
         "## Download\n\n"
-        f"A file of {measured['megabytes'] / 1000:.1f} GB over HTTP/2 and TLS, beside curl on the"
-        f" same server ({measured['server']}, loopback):\n\n{table(measured)}"
+        f"A file of {measured['megabytes'] / 1000:.1f} GB over HTTP/2 and TLS, compared with curl"
+        f" on the same server ({measured['server']}, loopback):\n\n{table(measured)}"
     )

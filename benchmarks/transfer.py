@@ -31,10 +31,10 @@ from benchmarks.results import machine
 
 NAME = "discogs_20260701_releases.xml.gz"
 TITLES = {
-    "curl": "curl, into a file",
-    "transfer": "the package's transfer, into a file",
+    "curl": "curl, to a file",
+    "transfer": "the package, to a file",
     "curl_sha256": "curl, then sha256sum",
-    "download": "download: into a file, hashed while it is written",
+    "download": "the package, with SHA-256 while writing",
 }
 #: What is compared with what: ours, curl's.
 PAIRS = {"transfer": "curl", "download": "curl_sha256"}
@@ -214,11 +214,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def table(report: dict[str, Any]) -> str:
     """The figures, as Markdown."""
-    rows = ["| | MB/s | processor time a GB | |", "|---|---|---|---|"]
+    rows = ["| | MB/s | processor time per GB | |", "|---|---|---|---|"]
     for name, taken in report["steps"].items():
         cpu = taken["cpu_seconds"] / report["megabytes"] * 1000
         ratio = report["ratios"].get(name)
-        beside = f"{ratio:.2f} of curl's rate" if ratio is not None else ""
+        beside = f"{ratio:.2f} times the rate of curl" if ratio is not None else ""
         rows.append(
             f"| {TITLES[name]} | {taken['megabytes_per_second']:.0f} | {cpu:.1f} s | {beside} |"
         )

@@ -197,7 +197,7 @@ def test_a_transfer_is_measured_beside_curl(tmp_path: Path) -> None:
         step = report["steps"][name]
         assert min(step["seconds"], step["cpu_seconds"], step["megabytes_per_second"]) > 0
     assert report["ratios"].keys() == {"transfer", "download"}
-    assert done.stdout.count("of curl's rate") == 2
+    assert done.stdout.count("times the rate of curl") == 2
 
 
 @pytest.mark.full
