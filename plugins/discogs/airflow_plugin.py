@@ -1,8 +1,8 @@
-"""What Airflow's plugin manager loads, and all that it loads.
+"""The only module that Airflow's plugin manager loads.
 
-Airflow imports every module below ``plugins/`` under its bare name, where ``copy.py`` would
-stand in for the standard library's ``copy``; ``.airflowignore`` leaves it this file alone.
-Everything else is imported as ``discogs.…``, since ``plugins/`` is on ``sys.path``.
+Airflow would import every module below ``plugins/`` under its bare name, where a ``progress.py``
+could shadow another module; ``.airflowignore`` excludes all but this file. Everything else is
+imported as ``discogs.…``, since ``plugins/`` is on ``sys.path``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from discogs.airflow.timetables import MonthlyDumpTimetable, UnscheduledDumpTime
 
 
 class DiscogsPlugin(AirflowPlugin):
-    """Registers the timetables, without which a serialized DAG cannot be read back, the listeners
-    of a run's end, and the Discogs page."""
+    """Registers the timetables, which Airflow needs to deserialize the DAG, the DAG-run listeners,
+    and the Discogs page."""
 
     name = "discogs"
     # The types that the parent class declares.
     timetables = [MonthlyDumpTimetable, UnscheduledDumpTimetable]  # noqa: RUF012
     listeners = [listeners]  # noqa: RUF012
-    # Relative, so that they follow the path of [api] base_url. A view for DAGs is on every DAG's
-    # page, and says there which DAG it is about.
+    # Relative addresses, so that they follow the path of [api] base_url. Airflow shows a view for
+    # DAGs on the page of every DAG, also of others; the view then names the DAG that it shows.
     external_views = [  # noqa: RUF012
         {
             "name": "Discogs",
@@ -51,7 +51,7 @@ class DiscogsPlugin(AirflowPlugin):
 
     @property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
-        """The page's application; only an api-server asks, so only it imports what it needs."""
+        """The page's application; imported here, since only the api-server reads this property."""
         from discogs.airflow.page.app import page_app
 
         return [{"name": "Discogs", "app": page_app(), "url_prefix": "/discogs"}]

@@ -206,4 +206,4 @@ def test_a_late_dump_makes_an_alert_when_a_run_has_ended_without_it(
 
     assert airflow.wait(run_id) == "success"
     text = airflow.webhook.wait(f"Discogs {late} was due by", "is not_started")
-    assert "this run has not found its dump" in text
+    assert "this run did not find its dump" in text

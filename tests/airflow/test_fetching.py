@@ -104,4 +104,4 @@ def test_a_wait_that_breaks_in_the_triggerer_fails(airflow_stack: RunningAirflow
 
     states = {task.name: task.state for task in airflow.client.task_states(dag_id, run_id)}
     assert (state, states) == ("failed", {"wait_for_dump": "failed"})
-    assert "broke in the triggerer" in airflow.client.logs(dag_id, run_id, "wait_for_dump")
+    assert "failed in the triggerer" in airflow.client.logs(dag_id, run_id, "wait_for_dump")

@@ -20,8 +20,8 @@ REPORT = {
 
 def test_a_note_says_what_a_month_has_brought() -> None:
     run = SimpleNamespace(note=None)
-    notes.write(run, Month(2026, 10), "at work.")
-    assert run.note == "**Discogs 2026-10**: at work."
+    notes.write(run, Month(2026, 10), "running.")
+    assert run.note == "**Discogs 2026-10**: running."
     notes.write(run, Month(2026, 10), notes.loaded(REPORT))
     assert run.note == (
         "**Discogs 2026-10**: loaded in 1:15: 19,001,234 read, 36 inserted, 178 updated, 5 removed."
@@ -33,7 +33,7 @@ def test_a_note_says_what_a_month_has_brought() -> None:
 
 def test_what_a_person_has_written_stays() -> None:
     run = SimpleNamespace(note="Ask Eva before clearing.")
-    for text in ("at work.", "failed. stage.labels: " + "x" * 2000):
+    for text in ("running.", "failed. stage.labels: " + "x" * 2000):
         notes.write(run, Month(2026, 10), text)
     assert run.note.startswith("Ask Eva before clearing.\n\n**Discogs 2026-10**: failed. stage")
     assert len(run.note) == 1000

@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
 from discogs.airflow import failures
-from discogs.airflow.operators.base import DiscogsOperator, TaskStopped, WaitBroken
+from discogs.airflow.operators.base import DiscogsOperator, TaskStopped, WaitFailed
 from discogs.airflow.operators.exporting import (
     BeginExportOperator,
     PublishExportOperator,
@@ -205,7 +205,7 @@ def test_the_first_task_says_which_tables_and_storage_this_worker_uses(
     place = f"database {target['schema']} at {target['host']}:{target['port']}"
     said = f"It writes to {place} (connection discogs_postgres), schema elsewhere."
     assert said in logged
-    assert f"Dumps are kept at {os.environ['DISCOGS_STORAGE']}." in logged
+    assert f"Dumps are kept in {os.environ['DISCOGS_STORAGE']}." in logged
 
 
 def test_migrating_twice_applies_nothing_the_second_time(
@@ -344,7 +344,7 @@ def test_a_task_whose_list_of_files_is_gone_says_what_to_clear(
     repository: PostgresMonthRepository,
 ) -> None:
     for operator in (ReadyOperator(task_id="t"), StageOperator(task_id="t", entity="labels")):
-        with pytest.raises(MonthNotReady, match="clear that task, and what follows it"):
+        with pytest.raises(MonthNotReady, match="clear that task and its downstream tasks"):
             run(operator, context(files=None))
 
 
@@ -456,8 +456,8 @@ def test_a_task_leaves_a_lease_until_its_runs_next_task(
     assert LEASE + 119 * minute < left_alive(repository) <= LEASE + 120 * minute
 
 
-def test_a_wait_that_breaks_in_the_triggerer_says_so() -> None:
-    with pytest.raises(WaitBroken, match=r"wait of ready broke in the triggerer .Trigger failure"):
+def test_a_wait_that_fails_in_the_triggerer_says_so() -> None:
+    with pytest.raises(WaitFailed, match=r"wait of ready failed in the triggerer .Trigger failure"):
         ReadyOperator(task_id="ready").resume_execution(
             "__fail__", {"error": "Trigger failure"}, context()
         )
@@ -558,8 +558,8 @@ def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
     )
     late = failures.explanation("timed out after 1:00:00 (dagrun_timeout)", ["stage.labels"])
     assert late == (
-        "The run timed out after 1:00:00 (dagrun_timeout) at stage.labels. Give it more time, and"
-        " clear what was stopped."
+        "The run timed out after 1:00:00 (dagrun_timeout) in stage.labels. Increase the limit and"
+        " clear the stopped tasks."
     )
 
 
@@ -576,7 +576,7 @@ def test_a_time_out_is_named_with_what_the_task_was_doing(
         return str(given["ti"].pushed["summary"])
 
     said = "a_task: timed out after 0:10:00 (execution_timeout)"
-    assert message().startswith(f"{said}. Give it more time")
+    assert message().startswith(f"{said}. Increase the limit")
     staging = message(doing="staging discogs_20260501_releases.xml.gz")
     assert staging.startswith(f"{said} while staging discogs_20260501_releases.xml.gz.")
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_EXECUTION_TIMEOUT", "600")
@@ -622,7 +622,7 @@ def test_a_run_that_names_no_month_fails_none(
     failures.task_failed({**context(year_month=wrong), "exception": ValueError("out of luck")})
 
     assert repository.all() == []
-    assert "The failure is not in the tracking table" in caplog.messages[0]
+    assert "The failure could not be recorded" in caplog.messages[0]
 
 
 def test_a_failure_before_there_are_tables_is_logged_in_one_line(

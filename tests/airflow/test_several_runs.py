@@ -102,7 +102,7 @@ def test_a_run_that_waits_holds_up_no_other_and_a_second_run_of_a_month_ends_ski
 
     # Another of the month that is waited for looks once.
     second = client.trigger(DAG_ID, partition_key=str(NOW), conf=LABELS)
-    assert "Another run waits for it" in skipped_from(airflow, second, "wait_for_dump")
+    assert "Another run is waiting for it" in skipped_from(airflow, second, "wait_for_dump")
 
     # Of a month that has not begun, or is none: refused, and no row of it is left behind.
     with pytest.raises(AirflowRefused, match="2099-01 has not begun"):
@@ -146,7 +146,7 @@ def test_tasks_whose_xcoms_were_deleted_find_what_they_need_or_say_what_to_clear
     row_failed(airflow, run_id, "clear the task fetch_checksums", month)
     for task_id in mapped:
         log = airflow.log(run_id, task_id, map_index=0, try_number=2)
-        assert "clear the task fetch_checksums, and what follows it" in log
+        assert "clear the task fetch_checksums and its downstream tasks" in log
 
     client.clear(DAG_ID, run_id, ["fetch_checksums"], only_failed=False)
     assert airflow.wait(run_id) == "success", airflow.states(run_id)

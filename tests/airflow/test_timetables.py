@@ -134,7 +134,7 @@ def test_a_month_that_has_not_begun_is_refused() -> None:
 
 
 def test_the_summary_says_that_a_run_is_a_month() -> None:
-    assert MonthlyDumpTimetable("0 7 * * *").summary == "0 7 * * * (one month a run)"
+    assert MonthlyDumpTimetable("0 7 * * *").summary == "0 7 * * * (one month per run)"
 
 
 def test_the_scheduler_reads_back_what_it_stored() -> None:
@@ -166,8 +166,8 @@ def test_without_a_schedule_there_are_no_ticks_and_months_can_be_backfilled_all_
             "2026-02",
             "2026-03",
         ]
-    assert off.summary == "off (one month a run)"
-    assert timetable("0 7 * * *").summary == "0 7 * * * (one month a run)"
+    assert off.summary == "off (one month per run)"
+    assert timetable("0 7 * * *").summary == "0 7 * * * (one month per run)"
 
 
 def test_a_cron_expression_that_is_none_is_named_with_its_setting() -> None:

@@ -207,7 +207,7 @@ def test_an_address_with_neither_listing_nor_file_is_named(mirror: Mirror) -> No
 
 
 def test_a_trigger_that_broke_fails_the_task_and_skips_nothing() -> None:
-    with pytest.raises(SourceError, match=r"broke in the triggerer.*discogs_dumps"):
+    with pytest.raises(SourceError, match=r"failed in the triggerer.*discogs_dumps"):
         sensor().resume_execution("__fail__", {"error": "Trigger failure"}, context())
 
 
@@ -371,7 +371,7 @@ def test_a_wait_that_ends_with_the_server_down_or_nobody_looking_is_a_failure(
             " to_jsonb(clock_timestamp() - interval '1 hour'))"
         )
     with pytest.raises(
-        SourceError, match=r"The server was not asked since .* is a triggerer running"
+        SourceError, match=r"The server has not been asked since .* is a triggerer running"
     ):
         resume(task, left, error="Trigger timeout")
 
@@ -387,7 +387,7 @@ def test_one_run_waits_and_another_of_the_month_looks_once(
 
     monkeypatch.setattr(TaskInstance, "at_work", ("a run",))
     with pytest.raises(
-        AirflowSkipException, match=r"not published.*Another run waits for it.*next"
+        AirflowSkipException, match=r"not published.*Another run is waiting for it.*next"
     ):
         sensor().execute(context(run_id="another"))
     assert repository.ensure(NOW) == before
@@ -422,7 +422,7 @@ def test_a_run_whose_month_another_has_taken_or_loaded_meanwhile_ends_quietly(
         repository.record_entity_stats(NOW, entity, {"sha256": "a" * 64})
     for status in (Status.READY_FOR_PROCESSING, Status.PROCESSING, Status.COMPLETED):
         repository.move(NOW, status, run=other)
-    with pytest.raises(AirflowSkipException, match=r"loaded meanwhile by .* / another"):
+    with pytest.raises(AirflowSkipException, match=r"loaded by .* / another in the meantime"):
         resume(task, left, **found)
 
     # One that died is no reason.

@@ -1,6 +1,6 @@
-"""The assets that a loaded month updates, one an entity: its root table and those below it.
+"""The assets that a loaded month updates: one per entity, for its root table and child tables.
 
-Schedule a DAG of your own on them with ``PartitionedAssetTimetable``; a partition is a month.
+Schedule your own DAG on them with ``PartitionedAssetTimetable``; a partition is a month.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ def entity_asset(
 ) -> Asset:
     """The asset of an entity's tables, such as ``discogs_releases``.
 
-    Its URI, ``postgres://discogs_postgres:5432/discogs/SCHEMA/releases``, is a name and no address:
-    a DAG file has to know it without opening a connection, and it must not change when the
+    Its URI, ``postgres://discogs_postgres:5432/discogs/SCHEMA/releases``, is a name, not an
+    address: a DAG file must know it without opening a connection, and it must not change when the
     database moves. The host is the connection's id; Airflow's postgres provider requires a host, a
     database, a schema and a table.
 
-    :param settings: by default those of the environment.
-    :param postgres_conn_id: of a DAG that loads into another database than ``discogs_monthly``.
-    :param schema: of a DAG that loads into another schema; by default that of the settings.
+    :param settings: default: those of the environment.
+    :param postgres_conn_id: for a DAG that loads into another database than ``discogs_monthly``.
+    :param schema: for a DAG that loads into another schema; default: that of the settings.
     """
-    usual = Settings.from_environment().schema
+    default_schema = Settings.from_environment().schema
     if schema is None:
-        schema = settings.schema if settings is not None else usual
+        schema = settings.schema if settings is not None else default_schema
     name = f"discogs_{entity}"
-    if (postgres_conn_id, schema) != (POSTGRES, usual):
+    if (postgres_conn_id, schema) != (POSTGRES, default_schema):
         name = f"{name}.{postgres_conn_id}.{schema}"
     return Asset(
         name=name,

@@ -1,21 +1,21 @@
 """
 ### Discogs' monthly dump, loaded into PostgreSQL
 
-Looks every day for the dump of the month, and an hour before for that of the month before, which
-may be late or uploaded again. A run belongs to one month, its *partition key* (`2026-07`). Once
-that month is loaded, a run is skipped from `month_pending` on, unless Discogs has uploaded the dump
-again.
+Runs every day for the dump of the current month and, an hour earlier, for that of the previous
+month, which may be late or uploaded again. A run belongs to one month, its *partition key*
+(`2026-07`). Once that month is loaded, a run is skipped from `month_pending` on, unless Discogs has
+uploaded the dump again.
 
-*prepare* finds out whether there is anything to do, and waits for the dump at `wait_for_dump`;
-*files* downloads and verifies; *stage* parses what changed; *merge* brings it into the tables, an
-entity in one transaction; *finish* checks, reports at `complete`, and deletes old files. With
-`DISCOGS_EXPORT`, *export* writes the month as Parquet before that. The page of each task says what
-it does.
+*prepare* checks whether there is anything to do, and waits for the dump in `wait_for_dump`; *files*
+downloads and verifies the files; *stage* parses the records that changed; *merge* merges them into
+the tables, one transaction per entity; *finish* runs checks, reports in `complete`, and deletes old
+files. With `DISCOGS_EXPORT`, *export* writes the month as Parquet before *finish*. Each task's
+documentation describes the task.
 
-Each month's status, and why it failed, is in `discogs_data_processing`. To load a past month,
-trigger the DAG with its partition key, or
+The status of each month, and why it failed, is in `discogs_data_processing`. To load a past month,
+trigger the DAG with its partition key, or run
 `airflow backfill create --dag-id discogs_monthly --from-date … --to-date …`.
-A failed task can be cleared at any time: every step finds what is done already.
+A failed task can be cleared at any time: no step repeats completed work.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ from discogs.airflow.timetables import timetable
 from discogs.schema.entities import Entity
 
 ENTITIES = [str(entity) for entity in Entity]
-# A run that waits for its dump is active for hours, and none may be queued behind it: each month's
-# row, locks and turns keep the runs apart. Airflow's own default, whatever a deployment has set.
+# A run that waits for its dump is active for hours, and other runs must not queue behind it: the
+# months' rows, locks and turns keep runs apart. Airflow's own default, whatever a deployment sets.
 MAX_ACTIVE_RUNS = 16
-# For faults that may pass; others are not tried again, see TransientRetryPolicy.
+# For transient errors; TransientRetryPolicy does not retry others.
 RETRIES = {
     "retries": 3,
     "retry_delay": dt.timedelta(minutes=1),
@@ -85,20 +85,20 @@ def discogs_dag(
     parallel_downloads: int = 1,
     **overrides: Any,
 ) -> DAG:
-    """The DAG ``discogs_monthly``, or another that loads into another database or schema.
+    """Create the DAG ``discogs_monthly``, or a second one for another database or schema.
 
     Call it at the top level of a file in the DAGs folder.
 
-    :param default_args: of its tasks, such as a pool, a queue or ``retries``. An
-        ``on_failure_callback`` is called besides the package's own.
-    :param dag_id: of a second DAG. Whatever belongs to its runs stays with its own target.
+    :param default_args: default arguments of the tasks, such as a pool or a queue. An
+        ``on_failure_callback`` is called in addition to the package's own.
+    :param dag_id: id of the DAG; a second DAG needs its own.
     :param postgres_conn_id: connection of the target database.
-    :param dumps_conn_id: connection of the server of dumps.
-    :param alerts_conn_id: connection that its alerts go through.
-    :param parallel_downloads: files that are fetched at a time, of all months together. Discogs'
-        own server is asked for one; a mirror of your own may allow more.
-    :param overrides: settings in place of those of the environment, such as ``schema="test"``. The
-        files of a second DAG are in folders of its own, below ``DISCOGS_STORAGE`` and
+    :param dumps_conn_id: connection of the dump server.
+    :param alerts_conn_id: connection that alerts are sent through.
+    :param parallel_downloads: number of files that are downloaded at a time, over all runs of the
+        DAG. Discogs' server limits requests, so keep one for it; your own mirror may allow more.
+    :param overrides: settings in place of those of the environment, such as ``schema="test"``. A
+        second DAG keeps its files in its own folders below ``DISCOGS_STORAGE`` and
         ``DISCOGS_EXPORT``.
     :raises InvalidSetting: for a value that a setting does not take.
     """
@@ -106,7 +106,7 @@ def discogs_dag(
     postgres_conn_id = default_args.pop("postgres_conn_id", postgres_conn_id)
     dumps_conn_id = default_args.pop("dumps_conn_id", dumps_conn_id)
     if dag_id != DAG_ID and "storage" not in overrides:
-        overrides["folder"] = dag_id  # each DAG deletes the files that it does not need any more
+        overrides["folder"] = dag_id  # each DAG's cleanup deletes files in its storage
     target = Target(dag_id, postgres_conn_id, dumps_conn_id, overrides)
     settings = target.settings
     with DAG(
@@ -144,7 +144,8 @@ def discogs_dag(
 
         with TaskGroup("files", prefix_group_id=False) as files:
             each: dict[str, Any] = {"map_index_template": "{{ task.file.entity }}"}
-            # Also when a backfill has several months at work; the scheduler goes by the map index.
+            # The limits hold for all runs together, such as those of a backfill. The scheduler
+            # starts mapped tasks in the order of their map index.
             download = DownloadOperator.partial(
                 task_id="download", max_active_tis_per_dag=parallel_downloads, **each
             ).expand(file=fetch_checksums.output)
@@ -163,8 +164,8 @@ def discogs_dag(
                 ).expand_kwargs(ready.output)
 
         with TaskGroup("merge") as merge:
-            # In the order of the foreign keys. An entity that this run leaves out is skipped, and
-            # the next one merged all the same.
+            # In the order of the foreign keys. none_failed: an entity that this run leaves out is
+            # skipped, and the next one is still merged.
             chain(
                 CheckStagedOperator(task_id="check_staged", trigger_rule="none_failed"),
                 *(
@@ -172,7 +173,7 @@ def discogs_dag(
                         task_id=entity,
                         entity=entity,
                         trigger_rule="none_failed",
-                        max_active_tis_per_dag=1,  # a backfill has several months at work
+                        max_active_tis_per_dag=1,  # over all runs, as in a backfill
                     )
                     for entity in ENTITIES
                 ),
@@ -189,16 +190,16 @@ def discogs_dag(
                 CleanupOperator(task_id="cleanup"),
             )
 
-        # Nothing is merged before every file is staged whole. The export comes before the month is
-        # completed: from then on its files may be deleted by the cleanup of any run.
+        # Nothing is merged before every file is completely staged. The export comes before
+        # `complete`: from then on the cleanup of any run may delete the month's files.
         chain(prepare, files, stage, merge, *exports, finish)
     return dag
 
 
 def _export() -> TaskGroup:
-    """The month as Parquet."""
+    """The tasks that export the month as Parquet."""
     with TaskGroup("export") as export:
-        # Also when the merge of the last entity is skipped.
+        # none_failed: also when the merge of the last entity is skipped.
         begin = BeginExportOperator(task_id="begin", trigger_rule="none_failed")
         write = WriteExportOperator.partial(
             task_id="write",
@@ -210,6 +211,6 @@ def _export() -> TaskGroup:
 
 
 def _callbacks(default_args: Mapping[str, Any]) -> list[Any]:
-    """What a DAG's file asks to be called when a task has failed."""
+    """The failure callbacks that the DAG file passes, as a list."""
     given = default_args.get("on_failure_callback") or []
     return list(given) if isinstance(given, (list, tuple)) else [given]

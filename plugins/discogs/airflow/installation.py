@@ -1,7 +1,8 @@
-"""Which Airflow this is: two that load into one database may name their runs alike.
+"""The id of this Airflow installation.
 
-Airflow has no id of its own that every component knows. So the first task that needs one makes one
-and keeps it as an Airflow variable, which tasks, the scheduler and the api-server can all read.
+Two installations that load into one database may have runs with the same id. Airflow has no
+installation id that every component can read, so the first task that needs one creates it as an
+Airflow variable, which tasks, the scheduler and the api-server can all read.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 VARIABLE = "discogs_airflow_id"
 _ABOUT = (
-    "Identifies this Airflow in the months' rows of the Discogs database. Delete it in a copy of"
-    " Airflow's database, so that the copy gets an id of its own."
+    "Identifies this Airflow in the tracking rows of the Discogs database. In a copy of Airflow's"
+    " database, delete this variable, so that the copy gets its own id."
 )
 _known: dict[str, str] = {}
 
 
 def known() -> str | None:
-    """The id of this Airflow; None when it has none yet, or cannot be asked."""
+    """The id of this Airflow; None when it has none yet, or cannot be read."""
     if VARIABLE not in _known:
         found = Variable.get(VARIABLE, default=None)
         if found is None:
@@ -33,9 +34,10 @@ def known() -> str | None:
 
 
 def ensure(connect: Connect, schema: str) -> str:
-    """The id of this Airflow, made now when it has none.
+    """The id of this Airflow, created if it has none.
 
-    :param connect: to the database that its tasks share: of those that ask at once, one makes it.
+    :param connect: connects to the target database, whose advisory lock lets only one of several
+        tasks create the id.
     """
     from discogs.database.locking import advisory_lock
 
@@ -43,7 +45,7 @@ def ensure(connect: Connect, schema: str) -> str:
     if found is not None:
         return found
     with connect() as conn, advisory_lock(conn, f"airflow:{schema}"):
-        # The keys are asked for too: Variable.get takes a fault for a variable that is not there.
+        # Not Variable.get alone: it returns the default on an error too.
         if VARIABLE not in list(Variable.keys(prefix=VARIABLE)):
             Variable.set(VARIABLE, str(uuid.uuid4()), description=_ABOUT)
         found = known()

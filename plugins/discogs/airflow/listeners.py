@@ -1,10 +1,10 @@
-"""Listeners that give every run its month, and its result to the month's row and the run's note,
-however it was ended.
+"""DAG-run listeners: they set a run's partition key, and record its result in the month's row and
+in the run's note, however the run ends.
 
-Airflow calls them in the scheduler, and in the api-server for a run that somebody marks; no
-callback of a task or of the DAG is called for the latter. They are called for every run of every
-DAG, so they return at once: they ask Airflow's own database what the run's tasks have left there,
-and a thread talks to the target database, which may not answer.
+Airflow calls them in the scheduler or, for a run that a user marks as success or failed, in the
+api-server; in the latter case it calls no callback of a task or of the DAG. They are called for
+every run of every DAG, so they return at once: they read what the run's tasks left in Airflow's own
+database, and leave the target database, which may not answer, to a thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run that was triggered without a partition key gets that of its month."""
+    """Set the partition key of a run that was triggered without one."""
     if target_of(dag_run) is None:
         return
     run = Run.of(dag_run)
@@ -45,12 +45,12 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     if dag_run.partition_key is None:
         dag_run.partition_key = str(month)
         dag_run.partition_date = dt.datetime(month.year, month.month, 1, tzinfo=dt.timezone.utc)
-    _note(dag_run, run, "at work.")
+    _note(dag_run, run, "running.")
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """The month becomes ``failed``, unless a task of the run has recorded its error already."""
+    """Set the month to ``failed``, unless a task of the run has already recorded its error."""
     target = target_of(dag_run)
     if target is None:
         return
@@ -65,7 +65,10 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
-    """A month that a run marked as done leaves behind is completed only if all is merged."""
+    """Settle the month of a run that ended as a success.
+
+    A run may have been marked as one before everything was merged.
+    """
     target = target_of(dag_run)
     if target is None:
         return
@@ -81,12 +84,12 @@ def _note(dag_run: DagRun, run: Run, text: str) -> None:
         asked = run.partition_key or run.conf.get("year_month")
     try:
         notes.write(dag_run, asked, text)
-    except Exception:  # whatever it is, the run goes on
-        log.exception("The note of %s was not written.", run.run_id)
+    except Exception:  # a note must not stop the run
+        log.exception("The note of %s could not be written.", run.run_id)
 
 
 def _session(dag_run: DagRun) -> Any:
-    """The caller's own session: Airflow would open none but that, and close it."""
+    """The caller's session. Airflow's methods would otherwise reuse it, and close it."""
     from sqlalchemy.orm import object_session
 
     return object_session(dag_run)
@@ -102,7 +105,7 @@ def _tasks(dag_run: DagRun, state: str) -> list[Any]:
 
 
 def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
-    """What the run's tasks report about its end, by task and map index, oldest first."""
+    """The summaries that the run's tasks pushed, by task id and map index, oldest first."""
     from airflow.models.xcom import XComModel
 
     session = _session(dag_run)
@@ -115,7 +118,7 @@ def _summaries(dag_run: DagRun) -> dict[tuple[str, int], str]:
             (row.task_id, row.map_index): str(XComModel.deserialize_value(row)) for row in found
         }
     except Exception:
-        log.exception("The reports of the tasks of %s cannot be read.", dag_run.run_id)
+        log.exception("The summaries of the tasks of %s could not be read.", dag_run.run_id)
         return {}
 
 
@@ -123,7 +126,7 @@ def _explanation(dag_run: DagRun, reason: str, failed: list[Any]) -> str:
     """Why a run failed, as far as Airflow knows."""
     if reason != "timed_out":
         return explanation(reason, [task_name(ti) for ti in failed])
-    # Airflow marks the tasks that were at work as skipped, without an end.
+    # On dagrun_timeout Airflow marks running tasks as skipped, without an end date.
     stopped = [
         task_name(ti) for ti in _tasks(dag_run, "skipped") if ti.start_date and not ti.end_date
     ]
@@ -140,12 +143,14 @@ def _settle(target: Target, run: Run) -> None:
 
 def _in_background(run: Run, work: Callable[[], None]) -> None:
     def guarded() -> None:
-        # Whatever goes wrong: the next run finds the row of a run that is gone.
+        # Errors are only logged: the next run finds the row of a run that has ended.
         try:
             work()
         except DiscogsError as error:
-            log.warning("The end of %s is not in the tracking table: %s", run.run_id, error)
+            log.warning(
+                "The end of %s could not be recorded in the tracking table: %s", run.run_id, error
+            )
         except Exception:
-            log.exception("The end of %s is not in the tracking table.", run.run_id)
+            log.exception("The end of %s could not be recorded in the tracking table.", run.run_id)
 
     threading.Thread(target=guarded, name="discogs-run-ended", daemon=True).start()

@@ -1,6 +1,6 @@
-"""Metrics emitted by a load, through Airflow's own; the README's table is generated from them.
+"""The metrics of a load, emitted through Airflow's stats; docs/alerts.md has a generated table.
 
-Plain StatsD drops tags, so the entity is part of a name: ``discogs.stage.releases.read``.
+Plain StatsD has no tags, so the entity is part of a name: ``discogs.stage.releases.read``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics of one kind. Seconds for timers.
+    """Metrics of one kind; timers are in seconds.
 
-    :param names: the last part of each name.
+    :param names: last component of each name.
     """
 
     kind: Literal["timer", "counter", "gauge"]
@@ -35,7 +35,7 @@ METRICS: dict[str, tuple[Metrics, ...]] = {
         Metrics("timer", ("seconds",), "one shard, from the file to the staging tables"),
         Metrics("timer", ("copy_seconds",), "of which in COPY, summed over threads"),
         Metrics("counter", ("read", "unchanged", "changed", "rejected"), "records"),
-        Metrics("counter", ("rows", "copied_bytes"), "what COPY sent"),
+        Metrics("counter", ("rows", "copied_bytes"), "sent with COPY"),
         Metrics("gauge", ("records_per_second",), "of one shard"),
     ),
     "discogs.merge.ENTITY": (
@@ -71,7 +71,7 @@ def downloaded(entity: str, report: Mapping[str, Any]) -> None:
 
 
 def download_failed(entity: str) -> None:
-    """A try to download a file has failed."""
+    """An attempt to download a file failed."""
     _emit("discogs.download.ENTITY", {"failed": 1}, entity)
 
 
@@ -87,13 +87,13 @@ def merged(entity: str, report: Mapping[str, Any]) -> None:
 
 
 def completed(report: Mapping[str, Any]) -> None:
-    """A month is loaded."""
+    """A month was loaded."""
     values = {name: report[name] for name in ("seconds", "download_seconds", "processing_seconds")}
     _emit("discogs.month", {**values, "completed": 1, "failed_attempts": report["retry_count"]})
 
 
 def failed() -> None:
-    """A run has failed. Called in the scheduler, where only Airflow's own stats are set up."""
+    """A run failed. Called in the scheduler, where only Airflow's own stats are set up."""
     from airflow.observability import stats
 
     _emit("discogs.month", {"failed": 1}, stats=stats)

@@ -1,6 +1,6 @@
 """The note of a run: which month it is for, and how it ended, in Markdown.
 
-Airflow shows it on the run's page and in the list of runs. What a person has written there stays.
+Airflow shows it on the run's page and in the list of runs. A user's own text in it is kept.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from typing import Any
 
 from discogs.progress import duration
 
-#: XCom of a task that says why its run has ended as it did: a failure's error, or why it was
-#: skipped, or what it has brought.
+#: XCom key of a task's summary of the run: the error, the reason for skipping, or the counts.
 SUMMARY = "summary"
 _MARK = "**Discogs "
 _COUNTS = ("read", "inserted", "updated", "removed", "restored", "rejected")
-_LONGEST = 1000  # characters, which Airflow takes
+_LONGEST = 1000  # characters, Airflow's limit
 
 
 def write(dag_run: Any, month: object, text: str) -> None:
-    """Put a text into the note of a run, in place of what the package has put there before.
+    """Write a text into a run's note, replacing what the package wrote there before.
 
     :param dag_run: Airflow's own object, in a session that is committed by the caller.
     """
@@ -34,14 +33,14 @@ def write(dag_run: Any, month: object, text: str) -> None:
 
 
 def loaded(report: Mapping[str, Any]) -> str:
-    """What a month's load has brought.
+    """The summary of a loaded month.
 
     :param report: as ``MonthReport.as_dict`` makes it.
     """
     entities = report["entities"]
-    # Airflow shows the first line, and the rest when it is opened.
-    whole = {name: sum(counts[name] or 0 for counts in entities.values()) for name in _COUNTS}
-    lines = [f"loaded in {duration(report['seconds'] or 0)}: {_counted(whole)}.", ""]
+    # Airflow shows the first line, and the others when the note is opened.
+    total = {name: sum(counts[name] or 0 for counts in entities.values()) for name in _COUNTS}
+    lines = [f"loaded in {duration(report['seconds'] or 0)}: {_counted(total)}.", ""]
     lines += [f"- {entity}: {_counted(counts)}" for entity, counts in entities.items()]
     return "\n".join(lines)
 

@@ -1,9 +1,9 @@
 """Alerts: a month failed, failed too often, is loaded, or is late.
 
-Off by default; the setting ``DISCOGS_ALERTS`` chooses. What Airflow's own notifiers lack is here:
-the receiver is a webhook or a mail server as the connection says, the templates know the month's
-row, nothing is sent that is not worth it, no secret gets into a message or a log, and a receiver
-that is down fails no run.
+Off by default; the setting ``DISCOGS_ALERTS`` enables them. Compared with Airflow's own notifiers:
+the type of the connection chooses between a webhook and mail, templates can use the month's
+tracking row, a message is sent only when it is due, secrets are removed from messages and logs, and
+a receiver that is down does not fail a run.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 ALERTS = "discogs_alerts"
 _LONGEST = 8000  # characters; Slack cuts at 40,000
 _SECONDS = 10.0  # for a webhook to answer
-_LOOKS = 20  # at the row, half a second apart, until the listener has written it
-_MAY_PASS = (429, 500, 502, 503, 504)
+_READS = 20  # of the row, half a second apart, until the listener has written it
+_TRANSIENT = (429, 500, 502, 503, 504)
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
 _PASSWORD = re.compile(r"(?i)\b(password|passwd|token|secret|api_?key)(\s*[=:]\s*)\S+")
 
@@ -48,22 +48,22 @@ class DiscogsNotifier(BaseNotifier):
     """Sends a message about a run through the connection ``discogs_alerts``.
 
     * Type ``http``: a JSON ``{"text": …}`` is posted to the host, such as
-      ``https://hooks.slack.com/services``. A password without a login is the secret end of the
-      address (Slack's ``T…/B…/…``); with a login, both are sent as basic authentication. The
-      extra may hold ``headers``.
-    * Type ``smtp``: a mail. The extra holds ``to`` and ``from_email``, besides what the provider
-      reads.
+      ``https://hooks.slack.com/services``. A password without a login is appended to the address
+      as its secret part (Slack's ``T…/B…/…``); with a login, both are sent as basic
+      authentication. The extra may hold ``headers``.
+    * Type ``smtp``: a mail. The extra holds ``to`` and ``from_email``, in addition to what the
+      provider reads.
 
-    Both texts are templates. Besides Airflow's context they know ``discogs``: ``month``,
-    ``status``, ``error``, ``retry_count``, ``limit``, ``report`` (a table), ``due``, ``run_id``
-    and ``url`` (the run's page).
+    Subject and text are templates. In addition to Airflow's context they can use ``discogs``, with
+    ``month``, ``status``, ``error``, ``retry_count``, ``limit``, ``report`` (a table), ``due``,
+    ``run_id`` and ``url`` (the run's page).
 
-    :param subject: of a mail.
+    :param subject: subject of a mail.
     :param text: the message.
     :param alerts_conn_id: connection of the receiver.
-    :param postgres_conn_id: connection of the target database, where the month's row is read.
-    :param dumps_conn_id: connection of the server of dumps, whose secrets are masked.
-    :param settings: by default those of the environment.
+    :param postgres_conn_id: connection of the target database, which has the month's row.
+    :param dumps_conn_id: connection of the dump server, whose secrets are masked.
+    :param settings: default: those of the environment.
     """
 
     default_subject: ClassVar[str]
@@ -89,15 +89,15 @@ class DiscogsNotifier(BaseNotifier):
         self.settings = settings if settings is not None else Settings.from_environment()
 
     def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
-        """Whether this is worth a message.
+        """Whether a message is to be sent.
 
-        :param record: the month's row; None when there is none, or the database does not answer.
-        :param known: the values of ``discogs`` that templates know.
+        :param record: the month's row; None if there is none, or the database does not answer.
+        :param known: the values of ``discogs`` in templates.
         """
         raise NotImplementedError
 
     def notify(self, context: Context) -> None:
-        """Send the message if it is due; whatever goes wrong is a line in the log."""
+        """Send the message if it is due; errors are only logged."""
         try:
             self._notify(context)
         except Exception as error:
@@ -108,7 +108,7 @@ class DiscogsNotifier(BaseNotifier):
         run = Run.of(dag_run) if dag_run is not None else None
         month, record = self._row(run) if run is not None else (None, None)
         run_id = run.run_id if run is not None else context["run_id"]
-        error = f"The run failed: {context.get('reason', 'no reason is known')}"
+        error = f"The run failed: {context.get('reason', 'unknown reason')}"
         if run is not None and run.refusal is not None:
             error = run.refusal
         elif record is not None and record.error_message:
@@ -130,21 +130,21 @@ class DiscogsNotifier(BaseNotifier):
         if self.is_due(record, known):
             for conn_id in (self.postgres_conn_id, self.dumps_conn_id):
                 with suppress(Exception):
-                    BaseHook.get_connection(conn_id)  # masks the password it has
+                    BaseHook.get_connection(conn_id)  # masks its password
             values: Any = {**context, "discogs": known}
             subject = without_secrets(self.render_template(self.subject, values))
             text = without_secrets(self.render_template(self.text, values))
             self._send(subject, text[:_LONGEST])
 
     def _row(self, run: Run) -> tuple[Month | None, MonthRecord | None]:
-        """The run's month, and its row when the run's end is in it.
+        """The run's month and its row, once the row shows that the run has ended.
 
-        The listener writes that in another process, which is quicker unless the database is busy.
+        The listener writes that in another process, usually before this one reads it.
         """
         month = record = None
         try:
             month = run.month
-            for _ in range(_LOOKS):
+            for _ in range(_READS):
                 record = self.repository().get(month)
                 if record is None or not record.status.at_work or not record.is_of(run.identity):
                     break
@@ -163,22 +163,22 @@ class DiscogsNotifier(BaseNotifier):
         connection = BaseHook.get_connection(self.alerts_conn_id)
         mail = connection.conn_type in ("smtp", "email")
         if mail and not connection.extra_dejson.get("to"):
-            raise ValueError(f"connection {self.alerts_conn_id}: its extra has no to")
+            raise ValueError(f"connection {self.alerts_conn_id}: its extra has no `to` address")
         if not mail and not connection.schema and "://" not in str(connection.host):
-            # The hook would take plain http.
+            # HttpHook would use plain http.
             raise ValueError(f"connection {self.alerts_conn_id}: its host has no https://")
         for left in (1, 0):
             try:
                 send = self._mail if mail else self._post
                 status = send(connection, subject, text)
             except Exception as error:
-                # Not its text: that of requests has the whole address.
+                # Not its text: requests puts the whole address in it, secret included.
                 why, again = type(error).__name__, True
             else:
                 if 200 <= status < 300:
                     self.log.info("Sent through %s: %s", self.alerts_conn_id, subject)
                     return
-                why, again = f"status {status}", status in _MAY_PASS
+                why, again = f"status {status}", status in _TRANSIENT
             if not (again and left):
                 raise ValueError(f"connection {self.alerts_conn_id}: {why}")
             time.sleep(1)
@@ -197,15 +197,15 @@ class DiscogsNotifier(BaseNotifier):
     def _post(self, connection: Connection, _subject: str, text: str) -> int:
         from airflow.providers.http.hooks.http import HttpHook
 
-        # HttpHook takes each entry of the extra for a header, this one too.
+        # HttpHook sends each entry of the extra as a header, also `headers` itself.
         headers = {**connection.extra_dejson.get("headers", {}), "headers": None}
         secret = None if connection.login else connection.password
         for hidden in (urlsplit(connection.host or "").path.strip("/"), *headers.values()):
             if hidden:
                 mask_secret(hidden)
         hook = HttpHook(http_conn_id=self.alerts_conn_id)
-        # Not HttpNotifier: its hook logs the address, with its secret, of a receiver that is down,
-        # and it counts a redirect as sent. What is secret of the address is for this host alone.
+        # Not HttpNotifier: its hook logs the address, secret included, of a receiver that is down,
+        # and counts a redirect as sent. No redirects: another host must not get the secret.
         with hook.get_conn(headers=headers) as session:
             answer = session.post(
                 hook.url_from_endpoint(secret),
@@ -260,13 +260,13 @@ class SuccessNotifier(DiscogsNotifier):
 
 
 class LateNotifier(DiscogsNotifier):
-    """A run has ended without the dump of its month, which is late as
-    :func:`discogs.tracking.reconciliation.late` defines it. For ``on_success_callback``."""
+    """A run did not find the dump of its month, and the month is late as defined by
+    :func:`discogs.tracking.reconciliation.late`. For ``on_success_callback``."""
 
     default_subject = "Discogs {{ discogs.month }} is late"
     default_text = (
         "Discogs {{ discogs.month }} was due by {{ discogs.due }} and is {{ discogs.status }};"
-        " this run has not found its dump: {{ discogs.url }}"
+        " this run did not find its dump: {{ discogs.url }}"
     )
 
     def is_due(self, record: MonthRecord | None, known: dict[str, Any]) -> bool:
@@ -278,13 +278,13 @@ class LateNotifier(DiscogsNotifier):
 
 
 def on_failure(target: Target, alerts_conn_id: str = ALERTS) -> list[Callable[[Context], None]]:
-    """What the setting ``alerts`` asks for of a run that failed."""
+    """The notifiers that the setting ``alerts`` asks for when a run fails."""
     kinds = {"failure": FailureNotifier, "retry_limit": RetryLimitNotifier}
     return _chosen(kinds, target, alerts_conn_id)
 
 
 def on_success(target: Target, alerts_conn_id: str = ALERTS) -> list[Callable[[Context], None]]:
-    """What the setting ``alerts`` asks for of a run that did not fail."""
+    """The notifiers that the setting ``alerts`` asks for when a run does not fail."""
     kinds = {"success": SuccessNotifier, "late": LateNotifier}
     return _chosen(kinds, target, alerts_conn_id)
 
@@ -306,7 +306,7 @@ def _chosen(
 
 
 def without_secrets(text: str) -> str:
-    """A text without logins in addresses, passwords, and whatever Airflow knows as secret."""
+    """Mask logins in addresses, passwords, and the secrets that Airflow knows."""
     text = _LOGIN.sub("***@", text)
     text = _PASSWORD.sub(r"\1\2***", text)
     return str(redact(text))

@@ -1,4 +1,4 @@
-"""Which failures are worth another try."""
+"""Which failures are retried."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from discogs.errors import DiscogsError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# What a folder or a file answers that this user may not use, or that is not what it should be.
+# Errors of a file or folder that this user may not use, or that is of the wrong type.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
-_REASON = 500  # characters; more does not fit beside a task instance
+_REASON = 500  # characters, the limit of Airflow's column
 
 
 class MappingLost(DiscogsError):
-    """What a task is mapped over cannot be found any more."""
+    """The XCom that a task is mapped over does not exist any more."""
 
     def __init__(self) -> None:
         super().__init__(
-            "What this task is mapped over is gone, since its XCom was deleted: clear the task"
-            " fetch_checksums, and what follows it. What is done already is not done again."
+            "The XCom that this task is mapped over was deleted: clear the task fetch_checksums and"
+            " its downstream tasks. Completed work is not repeated."
         )
 
 
 class TransientRetryPolicy(RetryPolicy):
-    """Tries again what may pass by itself, and fails at once what a person must fix.
+    """Retries transient errors, and fails at once on errors that somebody must fix.
 
-    The package's errors say which they are; an error of PostgreSQL's driver is translated first.
-    A connection that is not defined and a folder that cannot be used are not tried again. Any other
-    exception is left to the task's ``retries``.
+    The package's errors know whether they are transient; an error of psycopg is translated first.
+    An undefined connection and a folder that cannot be used are not retried. Any other exception is
+    left to the task's ``retries``.
     """
 
     def evaluate(
@@ -72,8 +72,8 @@ def _needs_a_person(error: BaseException) -> bool:
 
 
 def translated(exception: BaseException) -> BaseException:
-    """The package's error for one of PostgreSQL's driver, or for one of Airflow's that names
-    neither what is wrong nor what to do; any other as it is."""
+    """The package's error for an error of psycopg, or for an unclear one of Airflow's; any other
+    exception unchanged."""
     import psycopg
 
     if _is_of_mapping(exception):
@@ -86,7 +86,7 @@ def translated(exception: BaseException) -> BaseException:
 
 
 def _is_of_mapping(error: BaseException) -> bool:
-    """Whether Airflow has raised an error while it looked up what a task is mapped over."""
+    """Whether Airflow raised the error while it looked up the input of a mapped task."""
     step = error.__traceback__
     while step is not None:
         if step.tb_frame.f_globals.get("__name__", "").endswith("._internal.expandinput"):

@@ -1,4 +1,4 @@
-"""What a run of the DAG is about: the one place that makes a month of it."""
+"""A DAG run: its month, its options and its name in messages."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ DAG_ID = "discogs_monthly"
 class Run:
     """A run of the DAG.
 
-    :param started: when it began, or began again after it was cleared; None before that.
-    :param conf: what it was triggered with.
+    :param started: when it started, or restarted after it was cleared; None before that.
+    :param conf: the configuration that it was triggered with.
     """
 
     dag_id: str
@@ -34,7 +34,7 @@ class Run:
 
     @classmethod
     def of(cls, dag_run: Any) -> Run:
-        """Copy what is needed of Airflow's object, whose database session may soon be gone."""
+        """Copy what is needed of Airflow's object, whose database session may soon be closed."""
         return cls(
             dag_id=str(dag_run.dag_id),
             run_id=str(dag_run.run_id),
@@ -53,8 +53,8 @@ class Run:
     def month(self) -> Month:
         """The month that the run is for.
 
-        :raises InvalidMonth: when its key or its parameter is no month.
-        :raises MonthMismatch: when they are two months.
+        :raises InvalidMonth: when its key or its parameter is not a month.
+        :raises MonthMismatch: when they are different months.
         :raises MonthAhead: when it has not begun.
         """
         return resolve_month(
@@ -74,11 +74,11 @@ class Run:
 
 
 def run_options(context: Any, settings: Settings) -> RunOptions:
-    """What a task's run is asked to do, by its partition key and its parameters.
+    """The options of a task's run, from its partition key and its parameters.
 
-    :param context: of the task.
-    :raises InvalidMonth: when the key or the parameter is no month.
-    :raises MonthMismatch: when they are two months.
+    :param context: the task's context.
+    :raises InvalidMonth: when the key or the parameter is not a month.
+    :raises MonthMismatch: when they are different months.
     """
     params, chosen = context["params"], set(context["params"].get("entities") or Entity)
     return RunOptions(
@@ -93,7 +93,7 @@ def run_options(context: Any, settings: Settings) -> RunOptions:
 
 
 def task_name(ti: Any) -> str:
-    """A task instance as messages name it, such as ``download [releases]``."""
+    """The name of a task instance in messages, such as ``download [releases]``."""
     if ti.map_index is not None and ti.map_index >= 0:
         return f"{ti.task_id} [{getattr(ti, 'rendered_map_index', None) or ti.map_index}]"
     return str(ti.task_id)

@@ -1,4 +1,4 @@
-"""Waiting for a month's dump without holding a worker."""
+"""The sensor that waits for a month's dump, without occupying a worker."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
     from discogs.load.options import RunOptions
     from discogs.settings import Settings
 
-#: How long a dump is waited for: below a day, so that the next day's run looks again.
+#: How long a run waits for a dump: less than a day, as the next day's run looks again.
 WAIT = dt.timedelta(hours=20)
 
 
 class DumpAvailableSensor(BaseSensorOperator):
-    """Waits until a month's CHECKSUM and its files are listed, in whatever order they come.
+    """Waits until the server lists the month's CHECKSUM.txt and its files, in any order.
 
-    Looks once, and goes to the triggerer only when there is nothing yet. The log and the month's
-    row (`waiting`) say since when it waits, why, when it looks next and when it gives up. To look
-    now, clear this task, or trigger another run of the month: one that finds nothing either ends
-    skipped, since one is enough to wait.
+    Looks once, and is deferred to the triggerer only when the dump is not there yet. The log and
+    the column `waiting` of the month's row say why and since when it waits, when it looks next, and
+    when it gives up. To look now, clear this task or trigger another run of the month. If that run
+    does not find the dump either, it is skipped, since one waiting run is enough.
 
-    When the time is over the task is skipped, and the rest of the run with it: the next day's run
-    looks again. So it is when another run has loaded the month meanwhile. A month that is over is
-    not waited for. Whatever else ends the wait fails the task: a refusal, a server that is down for
-    hours, a trigger that broke.
+    When the time limit is reached, the task and the rest of the run are skipped; the next day's run
+    looks again. The same happens when another run has loaded the month in the meantime. The sensor
+    does not wait for a month that is over. Anything else that ends the wait fails the task: the
+    server refuses requests or is down for hours, or the trigger failed.
 
-    :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param dumps_conn_id: HTTP connection of the dump server.
     :param postgres_conn_id: connection of the target database, for the month's row.
     :param overrides: settings by name, in place of those of the environment.
-    :param poll_interval: between two looks; by default the setting ``DISCOGS_POLL_SECONDS``.
-    :param wait: how long in all.
+    :param poll_interval: time between two looks; default: the setting ``DISCOGS_POLL_SECONDS``.
+    :param wait: time limit of the whole wait.
     """
 
     operator_extra_links = (DumpListingLink(),)
@@ -96,7 +96,7 @@ class DumpAvailableSensor(BaseSensorOperator):
             if not error.transient:
                 raise
             if isinstance(error, DumpNotPublished):
-                self._refuse_old(context, plan.month, error)
+                self._skip_if_over(context, plan.month, error)
             self._wait(context, plan, settings, error)
         self._log_found(found)
         return found
@@ -106,7 +106,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     ) -> Any:
         """Called when the wait is over, however it ended.
 
-        Airflow's ``soft_fail`` would skip the task also when the trigger broke.
+        Not ``soft_fail``: it would also skip the task when the trigger failed.
         """
         with PlainErrors(self.log, context):
             return self._resume(next_method, next_kwargs, context)
@@ -121,11 +121,11 @@ class DumpAvailableSensor(BaseSensorOperator):
             found = super().resume_execution(next_method, next_kwargs, context)
         except AirflowSensorTimeout as over:
             self._give_up(context, row.waiting if row is not None else None, over)
-        except TaskDeferralError as broken:
+        except TaskDeferralError as failed:
             raise SourceError(
-                f"The wait for the dump broke in the triggerer ({broken}): see its log. The"
+                f"The wait for the dump failed in the triggerer ({failed}): see its log. The"
                 f" triggerer needs the package and the connection {self.dumps_conn_id}."
-            ) from broken
+            ) from failed
         since = (next_kwargs or {}).get("since")
         if row is not None and since is not None:
             self._skip_if_done(context, row, dt.datetime.fromisoformat(since))
@@ -147,7 +147,7 @@ class DumpAvailableSensor(BaseSensorOperator):
     def _wait(
         self, context: Context, plan: RunOptions, settings: Settings, error: DiscogsError
     ) -> NoReturn:
-        """Go to the triggerer, unless another run waits there already."""
+        """Defer the task to the triggerer, unless another run already waits for the month."""
         given = self.poll_interval
         poll = given.total_seconds() if given is not None else settings.poll_seconds
         first, since, wait = wait_after(error, poll), now(), self._month_wait(context)
@@ -161,7 +161,7 @@ class DumpAvailableSensor(BaseSensorOperator):
         )
         row = wait.row()
         if row is not None and self._waits_already(context, row, wait):
-            skip_run(self, context, f"{error} Another run waits for it. {row.waiting}")
+            skip_run(self, context, f"{error} Another run is waiting for it. {row.waiting}")
         self.log.log(level_of(waiting), "%s", waiting)
         wait.write(waiting)
         self.defer(
@@ -190,7 +190,7 @@ class DumpAvailableSensor(BaseSensorOperator):
         return min(other.next_look_at + LEASE, other.gives_up_at) > now()
 
     def _skip_if_done(self, context: Context, row: MonthRecord, since: dt.datetime) -> None:
-        """Skip the run when another has taken the month, or loaded it, during the wait."""
+        """Skip the run when another run has claimed or loaded the month during the wait."""
         settings, wait = Target.of(self).settings, self._month_wait(context)
         if row.run is None or row.is_of(wait.run):
             return
@@ -203,27 +203,27 @@ class DumpAvailableSensor(BaseSensorOperator):
         plan, at = run_options(context, settings), row.processing_completed_at
         loaded = row.status is Status.COMPLETED and at is not None and at > since
         if loaded and not plan.force and not row.not_loaded(plan.entities):
-            skip_run(self, context, f"{row.month} was loaded meanwhile by {row.run}.")
+            skip_run(self, context, f"{row.month} was loaded by {row.run} in the meantime.")
 
     def _give_up(self, context: Context, waiting: Waiting | None, over: Exception) -> NoReturn:
-        """The time is over: skip the run if the dump is what was lacking, else fail."""
+        """At the time limit: skip the run if only the dump was missing, else fail."""
         hours = f"{self.wait.total_seconds() / 3600:g} hours"
         if waiting is not None and waiting.reason.is_fault:
             raise SourceError(
-                f"The server of dumps gave no usable answer within {hours}: {waiting.message}"
+                f"The dump server gave no usable answer within {hours}: {waiting.message}"
             ) from over
         if waiting is not None and now() - waiting.next_look_at > LEASE:
             raise SourceError(
-                f"The server was not asked since {waiting.next_look_at:%F %H:%M} UTC, when the next"
-                " look was due: is a triggerer running?"
+                f"The server has not been asked since {waiting.next_look_at:%F %H:%M} UTC, when the"
+                " next look was due: is a triggerer running?"
             ) from over
         reason = f"Nothing was published in {hours}: the next scheduled run looks again."
         skip_run(self, context, reason)
 
-    def _refuse_old(self, context: Context, month: Month, error: DiscogsError) -> None:
+    def _skip_if_over(self, context: Context, month: Month, error: DiscogsError) -> None:
         """Skip the run when the month is over.
 
-        :param error: that the dump is not published, or not whole.
+        :param error: says that the dump is not published, or not complete.
         """
         if month >= Month.of(now().date()):
             return
@@ -239,4 +239,4 @@ class DumpAvailableSensor(BaseSensorOperator):
         return MonthWait(Target.of(self).hook(), run.month, run.identity)
 
     def _log_found(self, found: Mapping[str, Any]) -> None:
-        self.log.info("The dump of %s is there, of %s.", found["month"], found["dump_date"])
+        self.log.info("The dump of %s is published, dated %s.", found["month"], found["dump_date"])

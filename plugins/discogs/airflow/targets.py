@@ -1,8 +1,8 @@
-"""Where a DAG loads into. One Airflow may have several such DAGs, each with its own database or
-schema; everything about a run stays with the target of its DAG.
+"""The target of a DAG: the database and schema that it loads into. One Airflow may have several
+such DAGs, each with its own database or schema.
 
-The DAG's tasks carry it, also in the form in which Airflow stores a DAG: so those who never see
-the DAG's file, the listeners, find it too.
+The target is kept in attributes of the tasks that Airflow serializes with the DAG, so that the
+listeners, which do not read DAG files, find it too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _MODULES = "discogs.airflow."
 
 @dataclass(frozen=True)
 class Target:
-    """What a DAG loads into, and from where.
+    """The connections and settings of a DAG.
 
-    :param overrides: settings by name, in place of those of the environment; with ``folder``, that
-        of the DAG's files below the storage.
+    :param overrides: settings by name, in place of those of the environment; with ``folder``, the
+        folder of the DAG's files below the storage.
     """
 
     dag_id: str = DAG_ID
@@ -38,7 +38,7 @@ class Target:
 
     @classmethod
     def of(cls, task: Any) -> Target:
-        """The target that one of the package's tasks carries, as it is executed or stored."""
+        """The target of one of the package's tasks, executed or serialized."""
         return cls(
             dag_id=str(task.dag_id),
             postgres_conn_id=getattr(task, "postgres_conn_id", None) or POSTGRES,
@@ -48,7 +48,7 @@ class Target:
 
     @classmethod
     def of_dag(cls, dag: Any) -> Target | None:
-        """The target of a DAG, as it is parsed or stored; None of one that is not the package's."""
+        """The target of a DAG, parsed or serialized; None if it is not one of the package's."""
         for task in dag.tasks:
             module = getattr(task, "_task_module", None) or type(task).__module__
             if str(module).startswith(_MODULES) and hasattr(task, "postgres_conn_id"):
@@ -78,7 +78,7 @@ class Target:
 
 
 def target_of(dag_run: Any) -> Target | None:
-    """The target of a run, for a listener; None of a run of another DAG."""
+    """The target of a run, for a listener; None if its DAG is not one of the package's."""
     dag = getattr(dag_run, "dag", None)
     if dag is None:
         from airflow.models.dagbag import DBDagBag

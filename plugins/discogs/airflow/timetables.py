@@ -1,4 +1,4 @@
-"""One look a day, one month a run: the timetable of ``discogs_monthly``."""
+"""The timetables of ``discogs_monthly``: daily runs, or none; each run is for one month."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KEY_FORMAT = "%Y-%m"
 
 
 class MonthlyDumpTimetable(CronPartitionTimetable):
-    """A look a day for the month, and one for the month before; a backfill makes one run a month.
+    """Daily runs for the current and the previous month; a backfill creates one run per month.
 
-    Discogs publishes on the 1st, or days later, so every day's run looks for the dump of its
-    month; once that month is completed the run ends at its third task. A dump may also come when
-    its month is over, or be published again then: so of a day's ticks the last one is for the
-    month that it falls in, and any before it for the month before. A partition is a month: its key
-    is ``YYYY-MM``, its date the month's first instant in ``timezone``.
+    Discogs publishes on the 1st or some days later, so each day's run looks for the dump of the
+    current month; once that month is completed, the run ends at its third task. A dump may also be
+    published, or published again, after its month is over. So the last tick of a day is for the
+    month that the day is in, and any earlier tick is for the month before. A partition is a month:
+    its key is ``YYYY-MM``, its date the month's first instant in ``timezone``.
 
-    :param cron: when to look; with one tick a day, a month that is over is not looked for.
-    :param timezone: where a month begins, and what ``cron`` is read in.
+    :param cron: when to run; with one tick a day, no run is for the month before.
+    :param timezone: timezone of ``cron`` and of the months.
     :param run_immediately: as for :class:`CronPartitionTimetable`.
     """
 
@@ -45,11 +45,11 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
         run_immediately: bool | dt.timedelta = False,
         key_format: str = KEY_FORMAT,
     ) -> None:
-        # run_offset and key_format are what deserialize() passes; a month allows one of each.
+        # deserialize() passes run_offset and key_format; a month allows only one value of each.
         if run_offset:
-            raise ValueError(f"run_offset is {run_offset}: a run looks for the month it falls in.")
+            raise ValueError(f"run_offset is {run_offset}: it must be 0, one run is for one month.")
         if key_format != KEY_FORMAT:
-            raise ValueError(f"key_format is {key_format!r}: months are written {KEY_FORMAT!r}.")
+            raise ValueError(f"key_format is {key_format!r}: it must be {KEY_FORMAT!r}.")
         super().__init__(
             cron, timezone=timezone, run_immediately=run_immediately, key_format=key_format
         )
@@ -58,10 +58,10 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
     @property
     def summary(self) -> str:
         """What the Airflow UI shows in place of the bare cron expression."""
-        return f"{self._expression} (one month a run)"
+        return f"{self._expression} (one month per run)"
 
     def _first_instant(self, moment: dt.datetime) -> DateTime:
-        """The first instant, in UTC, of the month of a moment."""
+        """The first instant of a moment's month, in UTC."""
         local = self.localize_partition_datetime(dt.datetime(moment.year, moment.month, 1))
         return local.in_timezone("UTC")
 
@@ -78,8 +78,8 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
     ) -> Iterator[DagRunInfo]:
         """One run for each month whose first instant is from ``earliest`` to ``latest``.
 
-        Both bounds count, and are read as wall-clock times of the timetable's timezone, as the
-        parent class does.
+        Both bounds are inclusive, and are wall-clock times in the timetable's timezone, as in the
+        parent class.
         """
         first = self.localize_partition_datetime(earliest)
         last = self.localize_partition_datetime(latest)
@@ -110,15 +110,15 @@ class MonthlyDumpTimetable(CronPartitionTimetable):
 
 
 class UnscheduledDumpTimetable(MonthlyDumpTimetable):
-    """The same months without a schedule: runs come from users and backfills alone."""
+    """The same months without a schedule: only users and backfills create runs."""
 
     def __init__(self, cron: str = "0 0 1 * *", **kwargs: Any) -> None:
         super().__init__(cron, **kwargs)
-        self.description = "Never by itself, for the dump of one month a run"
+        self.description = "Not scheduled; each run is for one month's dump"
 
     @property
     def summary(self) -> str:
-        return "off (one month a run)"
+        return "off (one month per run)"
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction

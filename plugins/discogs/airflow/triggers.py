@@ -1,4 +1,4 @@
-"""Waiting for a dump in the triggerer: rare looks, off the event loop."""
+"""The trigger that waits for a dump: a few requests an hour, made off the event loop."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import Waiting
 
-#: How long a server may give no usable answer while a run waits for its dump.
+#: How long the server may give no usable answer while a run waits for its dump.
 DOWN_SECONDS = 6 * 3600.0
 
 
 class DumpAvailableTrigger(BaseTrigger):
-    """Fires when the month's dump is published, or when its server refuses for good.
+    """Fires when the month's dump is published, or when the server refuses requests permanently.
 
-    Faults that may pass are waited out, though not for hours on end; a server that names a time to
-    come back is not asked before it. Since the sensor has looked before, an answer that cannot be
-    read is such a fault too. Each look is a line in the log, and in the month's row.
+    The trigger waits out transient errors for at most ``down_seconds``, and does not ask a server
+    before the time that it names (Retry-After). An answer that cannot be read counts as a transient
+    error here, since the sensor has already had a readable one. Each look is recorded in the log
+    and in the month's row.
 
-    :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param dumps_conn_id: HTTP connection of the dump server.
     :param year_month: ``YYYY-MM``.
-    :param entities: those that must be there.
-    :param poll_seconds: between two looks.
+    :param entities: the entities whose files must be published.
+    :param poll_seconds: seconds between two looks.
     :param first_wait: seconds until the first look; None for ``poll_seconds``.
-    :param down_seconds: for which the server may give no usable answer.
+    :param down_seconds: how long the server may give no usable answer.
     :param waiting: the wait as its sensor has recorded it; None records nothing.
     :param postgres_conn_id: connection of the target database.
     :param overrides: settings by name, in place of those of the environment.
@@ -101,7 +102,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 if isinstance(error, (DumpNotPublished, RateLimited)):
                     answered = time.monotonic()
                 elif not _passing(error) or down >= self.down_seconds:
-                    hours = f" That is so for {down / 3600:.1f} hours." if _passing(error) else ""
+                    hours = f" This has lasted {down / 3600:.1f} hours." if _passing(error) else ""
                     yield _event(status="error", message=f"{error}{hours}")
                     return
                 wait = wait_after(error, self.poll_seconds)
@@ -111,7 +112,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 return
 
     async def _recorder(self) -> Callable[[DiscogsError, float], None]:
-        """What to do with a look that failed, and the seconds until the next."""
+        """A function that records a failed look: its error, and the seconds until the next look."""
         if self.waiting is None:
             return lambda error, _wait: self.log.warning("%s", error)
         from discogs.airflow.hooks.postgres import DiscogsPostgresHook
@@ -120,7 +121,7 @@ class DumpAvailableTrigger(BaseTrigger):
         try:
             connection = await DiscogsPostgresHook.aget_connection(self.postgres_conn_id)
         except Exception as error:  # Airflow's own, of several kinds
-            self.log.warning("The wait cannot be seen in the month's row: %s", error)
+            self.log.warning("The wait could not be recorded in the month's row: %s", error)
 
         def record(error: DiscogsError, wait: float) -> None:
             waiting = replace(
@@ -158,6 +159,6 @@ def _passing(error: DiscogsError) -> bool:
 
 
 def wait_after(error: DiscogsError, poll_seconds: float) -> float:
-    """Seconds until the next look: as often as wanted, but not before the server allows."""
+    """Seconds until the next look: ``poll_seconds``, or longer if the server asks for it."""
     asked = error.retry_after if isinstance(error, RateLimited) else None
     return max(poll_seconds, asked or 0.0)

@@ -1,4 +1,4 @@
-"""The wait for a dump, as the month's row shows it to whoever looks."""
+"""Recording the wait for a dump in the month's row."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def now() -> dt.datetime:
 
 
 def reason_of(error: DiscogsError) -> WaitReason:
-    """What a look that failed means for the wait."""
+    """The reason to wait that follows from the error of a look."""
     if isinstance(error, DumpNotPublished):
         return WaitReason.NOT_PUBLISHED
     return WaitReason.RATE_LIMITED if isinstance(error, RateLimited) else WaitReason.SERVER_DOWN
 
 
 def message_of(error: DiscogsError) -> str:
-    """What the look has found, without the advice: the wait says when the next look is."""
+    """The error without its advice, since the wait says when the next look is."""
     return str(error).removesuffix(" Look again later.")
 
 
 def level_of(waiting: Waiting) -> int:
-    """Of a wait's line in a log."""
+    """The log level for a wait."""
     return logging.WARNING if waiting.reason.is_fault else logging.INFO
 
 
 @dataclass(frozen=True)
 class MonthWait:
-    """One run's wait in one month's row. A database that does not answer ends no wait: what could
-    not be written is only logged."""
+    """One run's wait, in the month's row. Errors of the database are only logged, so that they do
+    not end the wait."""
 
     hook: DiscogsPostgresHook
     month: Month
@@ -75,4 +75,4 @@ class MonthWait:
             yield
         except Exception as error:  # Airflow's own among them, for a connection that is missing
             text = " ".join(str(error).split())
-            log.warning("The wait cannot be seen in the row of %s: %s", self.month, text)
+            log.warning("The wait could not be recorded in the row of %s: %s", self.month, text)

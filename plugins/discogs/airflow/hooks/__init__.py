@@ -1,1 +1,1 @@
-"""The way from Airflow's connections to the library's servers and databases."""
+"""Hooks: Airflow connections to the dump server and to the target database."""

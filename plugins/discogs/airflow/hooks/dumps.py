@@ -1,4 +1,4 @@
-"""The server of dumps, by an HTTP connection."""
+"""The hook for the dump server, an HTTP connection."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class DiscogsDumpsHook(BaseHook):
-    """A server of dumps, as an HTTP connection describes it.
+    """A dump server, configured by an HTTP connection.
 
-    The connection's host is the address (``https://data.discogs.com``), login and password are
-    sent as basic authentication. Its extra holds what Airflow's own HTTP hook takes for a session
+    The connection's host is the address (``https://data.discogs.com``); login and password are
+    sent as basic authentication. Its extra takes the session options of Airflow's own HTTP hook
     (``verify``, ``cert``, ``proxies``, ``trust_env``), and:
 
     * ``layout``: ``data.discogs.com`` (the default) or ``s3``.
     * ``headers``: sent with every request, such as ``{"User-Agent": "…"}``.
 
-    :class:`~airflow.providers.http.hooks.http.HttpHook` is not used, since it makes a header of
-    every entry of the extra that it does not know.
+    :class:`~airflow.providers.http.hooks.http.HttpHook` is not used, since it sends every
+    entry of the extra that it does not know as a header.
 
-    :param http_conn_id: the connection's id.
+    :param http_conn_id: id of the connection.
     """
 
     conn_name_attr = "http_conn_id"
@@ -48,7 +48,7 @@ class DiscogsDumpsHook(BaseHook):
 
     @classmethod
     def of(cls, connection: Connection) -> DiscogsDumpsHook:
-        """A hook for a connection that was looked up before, as triggers do it."""
+        """A hook for a connection that was looked up already, as a trigger does."""
         hook = cls(connection.conn_id)
         hook._given = connection
         return hook
@@ -61,9 +61,9 @@ class DiscogsDumpsHook(BaseHook):
 
     @property
     def base_url(self) -> str:
-        """The server's address, without a slash at its end.
+        """The server's address, without a trailing slash.
 
-        :raises AddressInvalid: when the connection names no HTTP address.
+        :raises AddressInvalid: when the connection has no HTTP address.
         """
         connection = self.connection
         host = connection.host or ""
@@ -72,7 +72,7 @@ class DiscogsDumpsHook(BaseHook):
 
     @property
     def layout(self) -> Layout:
-        """:raises InvalidSetting: when it is none of the two."""
+        """:raises InvalidSetting: when it is neither of the two."""
         named: str = self.connection.extra_dejson.get("layout", Layout.DISCOGS)
         try:
             return Layout(named)
@@ -104,11 +104,11 @@ class DiscogsDumpsHook(BaseHook):
     def source(
         self, settings: Settings | None = None, *, limits: Limits | None = None
     ) -> Iterator[DumpSource]:
-        """The server of dumps; the session is closed at the end.
+        """The dump server; the session is closed at the end.
 
-        :param limits: how long and how often it is asked.
-        :raises AddressInvalid: when the connection names no HTTP address.
-        :raises InvalidSetting: when its layout is none of the two.
+        :param limits: timeouts and number of attempts.
+        :raises AddressInvalid: when the connection has no HTTP address.
+        :raises InvalidSetting: when its layout is neither of the two.
         """
         from discogs.dumps.source import DumpSource
 
@@ -116,9 +116,9 @@ class DiscogsDumpsHook(BaseHook):
             yield DumpSource(session, self.base_url, self.layout, limits)
 
     def listing_url(self, month: Month) -> str:
-        """The address of the server's list of what a month has, for a browser.
+        """The address of the server's listing of a month, for a browser.
 
-        :raises AddressInvalid: when the connection names no HTTP address.
+        :raises AddressInvalid: when the connection has no HTTP address.
         """
         return self.layout.listing_url(self.base_url, month)
 

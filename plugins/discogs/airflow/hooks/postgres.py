@@ -1,4 +1,4 @@
-"""The target database, by a PostgreSQL connection."""
+"""The hook for the target database, a PostgreSQL connection."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CANCEL_SECONDS = 3.0
 class DiscogsPostgresHook(PostgresHook):
     """Connections to the target database: psycopg 3, the schema's search path, no autocommit.
 
-    A statement of a task that dies goes on in the server and keeps its locks; so the hook knows
-    its connections and can cancel what they do.
+    When a task dies, its running statement continues on the server and holds its locks. So the hook
+    keeps track of its connections and can cancel their statements.
 
-    :param postgres_conn_id: the connection's id.
+    :param postgres_conn_id: id of the connection.
     """
 
     default_conn_name = "discogs_postgres"
@@ -54,7 +54,7 @@ class DiscogsPostgresHook(PostgresHook):
         """
         from discogs.database.connection import prepare
 
-        with self._lock:  # the look-up of the connection speaks to Airflow: one thread at a time
+        with self._lock:  # the lookup asks Airflow, which takes one thread at a time
             details = self.connection
         conn = self._open_session(details)
         prepare(conn, self.settings.schema, lambda: self._open_session(details))
@@ -63,7 +63,7 @@ class DiscogsPostgresHook(PostgresHook):
 
     @property
     def place(self) -> str:
-        """Where the connection leads, for a log: database, server and the connection's id."""
+        """The target as text for a log: database, server and connection id."""
         details = self.connection
         where = f"{details.host or 'localhost'}:{details.port or 5432}"
         return f"database {details.schema} at {where} (connection {self.get_conn_id()})"
@@ -84,7 +84,7 @@ class DiscogsPostgresHook(PostgresHook):
         except (psycopg.ProgrammingError, TypeError, ValueError) as error:
             text = " ".join(str(error).split())
             raise DatabaseError(
-                f"The connection {self.get_conn_id()} cannot be used: {text}. Look at its extra."
+                f"The connection {self.get_conn_id()} cannot be used: {text}. Check its extra."
             ) from None
         if not isinstance(conn, psycopg.Connection):
             conn.close()
@@ -95,7 +95,7 @@ class DiscogsPostgresHook(PostgresHook):
         return conn
 
     def _get_cursor_config(self, raw_cursor: str) -> tuple[str, Any]:
-        """The extra's ``cursor`` is for other hooks: a load reads rows as tuples."""
+        """Ignore the extra's ``cursor``: a load reads rows as tuples."""
         from psycopg.rows import tuple_row
 
         return "row_factory", tuple_row
@@ -110,8 +110,8 @@ class DiscogsPostgresHook(PostgresHook):
         """Append Arrow batches to a table in one COPY and one transaction, as a load does.
 
         :param table: its name, in the schema of the settings.
-        :param batches: of one schema, whose names and types are those of the table's columns.
-        :returns: how many rows were copied.
+        :param batches: all of one schema, whose names and types match the table's columns.
+        :returns: number of rows copied.
         """
         from psycopg import sql
 
@@ -121,7 +121,7 @@ class DiscogsPostgresHook(PostgresHook):
             return copy_batches(conn, sql.Identifier(self.settings.schema, table), batches).rows
 
     def cancel(self) -> None:
-        """Cancel the statements that the hook's connections are running."""
+        """Cancel the running statements of the hook's connections."""
         for conn in list(self._open):
             if conn.closed:
                 continue

@@ -1,4 +1,4 @@
-"""What the operators have in common: what their run is about, the connections, how they stop."""
+"""What the operators share: the options of their run, connections, errors, cancellation."""
 
 from __future__ import annotations
 
@@ -47,50 +47,50 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Between two lines of progress in a log.
+#: Seconds between two lines of progress in a log.
 _PROGRESS_SECONDS = 5.0
-#: The task that returns the files to fetch. Others read its XCom by this name, for an XComArg
-#: would draw an edge from it to each of them.
+#: Id of the task that returns the files to fetch. Other tasks pull its XCom by this id, since an
+#: XComArg would make each of them depend on it directly.
 FILES_FROM = "fetch_checksums"
 
 
 class TaskStopped(BaseException):
-    """The task was stopped by SIGTERM. Not an ``Exception``, so that nothing takes it for a fault
-    of the record or block that it interrupts."""
+    """The task was stopped by SIGTERM. Not an ``Exception``, so that no handler mistakes it for an
+    error in the record or block that it interrupts."""
 
 
-class WaitBroken(DiscogsError):
+class WaitFailed(DiscogsError):
     """A wait in the triggerer ended with an error in place of an event."""
 
     transient = True
 
     def __init__(self, task_id: str, reason: object) -> None:
         super().__init__(
-            f"The wait of {task_id} broke in the triggerer ({reason}): see the triggerer's log. It"
-            " needs the package."
+            f"The wait of {task_id} failed in the triggerer ({reason}): see the triggerer's log."
+            " The package must be installed there."
         )
 
 
 def documentation(kind: type) -> str:
-    """The text of a task's page: its operator's docstring up to the parameters, as Markdown."""
+    """A task's ``doc_md``: the docstring of its operator up to the parameters, as Markdown."""
     text, _, _ = inspect.cleandoc(kind.__doc__ or "").partition("\n:param")
     return text.strip().replace("``", "`")
 
 
 class DiscogsOperator(BaseOperator):
-    """A step of a month's run. The docstring of each is the text of its tasks' pages.
+    """A step of a month's run. The docstring of each subclass is the ``doc_md`` of its tasks.
 
     :param postgres_conn_id: connection of the target database.
-    :param dumps_conn_id: HTTP connection of the server of dumps.
+    :param dumps_conn_id: HTTP connection of the dump server.
     :param overrides: settings by name, in place of those of the environment.
     """
 
     template_fields: Sequence[str] = ("postgres_conn_id", "dumps_conn_id", "overrides")
 
     options: RunOptions
-    """What the run is asked to do; there while the task is executed."""
+    """The options of the run; set while the task is executed."""
     doing: str = ""
-    """What the task is doing, for the message of a time-out, such as ``staging FILE``."""
+    """What the task is doing, for the message of a timeout, such as ``staging FILE``."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class DiscogsOperator(BaseOperator):
         self._heartbeat: Heartbeat | None = None
 
     @classmethod
-    def partial(cls, **kwargs: Any) -> Any:  # a mapped task's constructor has not run yet
+    def partial(cls, **kwargs: Any) -> Any:  # a mapped task is constructed later
         return super().partial(**{"doc_md": documentation(cls), **kwargs})
 
     def execute(self, context: Context) -> Any:
@@ -137,12 +137,12 @@ class DiscogsOperator(BaseOperator):
         """Called when a wait in the triggerer is over, however it ended."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralError as broken:
+        except TaskDeferralError as failed:
             with PlainErrors(self.log, context):
-                raise WaitBroken(self.task_id, broken) from broken
+                raise WaitFailed(self.task_id, failed) from failed
 
     def log_progress(self) -> Callable[[Progress], None]:
-        """Logs how far a step is, every few seconds."""
+        """A callback that logs the progress of a step every few seconds."""
         ticker = Ticker(_PROGRESS_SECONDS)
 
         def log_progress(progress: Progress) -> None:
@@ -152,17 +152,17 @@ class DiscogsOperator(BaseOperator):
         return log_progress
 
     def work(self, context: Context) -> Any:
-        """What the step does."""
+        """Do the step; returns its result."""
         raise NotImplementedError
 
     def measure(self, result: Any) -> None:
-        """Tell Airflow's metrics of what the step did, where it does something to measure."""
+        """Emit metrics of the step's result; none by default."""
 
     def on_kill(self) -> None:
-        """Cancel what the database is doing for this task, and leave its code.
+        """Cancel the task's statements in the database, and interrupt its code.
 
         Airflow calls this in the main thread when the task gets SIGTERM, and expects the task to
-        end by itself; after a timeout it is called when the code has been left already.
+        end; on a timeout it is called after the task's code was interrupted.
         """
         hook: DiscogsPostgresHook | None = self.__dict__.get("postgres")
         if hook is not None:
@@ -170,7 +170,7 @@ class DiscogsOperator(BaseOperator):
         if self._working:
             raise TaskStopped(f"{self.task_id} was stopped by SIGTERM.")
 
-    # What a step may need, opened when it does.
+    # Resources, opened on first use.
 
     @cached_property
     def settings(self) -> Settings:
@@ -193,7 +193,7 @@ class DiscogsOperator(BaseOperator):
         return DumpStorage(root, margin=self.settings.disk_margin)
 
     def object_path(self, setting: str) -> ObjectStoragePath:
-        """The address that a setting has, opened with its Airflow connection.
+        """The address in a setting, opened with its Airflow connection.
 
         :raises InvalidSetting: when Airflow has no filesystem for it.
         """
@@ -206,14 +206,14 @@ class DiscogsOperator(BaseOperator):
 
     @contextlib.contextmanager
     def source(self) -> Iterator[ServerSource]:
-        """The server of dumps with the storage that its files are downloaded into."""
+        """The dump server, with the storage that its files are downloaded into."""
         from discogs.load.source import ServerSource
 
         with self.dumps.source(self.settings) as server:
             yield ServerSource(server, self.storage)
 
     def month_run(self, context: Context) -> MonthRun:
-        """The steps of this run, which counts as alive for others as long as the task works."""
+        """The steps of this run. A heartbeat shows other runs that this one is alive."""
         from discogs.load.life import Heartbeat
         from discogs.load.run import MonthRun
 
@@ -232,11 +232,11 @@ class DiscogsOperator(BaseOperator):
         )
 
     def files(self, context: Context, *, required: bool = True) -> list[PlannedFile]:
-        """The files that this run fetches: as the task that plans them has left them in XCom, or,
-        where that was deleted, as the rows know them.
+        """The files that this run fetches: from the XCom of the task that plans them or, if that
+        was deleted, from the tracking rows.
 
-        :param required: False for a task that is started also when the rest of the run is skipped.
-        :raises MonthNotReady: when they are required, and not known.
+        :param required: False for a task that also starts when the rest of the run is skipped.
+        :raises MonthNotReady: when files are required and none are known.
         """
         found: Any = context["ti"].xcom_pull(task_ids=FILES_FROM)
         if found is not None:
@@ -244,8 +244,8 @@ class DiscogsOperator(BaseOperator):
         planned = self.month_run(context).planned()
         if not planned and required:
             raise MonthNotReady(
-                f"The files that {FILES_FROM} has listed are no longer known: clear that task, and"
-                " what follows it."
+                f"The files that {FILES_FROM} has listed are no longer known: clear that task and"
+                " its downstream tasks."
             )
         return planned
 
@@ -253,20 +253,20 @@ class DiscogsOperator(BaseOperator):
         """The file of an entity.
 
         :param required: as in :meth:`files`.
-        :raises AirflowSkipException: when the entity is not asked for, or was loaded from the same
-            bytes before.
+        :raises AirflowSkipException: when the run does not load the entity, or the entity was
+            already loaded from the same file.
         """
         for planned in self.files(context, required=required):
             if planned.entity is entity:
                 return planned
-        raise AirflowSkipException(f"This run has nothing to load of the {entity}.")
+        raise AirflowSkipException(f"This run has no {entity} to load.")
 
     def _stay_alive(self, pause: dt.timedelta) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stay(pause)
 
     def _longest_retry(self, error: BaseException) -> dt.timedelta:
-        """The longest time until a task that has failed is tried again."""
+        """The longest delay before the failed task is retried."""
         asked = getattr(error, "retry_after", None)
         longest = self.max_retry_delay or self.retry_delay
         seconds = longest.total_seconds() if isinstance(longest, dt.timedelta) else float(longest)
@@ -274,10 +274,10 @@ class DiscogsOperator(BaseOperator):
 
 
 class PlainErrors:
-    """An error that a reader can understand is one line of the log first; used in a ``with``.
+    """A context manager that logs an error with a clear text in one line, without a long traceback.
 
-    Airflow logs a traceback of it: with no more than the way to this line, which is why this is no
-    generator, whose errors keep theirs.
+    Airflow logs the traceback of a task's error, which is here cut to this class. Not a generator
+    with ``contextmanager``, which would restore the traceback.
     """
 
     def __init__(self, logger: Any, context: Any) -> None:
@@ -300,10 +300,10 @@ class PlainErrors:
 
 
 def run_is_alive(context: Any, record: MonthRecord, connect: Connect, schema: str) -> bool:
-    """Whether the run that a row names may still be at work.
+    """Whether the run of a tracking row may still be running.
 
-    This Airflow's answer about a run of its own is certain: one that it no longer has is gone.
-    About others the target database answers, see :mod:`discogs.load.life`.
+    About its own runs this Airflow is certain: a run that it does not have has ended. For other
+    runs the target database decides, see :mod:`discogs.load.life`.
     """
     from discogs.load.life import is_alive
     from discogs.load.locks import COMMAND
@@ -315,18 +315,18 @@ def run_is_alive(context: Any, record: MonthRecord, connect: Connect, schema: st
 
 
 def is_at_work(context: Any, run: RunIdentity) -> bool:
-    """Whether this Airflow has a run, and it has not ended."""
+    """Whether this Airflow has the run, queued or running."""
     states = ["queued", "running"]
     count: int = context["ti"].get_dr_count(run.dag_id, run_ids=[run.run_id], states=states)
     return count > 0
 
 
 def skip_run(task: BaseOperator, context: Any, reason: str) -> NoReturn:
-    """Skip a task that is executed and all that comes after it: there is nothing to do.
+    """Skip the task that is being executed, and all downstream tasks: there is nothing to do.
 
-    Airflow would leave each task after it to its trigger rule, and those of the merges start a
-    process to find out that nothing is staged. The call that makes Airflow skip them at once is
-    public only for a task that succeeds.
+    With the exception alone, each downstream task would follow its trigger rule, and the merges
+    would start processes only to find that nothing is staged. Airflow has no public call for a
+    skipped task that skips its downstream tasks at once.
     """
     from airflow.sdk.execution_time import comms, task_runner
 
@@ -336,14 +336,14 @@ def skip_run(task: BaseOperator, context: Any, reason: str) -> NoReturn:
     following: list[str | tuple[str, int]] = [
         each.task_id for each in task.get_flat_relatives(upstream=False)
     ]
-    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)  # there while a task is executed
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)  # set while a task is executed
     if following and supervisor is not None:
         supervisor.send(comms.SkipDownstreamTasks(tasks=following))
     raise AirflowSkipException(reason)
 
 
 def _pause(deferred: TaskDeferred) -> dt.timedelta:
-    """How long a task is in the triggerer, where its trigger says so."""
+    """How long a task stays in the triggerer, if its trigger has a fixed end."""
     moment = getattr(deferred.trigger, "moment", None)
     if not isinstance(moment, dt.datetime):
         return dt.timedelta(0)
@@ -351,6 +351,6 @@ def _pause(deferred: TaskDeferred) -> dt.timedelta:
 
 
 def disk_of(storage: DumpStorage) -> dict[str, Any] | None:
-    """Use of the storage's disk, as the metrics take it; None when it is not local."""
+    """Use of the storage's disk, for the metrics; None when it is not local."""
     use = storage.disk_use()
     return dataclasses.asdict(use) if use is not None else None

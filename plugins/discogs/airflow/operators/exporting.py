@@ -1,4 +1,4 @@
-"""The month as Parquet, where `DISCOGS_EXPORT` says so."""
+"""The tasks that export a month as Parquet into `DISCOGS_EXPORT`."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ class _ExportOperator(DiscogsOperator):
 
         address = self.settings.export
         if not address:
-            expected = "what the dag-processor has, on every worker"
+            expected = "the same value on every worker as in the dag-processor"
             raise InvalidSetting(variable("export"), address, expected)
         root = self.object_path("export") if "://" in address else None
         return RunExport(self.month_run(context), ExportFolder(address, root))
 
 
 class BeginExportOperator(_ExportOperator):
-    """Makes `DISCOGS_EXPORT` ready for the month, and returns the parts to write: the files of the
-    run, each in so many shards as it was staged in.
+    """Prepares `DISCOGS_EXPORT` for the month, and returns the parts to write: one for each shard
+    of each file.
 
-    Skipped, with what follows it up to the checks, when the month is there already from the same
-    files, or has entities that this run does not load.
+    Skipped, with the rest of the export, when the month was already exported from the same files,
+    or when its export has entities that this run does not load.
     """
 
     def work(self, context: Context) -> list[dict[str, Any]]:
         planned = self.files(context, required=False)
         if not planned:
             raise AirflowSkipException("This run has loaded nothing.")
-        parts, said = self.export(context).begin(planned)
+        parts, message = self.export(context).begin(planned)
         if not parts:
-            raise AirflowSkipException(said)
-        self.log.info("%s", said)
+            raise AirflowSkipException(message)
+        self.log.info("%s", message)
         return [
             {"entity": str(part.entity), "shard": part.shard, "shards": part.shards}
             for part in parts
@@ -56,12 +56,12 @@ class BeginExportOperator(_ExportOperator):
 
 
 class WriteExportOperator(_ExportOperator):
-    """Reads the file, parses the records of its shard, and writes their rows as Parquet, aside and
-    in place of what an earlier try has written.
+    """Reads the file, parses the records of one shard, and writes their rows as Parquet to the
+    folder `_writing`, replacing what an earlier attempt wrote.
 
     :param entity: ``labels``, ``artists``, ``masters`` or ``releases``.
-    :param shard: which of the records: those with ``id mod shards`` equal to it.
-    :param shards: into how many the records are divided.
+    :param shard: which records: those whose ``id mod shards`` is this number.
+    :param shards: number of shards.
     """
 
     template_fields: Sequence[str] = (*_ExportOperator.template_fields, "entity", "shard", "shards")
@@ -92,11 +92,11 @@ class WriteExportOperator(_ExportOperator):
 
 
 class PublishExportOperator(_ExportOperator):
-    """Checks the limits of what is written, moves the files to their places, and writes the
-    manifest, without which the month is not whole.
+    """Checks the limits of the written month, moves its files to their final folders, and writes
+    the manifest, without which the export is not complete.
 
-    Refuses what a load would refuse: too many rejected records, or far fewer than in the last month
-    that was exported (*Allow shrink* accepts it).
+    Fails where a load would fail: with too many rejected records, or far fewer records than in the
+    last exported month (*Allow shrink* accepts it).
     """
 
     def work(self, context: Context) -> dict[str, Any] | None:

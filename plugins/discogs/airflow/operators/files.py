@@ -1,4 +1,4 @@
-"""The dump's files: which, fetched, and checked."""
+"""The tasks of the dump's files: list, download, verify."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-# Between two looks whether another month is still being processed: not often, and not so soon that
-# Airflow's scheduler meets the task queued again before it has recorded the deferral.
+# Bounds of the pause between two checks whether another month is still being processed. A shorter
+# pause could queue the task again before Airflow's scheduler has recorded the deferral.
 _TURN_SECONDS = (10.0, 60.0)
 
 
 class FetchChecksumsOperator(DiscogsOperator):
-    """Claims the month for this run, so that no other works on it, and reads from its CHECKSUM
-    which files this run needs, and their SHA-256. The log says what the load will take.
+    """Claims the month for this run, so that no other run works on it, and reads the files to
+    download and their SHA-256 from its CHECKSUM.txt. The log has an estimate of the load.
 
-    Fails at once when another run has the month. Returns the files in the order in which they are
-    fetched.
+    Fails at once when another run has claimed the month. Returns the files in the order in which
+    they are downloaded.
 
-    :param dump: what the sensor has found; only the first attempt relies on it, so that a task that
-        is cleared looks again.
+    :param dump: the result of the sensor. Only the first attempt uses it, so that a cleared task
+        asks the server again.
     """
 
     operator_extra_links = (DumpListingLink(),)
@@ -50,7 +50,7 @@ class FetchChecksumsOperator(DiscogsOperator):
         from discogs.load.locks import holding_month
 
         run = self.month_run(context)
-        # A command that is at work on the month holds its lock.
+        # The command `load` holds this lock while it loads the month.
         with holding_month(run.connect, run.settings.schema, run.month, wait=0):
             run.claim()
         with self.source() as source:
@@ -88,11 +88,11 @@ class _FileOperator(DiscogsOperator):
 
 
 class DownloadOperator(_FileOperator):
-    """Downloads one file, hashed while it is written. An interrupted download is resumed where the
-    server can, and a file that is there and whole is not downloaded again.
+    """Downloads one file, and hashes it while writing. An interrupted download is resumed if the
+    server can do that, and a file that is already complete is not downloaded again.
 
-    A file that CHECKSUM names and the server does not have yet is looked for again later, by the
-    triggerer's clock, for as long as a dump is waited for. Returns what the checksum task needs.
+    If the server does not yet have a file that CHECKSUM.txt names, the task is deferred and tries
+    again later, for as long as a run waits for a dump. Returns the input of the checksum task.
     """
 
     _since: dt.datetime | None = None
@@ -128,7 +128,7 @@ class DownloadOperator(_FileOperator):
         if now - since >= WAIT:
             metrics.download_failed(str(self.planned.entity))
             raise error
-        self.log.warning("%s The next look is in the triggerer.", error)
+        self.log.warning("%s The task is deferred, and will try again.", error)
         self.defer(
             trigger=TimeDeltaTrigger(dt.timedelta(seconds=self.settings.poll_seconds)),
             method_name="resume",
@@ -142,8 +142,8 @@ class DownloadOperator(_FileOperator):
 
 
 class ChecksumOperator(_FileOperator):
-    """Compares a stored file with its published SHA-256. One that differs is deleted, and the task
-    fails: clear its download.
+    """Compares a stored file with its published SHA-256. A file that differs is deleted, and the
+    task fails: clear the `download` task of that file.
     """
 
     def work(self, context: Context) -> dict[str, Any] | None:
@@ -160,8 +160,8 @@ class ChecksumOperator(_FileOperator):
 
 
 class ReadyOperator(DiscogsOperator):
-    """All files are verified: the month is `ready_for_processing`. Waits, in the triggerer, while
-    another month is being processed.
+    """All files are verified: sets the month to `ready_for_processing`. Waits in the triggerer
+    while another month is being processed.
 
     Returns the shards to stage.
     """

@@ -1,4 +1,4 @@
-"""The end of a run, good or bad."""
+"""The last tasks of a run: report and cleanup."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COUNTS = (
 
 
 class CompleteOperator(DiscogsOperator):
-    """The month is `completed`. Logs and returns its report, and emits the events of its assets.
+    """Sets the month to `completed`, logs and returns its report, and emits its assets' events.
 
-    All from this one task: events of two tasks that end together may leave a DAG that waits for
-    both assets waiting for ever.
+    This one task emits all events: if two tasks emitted theirs at the same time, a DAG that waits
+    for both assets might never start.
     """
 
     def work(self, context: Context) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class CompleteOperator(DiscogsOperator):
             entity_asset(name, self.settings, postgres_conn_id=self.postgres_conn_id): stats
             for name, stats in report["entities"].items()
         }
-        # Airflow emits an event for every outlet that is left.
+        # Airflow emits an event for every remaining outlet.
         self.outlets = [asset for asset in self.outlets if asset in loaded]
         for asset in self.outlets:
             event = context["outlet_events"][asset]

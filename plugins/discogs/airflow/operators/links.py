@@ -1,4 +1,4 @@
-"""Links from a task's page to where its files come from."""
+"""The link from a task to the source of its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DumpListingLink(BaseOperatorLink):
-    """To the server's list of what the run's month has."""
+    """Links to the server's listing of the run's month."""
 
     name = "Dump listing"
 

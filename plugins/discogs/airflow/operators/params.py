@@ -14,7 +14,7 @@ _SUGGESTED = 24
 
 
 def load_params(settings: Settings) -> dict[str, Param]:
-    """The parameters of a run that loads a month; Airflow refuses what they do not allow."""
+    """The parameters of a run; Airflow validates their values."""
     entities = [str(entity) for entity in Entity]
     present = Month.of(dt.datetime.now(dt.timezone.utc).date())
     return {
@@ -26,7 +26,7 @@ def load_params(settings: Settings) -> dict[str, Param]:
             title="Month",
             description="The month of the dump as YYYY-MM, such as 2026-07. Empty: the partition"
             " key, if Advanced Options has one, else the current month. Any other text"
-            " is answered with Bad Request; a month that has not begun fails at once.",
+            " is rejected (Bad Request); a run for a month that has not begun fails at once.",
         ),
         "entities": Param(
             entities,
@@ -36,15 +36,16 @@ def load_params(settings: Settings) -> dict[str, Param]:
             uniqueItems=True,
             examples=entities,
             title="Entities",
-            description="Entities to load. Ids of the others become placeholder rows where"
-            " records refer to them.",
+            description="Entities to load. References to records of other entities become"
+            " placeholder rows.",
         ),
         "filter": Param(
             None,
             type=["null", "string"],
             title="Filter",
             description="Which records to load, such as releases:country=Germany|Austria;"
-            f" releases:format=Vinyl. Empty: DISCOGS_FILTER, now {settings.filter or 'all'}.",
+            f" releases:format=Vinyl. Empty: the setting DISCOGS_FILTER, now"
+            f" {settings.filter or 'all'}.",
         ),
         "shards": Param(
             None,
@@ -59,22 +60,22 @@ def load_params(settings: Settings) -> dict[str, Param]:
             False,
             type="boolean",
             title="Keep files",
-            description="Keep all dump files at the end of this run, whatever DISCOGS_KEEP_MONTHS"
-            " says.",
+            description="Keep all dump files at the end of this run, regardless of"
+            " DISCOGS_KEEP_MONTHS.",
         ),
         "allow_shrink": Param(
             False,
             type="boolean",
             title="Allow shrink",
-            description="Accept a dump with fewer records than the month before by more than"
-            f" DISCOGS_MAX_SHRINK, now {settings.max_shrink:.0%}, or with none. Without it, such a"
-            " month fails before anything is merged.",
+            description="Accept a dump that has no records, or fewer than the previous month by"
+            f" more than DISCOGS_MAX_SHRINK (now {settings.max_shrink:.0%}). Otherwise such a month"
+            " fails before anything is merged.",
         ),
         "force": Param(
             False,
             type="boolean",
             title="Force",
             description="Load the month again even if it is completed, or has failed"
-            f" DISCOGS_MAX_ATTEMPTS times, now {settings.max_attempts}.",
+            f" DISCOGS_MAX_ATTEMPTS times (now {settings.max_attempts}).",
         ),
     }

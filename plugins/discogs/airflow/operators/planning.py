@@ -1,4 +1,4 @@
-"""Before the work: which month, is the database ready, is there anything to do."""
+"""The first tasks of a run: its month, the database's tables, whether there is anything to do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class ResolveMonthOperator(DiscogsOperator):
-    """Says which month the run is for: its partition key, else *Month* of the form, else the month
-    that it starts in.
+    """Determines the month of the run: its partition key, else *Month* of the trigger form, else
+    the month in which it starts.
 
-    Fails when it is given two different months. Every task finds this out by itself.
+    Fails when it is given two different months. The other tasks determine the month likewise.
     """
 
     def work(self, context: Context) -> dict[str, Any]:
@@ -25,14 +25,13 @@ class ResolveMonthOperator(DiscogsOperator):
         self.log.info("This run is for %s.", self.options)
         # Each worker has its own environment: what differs between two shows here first.
         self.log.info("It writes to %s, schema %s.", self.postgres.place, self.settings.schema)
-        self.log.info("Dumps are kept at %s.", self.storage)
+        self.log.info("Dumps are kept in %s.", self.storage)
         return self.options.as_dict()
 
 
 class MigrateOperator(DiscogsOperator):
-    """Brings the tables up to date: applies each migration of `include/sql/migrations` once, in a
-    transaction of its own. With `DISCOGS_SEARCH` it also builds the search indexes that are
-    missing."""
+    """Brings the tables up to date: applies each migration of `include/sql/migrations` once, each
+    in its own transaction. With `DISCOGS_SEARCH` it also builds missing search indexes."""
 
     def work(self, context: Context) -> list[str]:
         from discogs.database.keys import KeySettings
@@ -53,14 +52,14 @@ class MigrateOperator(DiscogsOperator):
 
 
 class MonthPendingOperator(DiscogsOperator):
-    """Ends the run here, skipped, when there is nothing to do: the month is loaded and Discogs has
-    not published it again since, or another run is at work on it. The log says which.
+    """Skips the rest of the run when there is nothing to do: the month is loaded and Discogs has
+    not published it again since, or another run is loading it. The log says which.
 
-    So a look that finds nothing to do shows in the grid as skipped, from here on, and no process is
-    started for what follows. It is there all the same: that Discogs was asked can be seen.
+    A run that finds nothing to do is thus shown in the grid as skipped from here on, and starts no
+    process for the tasks after this one; the grid still shows that Discogs was asked.
 
-    Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: trigger it with *Force* when the
-    cause is fixed. Months of any run that is gone become `failed` first.
+    Fails when the month has failed `DISCOGS_MAX_ATTEMPTS` times: when the cause is fixed, trigger
+    it with *Force*. Months of runs that have ended without a result are first set to `failed`.
     """
 
     operator_extra_links = (DumpListingLink(),)

@@ -1,4 +1,4 @@
-"""From files to rows: stage, merge, check."""
+"""The tasks from files to rows: stage, merge, check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discogs.schema.entities import Entity
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Of rejected records, how many reasons a log has.
+#: How many reasons for rejected records are logged.
 _REASONS = 5
 
 
@@ -35,11 +35,11 @@ class _EntityOperator(DiscogsOperator):
 
 
 class StageOperator(_EntityOperator):
-    """Reads the file, sets unchanged records aside by their fingerprint, parses the rest and copies
-    their rows into staging tables, in place of what an earlier try has staged.
+    """Reads the file, skips records whose fingerprint is unchanged, parses the others and copies
+    their rows into staging tables, replacing what an earlier attempt staged.
 
-    :param shard: which of the records: those with ``id mod shards`` equal to it.
-    :param shards: into how many the records are divided.
+    :param shard: which records: those whose ``id mod shards`` is this number.
+    :param shards: number of shards.
     """
 
     _verb = "staging"
@@ -72,8 +72,8 @@ class StageOperator(_EntityOperator):
 
         month = self.options.month
         self.log.warning(
-            "%s of %s: %s records are rejected. The merge writes them to the table"
-            " rejected_records, with reason, place and XML:"
+            "%s of %s: %s records were rejected. The merge writes them to the table"
+            " rejected_records, with reason, position and XML:"
             " SELECT * FROM %s.rejected_records WHERE year_month = '%s' AND entity = '%s';",
             entity,
             month,
@@ -93,10 +93,11 @@ class StageOperator(_EntityOperator):
 
 
 class CheckStagedOperator(DiscogsOperator):
-    """Checks the guards of every staged file, before anything of the month is merged.
+    """Checks the limits of every staged file, before anything of the month is merged.
 
-    Refuses a dump that shrank by more than `DISCOGS_MAX_SHRINK` or holds no record (*Allow shrink*
-    accepts it), and one of which more than `DISCOGS_MAX_REJECTED` were rejected.
+    Fails when a dump has no records, or fewer than the previous month by more than
+    `DISCOGS_MAX_SHRINK` (*Allow shrink* accepts both), and when more than `DISCOGS_MAX_REJECTED` of
+    its records were rejected.
     """
 
     def work(self, context: Context) -> None:
@@ -105,7 +106,7 @@ class CheckStagedOperator(DiscogsOperator):
             raise AirflowSkipException("This run has staged nothing.")
         self.month_run(context).check_staged(planned)
         names = ", ".join(str(file.entity) for file in planned)
-        self.log.info("Staged whole, and within the limits: %s.", names)
+        self.log.info("Completely staged, and within the limits: %s.", names)
 
 
 class MergeOperator(_EntityOperator):
@@ -121,7 +122,7 @@ class MergeOperator(_EntityOperator):
         planned = self.file_of(context, Entity(self.entity), required=False)
         run = self.month_run(context)
         self.doing = f"{self._verb} {planned.name}"
-        self.log.info("Merging what is staged of %s.", planned.name)
+        self.log.info("Merging the staged rows of %s.", planned.name)
         report = run.merge(self.storage, planned, self.log_progress())
         if report is None:
             self.log.info("%s is completed: nothing is merged.", run.month)

@@ -1,1 +1,1 @@
-"""The Discogs page in Airflow's UI: a web application of its own, and the JSON API behind it."""
+"""The Discogs page in Airflow's UI: a separate web application with a JSON API."""

@@ -1,4 +1,4 @@
-"""Who may look at what: the DAG that a request is about, its target, and the user's right to it."""
+"""Access control: the DAG of a request, its target, and whether the user may read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from discogs.airflow.runs import DAG_ID
 from discogs.airflow.targets import Target
 from discogs.database.connection import Connect
 
-#: How long what a DAG's stored form says of its target is believed.
+#: How long the target of a serialized DAG is cached.
 _SECONDS = 30.0
 _known: dict[str, tuple[float, Target | None]] = {}
 
@@ -32,7 +32,7 @@ DagId = Annotated[
 
 
 def require_access(request: Request, user: GetUserDep) -> None:
-    """Refuse a user who may not read the DAG that the request is about, and whoever is none."""
+    """Refuse anonymous requests, and users who may not read the DAG of the request."""
     dag_id = request.query_params.get("dag_id") or DAG_ID
     try:
         requires_access_dag("GET", param_dag_id=dag_id)(request, user)
@@ -43,7 +43,7 @@ def require_access(request: Request, user: GetUserDep) -> None:
 
 
 def target(dag_id: DagId = DAG_ID) -> Target:
-    """The target of the DAG that the request is about."""
+    """The target of the request's DAG."""
     found = _target(dag_id)
     if found is None:
         raise HTTPException(404, f"This Airflow has no DAG {dag_id} that loads Discogs' dumps.")
@@ -56,7 +56,7 @@ def connect(of: Annotated[Target, Depends(target)]) -> Connect:
 
 
 def readable_dags(user: GetUserDep) -> list[str]:
-    """The DAGs that load dumps, and that the user may read."""
+    """The DAGs that load dumps and that the user may read."""
     with create_session() as session:
         tagged = session.scalars(select(DagTag.dag_id).where(DagTag.name == "discogs")).all()
     allowed = get_auth_manager().get_authorized_dag_ids(user=user)
@@ -64,7 +64,7 @@ def readable_dags(user: GetUserDep) -> list[str]:
 
 
 def _target(dag_id: str) -> Target | None:
-    """A DAG's target, from the form in which Airflow stores it."""
+    """A DAG's target, from its serialized form."""
     at, found = _known.get(dag_id, (0.0, None))
     now = time.monotonic()
     if found is None or now - at > _SECONDS:

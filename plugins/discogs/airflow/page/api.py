@@ -34,7 +34,7 @@ _ID = 2**31 - 1
 
 YearMonth = Annotated[str, Path(pattern=_MONTH, description="YYYY-MM", examples=["2026-07"])]
 RecordId = Annotated[int, Path(ge=1, le=_ID, description="Discogs' id of the record")]
-Limit = Annotated[int, Query(ge=1, le=500, description="rows of a page at most")]
+Limit = Annotated[int, Query(ge=1, le=500, description="maximum number of rows")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class Months:
     """The months, newest first.
 
     :param dag_id: the DAG that loads them.
-    :param dags: all DAGs of this Airflow that load dumps, each into a database or schema of its
-        own, and that the user may read.
-    :param next: the next page's ``before``.
+    :param dags: all DAGs of this Airflow that load dumps, each into its own database or schema, and
+        that the user may read.
+    :param next: ``before`` of the next page.
     """
 
     dag_id: str
@@ -59,7 +59,7 @@ class Problem:
     """Why there is no answer, and what to do.
 
     :param reason: for programs: ``unreachable``, ``not_migrated``, ``no_connection``,
-        ``too_slow``, ``refused``; None for what the request itself got wrong.
+        ``too_slow``, ``refused``; None for an error in the request.
     """
 
     detail: str
@@ -100,13 +100,13 @@ def list_months(
 
 @api.get("/progress")
 def show_progress(connect: Target) -> Progress:
-    """What is at work now. One small query, to be asked as often as every second."""
+    """What is running now. A small query, which may be repeated every second."""
     return months.progress(connect)
 
 
 @api.get("/months/{year_month}")
 def show_month(connect: Target, year_month: YearMonth) -> MonthDetail:
-    """One month: its files, the steps of its load, its checks, its rejected records counted."""
+    """One month: its files, the steps of its load, its checks, counts of its rejected records."""
     found = months.month(connect, Month.parse(year_month))
     if found is None:
         raise _unknown_month(year_month)
@@ -115,7 +115,7 @@ def show_month(connect: Target, year_month: YearMonth) -> MonthDetail:
 
 @api.get("/months/{year_month}/report")
 def download_report(connect: Target, year_month: YearMonth) -> JSONResponse:
-    """The month's report as `status --json` and the task `complete` give it, as a file."""
+    """The month's report as a file, as `status --json` and the task `complete` return it."""
     repository = PostgresMonthRepository(connect)
     month = Month.parse(year_month)
     record = repository.get(month)
@@ -166,7 +166,7 @@ def list_rejected(
     after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the previous page")] = 0,
     limit: Limit = 20,
 ) -> Rejected:
-    """The records of the month's dump that became no row, with the reason and the XML."""
+    """The rejected records of the month's dump, with the reason and the XML."""
     month = Month.parse(year_month)
     page = feed.rejected(connect, month, entity=entity, after=after, limit=limit)
     if not page.records and not months.exists(connect, month):
@@ -183,13 +183,13 @@ def search_records(
     ],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[FoundRecord]:
-    """The records whose title, or name, begins so."""
+    """The records whose title, or name, starts with a text."""
     return records.search(connect, entity, title, limit=limit)
 
 
 @api.get("/records/{entity}/{record_id}")
 def show_record(connect: Target, entity: Entity, record_id: RecordId) -> RecordStory:
-    """When a record came, changed, vanished and came back, and its rows as they are now."""
+    """When a record was added, changed, removed and restored, and its current rows."""
     found = records.story(connect, entity, record_id)
     if found is None:
         raise HTTPException(404, f"No loaded dump has a {entity.record} {record_id}.")
@@ -198,7 +198,7 @@ def show_record(connect: Target, entity: Entity, record_id: RecordId) -> RecordS
 
 @api.get("/tables")
 def list_tables(connect: Target) -> list[TableSize]:
-    """What each table takes on disk, with its indexes, the largest first."""
+    """Disk use of each table with its indexes, largest first."""
     return records.table_sizes(connect)
 
 

@@ -1,7 +1,7 @@
-"""The page's web application: what Airflow mounts at ``/discogs``.
+"""The page's web application, which Airflow mounts at ``/discogs``.
 
-It only reads. Every route, those of files and of addresses that do not exist included, asks
-Airflow who the user is and whether they may see the DAG.
+It is read-only. Every route, including static files and unknown addresses, requires a user whom
+Airflow allows to read the DAG.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from discogs.overview.reading import NotMigrated, QueryTooSlow
 STATIC = Path(__file__).parent / "static"
 _FILES = {path.name: path for path in STATIC.iterdir() if path.is_file()}
 
-# Nothing but the page's own files, and nobody but Airflow's UI may put it into a frame.
+# The page loads only its own files, and only Airflow's UI may show it in a frame.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -35,7 +35,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # What changes by the second, and what a browser keeps after a logout, is asked for each time.
+    # Data changes every second, and must not be shown from a cache after a logout.
     "Cache-Control": "private, no-cache",
 }
 
@@ -44,12 +44,12 @@ def page_app() -> FastAPI:
     """The application, to be mounted by Airflow."""
     app = FastAPI(
         title="Discogs loads",
-        summary="What Discogs' monthly dumps brought into PostgreSQL. Everything here only reads.",
+        summary="The loads of Discogs' monthly dumps into PostgreSQL. Read-only.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        servers=[{"url": ".", "description": "beside this document"}],
+        servers=[{"url": ".", "description": "relative to this document"}],
         dependencies=[Depends(require_access)],
     )
     app.middleware("http")(_with_headers)
@@ -88,7 +88,7 @@ async def _with_headers(
 
 
 async def _explained(request: Request, error: Exception) -> Response:
-    """What the page shows in place of data: why there is none, and what to do."""
+    """The answer in place of data: why there is none, and what to do."""
     reason, status = "refused", 503
     if isinstance(error, AirflowNotFoundException):
         reason = "no_connection"
