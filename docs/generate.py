@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def settings() -> str:
     """The table of settings."""
-    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    rows = ["| variable | default | effect |", "|---|---|---|"]
     for field in fields(Settings):
         shown = str(field.metadata["shown"]).replace("`", "")
         default = f"`{shown}`" if shown and " " not in shown else shown
@@ -32,7 +32,7 @@ def settings() -> str:
 
 def metrics() -> str:
     """The table of metrics."""
-    rows = ["| name | kind | what |", "|---|---|---|"]
+    rows = ["| name | type | value |", "|---|---|---|"]
     for group, kinds in METRICS.items():
         for metric in kinds:
             first, *others = metric.names
@@ -54,7 +54,7 @@ def _table(table: DescribedTable) -> str:
     about = table.about[0].upper() + table.about[1:]
     lines = [f"### `{table.name}`", "", f"{about}."]
     if table.path is not None:
-        lines[-1] += f" A row is a `{table.path}`."
+        lines[-1] += f" One row per `{table.path}`."
     lines += ["", "| column | type | XML path | meaning |", "|---|---|---|---|"]
     for column in table.columns:
         name = f"**`{column.name}`**" if column.name in table.key else f"`{column.name}`"

@@ -30,7 +30,7 @@ def test_a_comment_names_the_element_and_the_meaning(connect: Connect) -> None:
             "SELECT col_description('release_tracks'::regclass, attnum) FROM pg_attribute"
             " WHERE attrelid = 'release_tracks'::regclass AND attname = 'duration'"
         ).fetchone()
-    assert row == ("as printed, such as 4:45 (XML: release/tracklist/track/duration)",)
+    assert row == ("duration as printed, such as 4:45 (XML: release/tracklist/track/duration)",)
 
 
 def test_comments_are_written_once_and_again_when_they_are_gone(connect: Connect) -> None:

@@ -62,8 +62,8 @@ def tables() -> list[DescribedTable]:
 
 def _names(table: str) -> DescribedTable:
     columns = (
-        DescribedColumn("id", "bigint", "computed from the name, so the same in every database"),
-        DescribedColumn("name", "text", f"the name of one of the {table}"),
+        DescribedColumn("id", "bigint", "computed from the name; the same in every database"),
+        DescribedColumn("name", "text", f"name of the {table.removesuffix('s')}"),
     )
     return DescribedTable(None, table, f"names of {table}", None, ("id",), columns)
 
@@ -98,9 +98,10 @@ def _below(
     for row in rows:
         path = f"{above}/{row.path}"
         paths = _paths(path, row.fields)
-        what = dict(keys) | {"seq": "place among its like in the record, from 1"}
+        around = above.rpartition("/")[2] if "/" in above else "record"
+        what = dict(keys) | {"seq": f"position in the {around}, from 1"}
         if row.nests:
-            what["parent_seq"] = "seq of the row that this one is part of; NULL at the top"
+            what["parent_seq"] = "seq of the track that contains this one; NULL at the top level"
         table = tables[row.table]
         columns = [
             DescribedColumn(column.name, column.type.value, what[column.name])

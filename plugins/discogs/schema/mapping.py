@@ -29,12 +29,12 @@ def _credits(table: str, path: str, about: str) -> Rows:
         table,
         path,
         (
-            _reference("artist_id", "id", "artists", about="the artist; NULL for a bare name"),
-            _text("name", about="the artist's name as Discogs lists it"),
-            _text("anv", about="artist name variation: the name as printed, where it differs"),
-            _text("join_phrase", "join", "the text between this artist and the next, such as &"),
-            _text("role", about="what was done, such as Producer, Mixed By [At Home]"),
-            _text("tracks", about="the tracks that the credit is for, such as A1 to A3, B2"),
+            _reference("artist_id", "id", "artists", about="artist; NULL if only a name is given"),
+            _text("name", about="name of the artist in Discogs"),
+            _text("anv", about="artist name variation: the name as printed, if it differs"),
+            _text("join_phrase", "join", "text between this artist and the next, such as &"),
+            _text("role", about="role, such as Producer, Mixed By [At Home]"),
+            _text("tracks", about="tracks of the credit, such as A1 to A3, B2"),
         ),
         about=about,
     )
@@ -45,8 +45,8 @@ def _named(table: str, path: str, column: str, names: str, about: str) -> Rows:
     return Rows(table, path, (field,), about=about)
 
 
-def _texts(table: str, path: str, column: str, about: str) -> Rows:
-    return Rows(table, path, (_text(column, "", about),), about=about)
+def _texts(table: str, path: str, column: str, each: str, about: str) -> Rows:
+    return Rows(table, path, (_text(column, "", each),), about=about)
 
 
 def _linked(
@@ -54,7 +54,7 @@ def _linked(
 ) -> Rows:
     fields = (
         _reference(f"{what}_id", "@id", to, before, f"id of the {what}"),
-        _text(f"{what}_name", "", f"name of the {what} as the record gives it"),
+        _text(f"{what}_name", "", f"name of the {what} in the record"),
     )
     return Rows(table, path, fields, about=about)
 
@@ -65,10 +65,10 @@ def _images(table: str) -> Rows:
         "images/image",
         (
             _text("type", "@type", "primary or secondary"),
-            _text("uri", "@uri", "address of the image; empty in the public dumps"),
-            _text("uri150", "@uri150", "address of its thumbnail; empty in the public dumps"),
-            Field("width", "@width", Type.INTEGER, about="pixels"),
-            Field("height", "@height", Type.INTEGER, about="pixels"),
+            _text("uri", "@uri", "URL of the image; not in the public dumps"),
+            _text("uri150", "@uri150", "URL of its thumbnail; not in the public dumps"),
+            Field("width", "@width", Type.INTEGER, about="width in pixels"),
+            Field("height", "@height", Type.INTEGER, about="height in pixels"),
         ),
         about="images; in dumps before December 2024 only",
     )
@@ -79,9 +79,9 @@ def _videos(table: str) -> Rows:
         table,
         "videos/video",
         (
-            _text("src", "@src", "address of the video"),
-            Field("duration", "@duration", Type.INTEGER, about="seconds"),
-            Field("embed", "@embed", Type.BOOLEAN, about="whether it may be embedded in pages"),
+            _text("src", "@src", "URL of the video"),
+            Field("duration", "@duration", Type.INTEGER, about="duration in seconds"),
+            Field("embed", "@embed", Type.BOOLEAN, about="whether pages may embed the video"),
             _text("title", about="title of the video"),
             _text("description", about="description of the video"),
         ),
@@ -91,7 +91,7 @@ def _videos(table: str) -> Rows:
 
 def _quality(column: str = "data_quality") -> Field:
     return _text(
-        column, about="data quality as voted by Discogs' users, such as Correct or Needs Vote"
+        column, about="data quality, voted by Discogs' users, such as Correct or Needs Vote"
     )
 
 
@@ -100,15 +100,15 @@ LABELS = EntityMapping(
     "id",
     (
         _text("name", about="name; a number in brackets distinguishes namesakes"),
-        _text("contact_info", "contactinfo", "addresses and telephones; may be personal data"),
+        _text("contact_info", "contactinfo", "addresses, telephone numbers; may be personal data"),
         _text("profile", about="description, in Discogs' markup"),
         _quality(),
-        _reference("parent_id", "parentLabel/@id", "labels", about="the label above it"),
-        _text("parent_name", "parentLabel", "name of the label above it, as the record gives it"),
+        _reference("parent_id", "parentLabel/@id", "labels", about="parent label"),
+        _text("parent_name", "parentLabel", "name of the parent label in the record"),
     ),
     (
-        _texts("label_urls", "urls/url", "url", "a label's addresses on the web"),
-        _linked("label_sublabels", "sublabels/label", "sublabel", "labels", "a label's sublabels"),
+        _texts("label_urls", "urls/url", "url", "URL", "websites of a label"),
+        _linked("label_sublabels", "sublabels/label", "sublabel", "labels", "sublabels of a label"),
         _images("label_images"),
     ),
     about="record labels and companies",
@@ -124,30 +124,31 @@ ARTISTS = EntityMapping(
         _quality(),
     ),
     (
-        _texts("artist_urls", "urls/url", "url", "an artist's addresses on the web"),
+        _texts("artist_urls", "urls/url", "url", "URL", "websites of an artist"),
         _texts(
             "artist_name_variations",
             "namevariations/name",
             "name",
-            "other spellings of an artist's name",
+            "name variation",
+            "name variations of an artist",
         ),
         _linked(
             "artist_aliases",
             "aliases/name",
             "alias",
             "artists",
-            "the same person or group under other names",
+            "aliases: other names of the same person or group",
             before="id",
         ),
         _linked(
-            "artist_members", "members/name", "member", "artists", "a group's members", before="id"
+            "artist_members", "members/name", "member", "artists", "members of a group", before="id"
         ),
         _linked(
             "artist_groups",
             "groups/name",
             "group",
             "artists",
-            "the groups that an artist is or was a member of",
+            "groups that an artist is or was a member of",
             before="id",
         ),
         _images("artist_images"),
@@ -166,26 +167,26 @@ MASTERS = EntityMapping(
             "main_release",
             Type.INTEGER,
             zero_is_null=True,
-            about="the main release of the master; no foreign key, since releases are merged later",
+            about="main release of the master; no foreign key, since releases are merged later",
         ),
         _quality(),
         _text("notes", about="notes"),
     ),
     (
-        _credits("master_artists", "artists/artist", "a master's artists"),
-        _named("master_genres", "genres/genre", "genre_id", "genres", "a master's genres"),
-        _named("master_styles", "styles/style", "style_id", "styles", "a master's styles"),
+        _credits("master_artists", "artists/artist", "artists of a master"),
+        _named("master_genres", "genres/genre", "genre_id", "genres", "genres of a master"),
+        _named("master_styles", "styles/style", "style_id", "styles", "styles of a master"),
         _videos("master_videos"),
         _images("master_images"),
     ),
-    about="masters: what the versions of one recording have in common",
+    about="masters: groups of releases of the same recording",
 )
 
 _TRACKS = Rows(
     "release_tracks",
     "tracklist/track",
     (
-        _text("position", about="as printed, such as A1; NULL for a heading"),
+        _text("position", about="position as printed, such as A1; NULL for a heading"),
         _text("title", about="title of the track, or text of the heading"),
         Field(
             "duration",
@@ -195,28 +196,28 @@ _TRACKS = Rows(
                     Column(
                         "duration_seconds",
                         Type.INTEGER,
-                        about="seconds, computed from duration where that is a time",
+                        about="duration in seconds; NULL if duration is not a time",
                     ),
                 ),
                 parse_duration,
             ),
-            about="as printed, such as 4:45",
+            about="duration as printed, such as 4:45",
         ),
     ),
     rows=(
-        _credits("release_track_artists", "artists/artist", "a track's artists"),
-        _credits("release_track_credits", "extraartists/artist", "a track's further credits"),
+        _credits("release_track_artists", "artists/artist", "artists of a track"),
+        _credits("release_track_credits", "extraartists/artist", "further credits of a track"),
     ),
     nests="sub_tracks/track",
     ordinal="track_seq",
-    about="a release's tracks, headings and sub-tracks, in the order of the tracklist",
+    about="tracks, headings and sub-tracks of a release, in the order of the tracklist",
 )
 
 RELEASES = EntityMapping(
     Entity.RELEASES,
     "@id",
     (
-        _text("status", "@status", "such as Accepted; in dumps before 2026 only"),
+        _text("status", "@status", "status, such as Accepted; in dumps before 2026 only"),
         _text("title", about="title"),
         _text("country", about="country or region of the release"),
         Field(
@@ -227,98 +228,102 @@ RELEASES = EntityMapping(
                     Column(
                         "released_year",
                         Type.SMALLINT,
-                        about="year of released, 1 to 9999; NULL where it gives none",
+                        about="year of released, 1 to 9999; NULL if it has none",
                     ),
                     Column(
                         "released_month",
                         Type.SMALLINT,
-                        about="month of released, 1 to 12; NULL where it gives none",
+                        about="month of released, 1 to 12; NULL if it has none",
                     ),
                     Column(
                         "released_day",
                         Type.SMALLINT,
-                        about="day of released, 1 to 31; NULL where it gives none",
+                        about="day of released, 1 to 31; NULL if it has none",
                     ),
                 ),
                 parse_released,
             ),
-            about="as written in the dump: a date, a year, or a text such as 1980s",
+            about="release date as in the dump: a date, a year, or a text such as 1980s",
         ),
         _text("notes", about="notes, in Discogs' markup"),
         _quality(),
-        _reference("master_id", "master_id", "masters", about="its master; NULL without one"),
+        _reference("master_id", "master_id", "masters", about="master; NULL if it has none"),
         Field(
             "is_main_release",
             "master_id/@is_main_release",
             Type.BOOLEAN,
-            about="whether it is the main release of its master",
+            about="whether the release is the main release of its master",
         ),
     ),
     (
-        _credits("release_artists", "artists/artist", "a release's artists"),
-        _credits("release_credits", "extraartists/artist", "a release's further credits"),
+        _credits("release_artists", "artists/artist", "artists of a release"),
+        _credits("release_credits", "extraartists/artist", "further credits of a release"),
         Rows(
             "release_labels",
             "labels/label",
             (
-                _reference("label_id", "@id", "labels", about="the label"),
-                _text("name", "@name", "the label's name as Discogs lists it"),
-                _text("catno", "@catno", "catalogue number; none where there is none"),
+                _reference("label_id", "@id", "labels", about="label"),
+                _text("name", "@name", "name of the label in Discogs"),
+                _text("catno", "@catno", "catalogue number, or the text none"),
             ),
-            about="the labels that a release is on, with its catalogue numbers",
+            about="labels of a release, with catalogue numbers",
         ),
         Rows(
             "release_series",
             "series/series",
             (
-                _reference("series_id", "@id", "labels", about="the series, which is a label"),
-                _text("name", "@name", "the series' name as Discogs lists it"),
+                _reference("series_id", "@id", "labels", about="series, a row of labels"),
+                _text("name", "@name", "name of the series in Discogs"),
                 _text("catno", "@catno", "number in the series"),
             ),
-            about="the series that a release belongs to",
+            about="series of a release",
         ),
         Rows(
             "release_formats",
             "formats/format",
             (
-                _text("name", "@name", "such as Vinyl, CD or File"),
+                _text("name", "@name", "format, such as Vinyl, CD or File"),
                 _text("qty", "@qty", "number of pieces; text, since it may have 64 digits"),
                 _text("text", "@text", "free text, such as the colour"),
                 Field(
                     "descriptions",
                     "descriptions/description",
                     Type.TEXT_ARRAY,
-                    about="such as {LP,Album,Stereo}",
+                    about="descriptions, such as {LP,Album,Stereo}",
                 ),
             ),
-            about="what a release is made of",
+            about="formats of a release",
         ),
-        _named("release_genres", "genres/genre", "genre_id", "genres", "a release's genres"),
-        _named("release_styles", "styles/style", "style_id", "styles", "a release's styles"),
+        _named("release_genres", "genres/genre", "genre_id", "genres", "genres of a release"),
+        _named("release_styles", "styles/style", "style_id", "styles", "styles of a release"),
         _TRACKS,
         Rows(
             "release_identifiers",
             "identifiers/identifier",
             (
-                _text("type", "@type", "such as Barcode or Matrix / Runout"),
-                _text("description", "@description", "which one of several, as free text"),
-                _text("value", "@value", "the identifier as printed"),
+                _text("type", "@type", "type, such as Barcode or Matrix / Runout"),
+                _text(
+                    "description",
+                    "@description",
+                    "free text that distinguishes several of one type",
+                ),
+                _text("value", "@value", "identifier as printed"),
             ),
-            about="a release's barcodes, matrix numbers and other identifiers",
+            about="barcodes, matrix numbers and other identifiers of a release",
         ),
         _videos("release_videos"),
         Rows(
             "release_companies",
             "companies/company",
             (
-                _reference("company_id", "id", "labels", about="the company, which is a label"),
-                _text("name", about="the company's name as Discogs lists it"),
-                _text("catno", about="the company's number for the release"),
-                _text("entity_type", about="code of what the company did, such as 29"),
-                _text("entity_type_name", about="what the company did, such as Mastered At"),
-                _text("resource_url", about="the company's address in Discogs' API"),
+                _reference("company_id", "id", "labels", about="company, a row of labels"),
+                _text("name", about="name of the company in Discogs"),
+                _text("catno", about="catalogue number of the company"),
+                _text("entity_type", about="code of the company's role, such as 29"),
+                _text("entity_type_name", about="role of the company, such as Mastered At"),
+                _text("resource_url", about="URL of the company in Discogs' API"),
             ),
-            about="the companies that had a part in a release",
+            about="companies that took part in a release",
         ),
         _images("release_images"),
     ),

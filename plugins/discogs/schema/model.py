@@ -13,7 +13,7 @@ from discogs.schema.tables import Column, EntityTables, Table, Type
 FINGERPRINT = Column(
     "fingerprint",
     Type.BIGINT,
-    about="64-bit xxh3 of the record's bytes; a record with an equal one is not parsed again",
+    about="64-bit xxh3 hash of the record's bytes; an unchanged one is not parsed again",
 )
 DUMP_MONTH = Column("dump_month", Type.TEXT, about="month (YYYY-MM) whose load wrote the row")
 #: Kept by the merge in every root table, beside the columns that COPY fills.
@@ -21,7 +21,7 @@ STATE = (
     Column(
         "placeholder",
         Type.BOOLEAN,
-        about="true for an id that other records refer to and that no loaded dump has a record of",
+        about="true if records refer to this id and no loaded dump has a record of it",
     ),
     Column(
         "removed_in",
@@ -31,7 +31,7 @@ STATE = (
     Column(
         "last_seen",
         Type.TEXT,
-        about="last loaded month (YYYY-MM) that has a removed record; NULL for a live record",
+        about="for a removed record, last loaded month (YYYY-MM) whose dump has it",
     ),
 )
 
