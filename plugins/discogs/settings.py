@@ -175,13 +175,13 @@ class Settings:
     )
     workers: int = _setting(
         _workers,
-        "connections per task: threads that parse and COPY, and builders of keys and indexes",
+        "connections per task, for parsing and COPY, and for building keys and indexes",
         _whole(1, 64),
         shown="processors, at most 8",
     )
     maintenance_memory: int = _setting(
         256 * MIB,
-        "memory of the server for each connection that builds keys, and for a merge",
+        "memory of PostgreSQL for each connection that builds keys, and for a merge",
         _MEMORY,
         shown="256MB",
     )
@@ -199,55 +199,55 @@ class Settings:
     )
     old_values: bool = _setting(
         False,
-        "keep in `entity_changes` what changed columns held before: `on` or `off`",
+        "store the previous values of changed columns in `entity_changes`: `on` or `off`",
         _SWITCH,
         shown="off",
     )
     max_shrink: float = _setting(
         0.02,
-        "a dump with fewer records than the month before by more than this share is refused",
+        "refuse a dump whose number of records has decreased by more than this share",
         _SHARE,
     )
     max_rejected: float = _setting(
-        0.001, "a dump with more rejected records than this share is refused", _SHARE
+        0.001, "refuse a dump with more rejected records than this share", _SHARE
     )
     storage: str = _setting(
         _storage,
-        "where dumps are kept: a folder, or an address such as `s3://connection@bucket/dumps`",
+        "where dumps are stored: a folder, or a URL such as `s3://connection@bucket/dumps`",
         _STORAGE,
         shown="`discogs-dumps` in AIRFLOW_HOME",
     )
     export: str = _setting(
         "",
-        "where the DAG also writes each month as Parquet: a folder or an address that all workers"
-        " share; see `docs/scaling.md`",
+        "where the DAG also writes each month as Parquet: a folder or a URL that all workers share;"
+        " see `docs/scaling.md`",
         _EXPORT,
         shown="none",
     )
     keep_months: int | None = _setting(
-        1, "completed months whose files are kept: a number or `all`", _KEEP
+        1, "number of completed months whose files are kept, or `all`", _KEEP
     )
     disk_margin: int = _setting(
         2 * GIB, "disk space that a download leaves free", _DISK, shown="2GB"
     )
     schedule: str = _setting(
         "0 5,6 * * *",
-        "when the DAG looks for a dump: a cron expression in UTC, or `off`; the last run of a day"
-        " is for that month, earlier runs of the day are for the month before",
+        "when the DAG checks for a dump: a cron expression in UTC, or `off`; the last run of a day"
+        " is for the current month, earlier runs are for the previous month",
         _SCHEDULE,
     )
     poll_seconds: float = _setting(
         1800.0,
-        "seconds between two requests while a run waits for its dump; the server limits requests",
+        "seconds between two checks while a run waits for its dump; the server limits requests",
         _SECONDS,
         shown="1800",
     )
     max_attempts: int = _setting(
-        5, "failed runs of a month after which the schedule stops trying", _whole(1, 1000)
+        5, "failed attempts after which scheduled runs no longer load a month", _whole(1, 1000)
     )
     user_agent: str = _setting(
         f"airflow-discogs/{__version__}",
-        "sent with every request; servers refuse requests without one",
+        "`User-Agent` of every request; servers refuse requests without one",
         _USER_AGENT,
     )
     alerts: tuple[str, ...] = _setting(
@@ -259,7 +259,7 @@ class Settings:
     )
     late_after_days: int = _setting(
         10,
-        "days into a month after which its dump counts as late when it is not loaded",
+        "days after which a month that is not loaded counts as late",
         _whole(1, 28),
     )
 

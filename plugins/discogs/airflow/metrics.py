@@ -26,24 +26,30 @@ class Metrics:
 #: Every metric, by the start of its name, in which ENTITY stands for an entity.
 METRICS: dict[str, tuple[Metrics, ...]] = {
     "discogs.download.ENTITY": (
-        Metrics("timer", ("seconds",), "one file's download"),
+        Metrics("timer", ("seconds",), "duration of one file's download"),
         Metrics("counter", ("bytes", "attempts"), "bytes over the network, attempts"),
         Metrics("counter", ("failed",), "failed attempts of the task"),
-        Metrics("gauge", ("bytes_per_second",), "of one download"),
+        Metrics("gauge", ("bytes_per_second",), "rate of one download"),
     ),
     "discogs.stage.ENTITY": (
-        Metrics("timer", ("seconds",), "one shard, from the file to the staging tables"),
-        Metrics("timer", ("copy_seconds",), "of which in COPY, summed over threads"),
+        Metrics(
+            "timer", ("seconds",), "duration of one shard, from the file to the staging tables"
+        ),
+        Metrics("timer", ("copy_seconds",), "time in COPY, summed over threads"),
         Metrics("counter", ("read", "unchanged", "changed", "rejected"), "records"),
         Metrics("counter", ("rows", "copied_bytes"), "sent with COPY"),
-        Metrics("gauge", ("records_per_second",), "of one shard"),
+        Metrics("gauge", ("records_per_second",), "rate of one shard"),
     ),
     "discogs.merge.ENTITY": (
-        Metrics("timer", ("seconds",), "one merge"),
+        Metrics("timer", ("seconds",), "duration of one merge"),
         Metrics("counter", ("inserted", "updated", "removed", "restored"), "records"),
     ),
     "discogs.month": (
-        Metrics("timer", ("seconds", "download_seconds", "processing_seconds"), "a loaded month"),
+        Metrics(
+            "timer",
+            ("seconds", "download_seconds", "processing_seconds"),
+            "durations of a loaded month",
+        ),
         Metrics("counter", ("completed", "failed"), "loaded months, failed runs"),
         Metrics("gauge", ("failed_attempts",), "failed attempts before a month was loaded"),
     ),
@@ -51,7 +57,7 @@ METRICS: dict[str, tuple[Metrics, ...]] = {
         Metrics(
             "gauge",
             ("used_bytes", "free_bytes"),
-            "the disk of `DISCOGS_STORAGE`, where it is local",
+            "disk of `DISCOGS_STORAGE`, if it is local",
         ),
     ),
 }

@@ -13,7 +13,7 @@ from discogs.schema.tables import Column, EntityTables, Table, Type
 FINGERPRINT = Column(
     "fingerprint",
     Type.BIGINT,
-    about="64-bit xxh3 hash of the record's bytes; an unchanged one is not parsed again",
+    about="64-bit xxh3 hash of the record's bytes, by which unchanged records are recognised",
 )
 DUMP_MONTH = Column("dump_month", Type.TEXT, about="month (YYYY-MM) whose load wrote the row")
 #: Kept by the merge in every root table, beside the columns that COPY fills.
