@@ -1,1 +1,1 @@
-"""What the tables say about the loads, read for people: months, progress, changes, records."""
+"""Read-only queries about the loads: months, progress, changes, records."""

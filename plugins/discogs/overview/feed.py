@@ -1,6 +1,6 @@
 """A month's change feed and its rejected records, a page at a time.
 
-Pages go on after a key and not at an offset, so the last costs no more than the first.
+A page starts after a key, not at an offset, so that the last page costs no more than the first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from discogs.overview.reading import reading
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import TABLES
 
-# Entity by entity, so that each is a range of the primary key (year_month, entity, id), or, for the
-# rare kinds of change, of an index of their own.
+# One query per entity, so that each reads a range of the primary key (year_month, entity, id) or,
+# for the rare kinds of change, of their partial index.
 _CHANGES = """
 SELECT entity, id, change, tables, columns, old_values FROM entity_changes
 WHERE year_month = %(year_month)s AND entity = %(entity)s AND id > %(after)s
@@ -41,14 +41,14 @@ def record_url(entity: Entity, record_id: int) -> str:
 
 
 def title_column(entity: Entity) -> str:
-    """The column of the root table that names a record for people."""
+    """The column of the root table with a record's title or name."""
     return next(name for name in TABLES[entity].root.names if name in {"title", "name"})
 
 
 def titles(
     cursor: psycopg.Cursor[DictRow], entity: Entity, ids: Iterable[int]
 ) -> dict[int, str | None]:
-    """The titles, or names, of those of the records that have a row."""
+    """The titles or names of the records, by id; records without a row are left out."""
     query = sql.SQL("SELECT id, {title} AS title FROM {table} WHERE id = ANY(%s)").format(
         title=sql.Identifier(title_column(entity)), table=sql.Identifier(TABLES[entity].root.name)
     )
@@ -64,7 +64,7 @@ def changes(
     after: tuple[Entity, int] | None = None,
     limit: int,
 ) -> Changes:
-    """A page of what a month's load changed, by entity and id.
+    """A page of the records that a month's load changed, by entity and id.
 
     :param after: the last record of the previous page.
     """
@@ -72,8 +72,8 @@ def changes(
     named: dict[tuple[str, int], str | None] = {}
     entities = [entity] if entity is not None else list(Entity)
     if after is not None:
-        entities = [each for each in entities if list(Entity).index(each) >= _place(after[0])]
-    # A literal: the planner must see that it is one of the index's kinds.
+        entities = [each for each in entities if _position(each) >= _position(after[0])]
+    # A literal, not a parameter: the planner must see that the partial index has this kind.
     kind = sql.SQL("AND change = {}").format(change) if change is not None else sql.SQL("")
     query = sql.SQL(_CHANGES).format(kind=kind)
     with reading(connect) as cursor:
@@ -131,5 +131,5 @@ def rejected(
     )
 
 
-def _place(entity: Entity) -> int:
+def _position(entity: Entity) -> int:
     return list(Entity).index(entity)

@@ -1,4 +1,4 @@
-"""What the overview consists of. Times are in UTC, sizes are bytes."""
+"""The data that the overview returns. Times are in UTC, sizes in bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Kind = Literal["added", "changed", "removed", "restored", "rejected", "filtered"
 
 @dataclass(frozen=True, kw_only=True)
 class EntityMonth:
-    """What a month brought to an entity; the changes are those of all its loads together.
+    """What the loads of a month did to an entity; the counts of changes are summed over all loads.
 
-    :param state: ``staged`` means parsed, and not merged.
-    :param records: in the month's dump.
-    :param filtered: records that the load's filter left out.
+    :param state: ``staged`` means parsed, but not merged.
+    :param records: number of records in the month's dump.
+    :param filtered: number of records that the load's filter left out.
     :param loads: how often the month was merged.
     """
 
@@ -47,12 +47,13 @@ class EntityMonth:
 class MonthSummary:
     """A month's status.
 
-    :param at_work: whether a run works on the month.
-    :param dag_id: of the run that last moved the month; with ``run_id`` None when none did.
-    :param failed_task: the task that the error is of, such as ``merge.releases``.
-    :param alive_until: until when the run at work counts as alive; None for the command line.
-    :param waiting: what a run waits for that has not begun with the month.
-    :param file_bytes: of the month's packed files.
+    :param at_work: whether a run is loading the month.
+    :param dag_id: DAG of the run that last changed the month's status; None, as ``run_id`` is, if
+        there was none.
+    :param failed_task: the task that failed, such as ``merge.releases``.
+    :param alive_until: until when the loading run counts as alive; None for the command line.
+    :param waiting: what a run waits for that has not yet claimed the month.
+    :param file_bytes: size of the month's compressed files.
     """
 
     year_month: str
@@ -82,8 +83,8 @@ class MonthSummary:
 class DumpFile:
     """A file of a month.
 
-    :param expected_sha256: as published; None when no CHECKSUM.txt lists the file.
-    :param actual_sha256: as computed; None until the file was hashed.
+    :param expected_sha256: the published SHA-256; None when no CHECKSUM.txt lists the file.
+    :param actual_sha256: the computed SHA-256; None until the file was hashed.
     """
 
     file_name: str
@@ -102,7 +103,7 @@ class DumpFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A check of the tables after the merges: ``value`` was counted, ``detail`` says what."""
+    """The result of a check of the merged tables: a count, and in ``detail`` what was counted."""
 
     name: str
     passed: bool
@@ -112,9 +113,9 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step of a month's load, from when to when; ``ended_at`` is None while it runs."""
+    """A step of a month's load; ``ended_at`` is None while it runs."""
 
-    step: Literal["download", "verify", "stage", "keys", "merge"]
+    step: Literal["download", "verify", "stage", "keys", "merge", "export"]
     entity: Entity | None
     shard: int = 0
     started_at: dt.datetime
@@ -123,9 +124,9 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthDetail(MonthSummary):
-    """All that is known of a month.
+    """A month in detail.
 
-    :param rejected: entity to number of rejected records.
+    :param rejected: number of rejected records by entity.
     """
 
     files: Sequence[DumpFile]
@@ -136,13 +137,13 @@ class MonthDetail(MonthSummary):
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress:
-    """How far a step is that runs now.
+    """The progress of a step.
 
-    :param done: bytes of the packed file, or parts of the step that have ended, of ``total``.
-    :param rate: bytes a second.
-    :param seconds_left: an estimate; None when there is none.
-    :param detail: what is done at the moment, or was found so far.
-    :param updated_at: when the process at work last wrote.
+    :param done: bytes of the compressed file, or completed parts of the step, out of ``total``.
+    :param rate: bytes per second.
+    :param seconds_left: an estimate; None if there is none.
+    :param detail: what the step is doing, or has found so far.
+    :param updated_at: when the running process last wrote.
     """
 
     step: str
@@ -164,7 +165,7 @@ class StepProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthProgress:
-    """A month that a run works on.
+    """A month that a run is loading.
 
     :param alive_until: until when the run counts as alive; None for the command line.
     """
@@ -178,10 +179,10 @@ class MonthProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What is at work now.
+    """The loads that are running.
 
-    :param changed_at: when any month's row last changed: the months need to be read again only
-        when it does.
+    :param changed_at: when any month's row last changed; the months need to be read again only when
+        this changes.
     """
 
     now: dt.datetime
@@ -193,10 +194,10 @@ class Progress:
 class Change:
     """A record that a month's load changed.
 
-    :param title: None where the record has none.
-    :param tables: whose rows differ from before, of a changed or restored record.
-    :param columns: that differ in rows that were there before, as ``table.column``.
-    :param old_values: what they held before, where ``DISCOGS_OLD_VALUES`` is on.
+    :param title: None if the record has none.
+    :param tables: the tables whose rows of a changed or restored record differ.
+    :param columns: the columns that differ in existing rows, as ``table.column``.
+    :param old_values: the old values of these columns, if ``DISCOGS_OLD_VALUES`` is on.
     """
 
     entity: Entity
@@ -211,7 +212,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """A page of a month's change feed, by entity and id; ``next`` is the next page's ``after``."""
+    """A page of a month's change feed, by entity and id; ``next`` is ``after`` of the next page."""
 
     year_month: str
     changes: Sequence[Change]
@@ -220,10 +221,10 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedRecord:
-    """A record of the dump that became no row.
+    """A rejected record of the dump.
 
-    :param byte_offset: where it starts in the unpacked file.
-    :param xml: as it is in the dump, cut at 64 KiB.
+    :param byte_offset: where it starts in the uncompressed file.
+    :param xml: the record as in the dump, truncated at 64 KiB.
     """
 
     id: int
@@ -237,7 +238,7 @@ class RejectedRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """A page of a month's rejected records; ``next`` is the next page's ``after``."""
+    """A page of a month's rejected records; ``next`` is ``after`` of the next page."""
 
     year_month: str
     records: Sequence[RejectedRecord]
@@ -245,10 +246,10 @@ class Rejected:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoryEvent:
-    """Something that a month's load did to a record.
+class HistoryEvent:
+    """What a month's load did to a record.
 
-    :param kind: ``first_load`` for a record that was there when the tables were filled.
+    :param kind: ``first_load`` for a record that was loaded into empty tables.
     """
 
     year_month: str
@@ -260,7 +261,7 @@ class StoryEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordRows:
-    """The rows of a record in one of its tables; ``count`` is of all, ``rows`` are the first."""
+    """The first rows of a record in one of its tables, and the ``count`` of all."""
 
     table: str
     count: int
@@ -268,11 +269,11 @@ class RecordRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordStory:
-    """When a record came, changed, vanished and came back, and its rows as they are now.
+class RecordHistory:
+    """When a record was added, changed, removed and restored, and its current rows.
 
-    :param state: ``placeholder`` for an id that others refer to and no loaded dump has.
-    :param last_seen: the last month that has it, of a removed one.
+    :param state: ``placeholder`` for an id that other records refer to and no loaded dump has.
+    :param last_seen: for a removed record, the last month that has it.
     """
 
     entity: Entity
@@ -283,7 +284,7 @@ class RecordStory:
     dump_month: str | None
     removed_in: str | None
     last_seen: str | None
-    events: Sequence[StoryEvent]
+    events: Sequence[HistoryEvent]
     rows: Sequence[RecordRows]
 
 
@@ -299,7 +300,7 @@ class FoundRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSize:
-    """What a table takes on the server's disk, with its indexes."""
+    """Disk use of a table with its indexes."""
 
     table: str
     entity: Entity | None

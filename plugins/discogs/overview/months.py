@@ -1,4 +1,4 @@
-"""The months: all, one, and what is at work now."""
+"""The months: all, one in detail, and the progress of running loads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from discogs.tracking.model import AT_WORK, FileState, Status
 from discogs.tracking.report import EntityReport, MonthReport
 from discogs.tracking.rows import month_record
 
-# A month's row with what its loads did. A month has a handful of rows in each of the tables.
+# A month's row with its loads, shards and files; a month has only a few of each.
 _MONTHS = """
 SELECT
     {columns},
@@ -45,7 +45,7 @@ SELECT
     ) AS files
 FROM discogs_data_processing m
 """
-# The list needs neither the statistics of the entities, which the loads have, nor the digests.
+# The list needs neither the digests nor the statistics of the entities, which the loads have too.
 _LISTED = (
     "m.id, m.year_month, m.status, m.dump_date, m.retry_count, m.error_message, m.dag_id,"
     " m.run_id, m.airflow, m.alive_until, m.waiting, m.created_at, m.updated_at, m.started_at,"
@@ -91,7 +91,7 @@ SELECT
     ) AS steps
 """
 
-# A task's name as failures are recorded: "merge.releases: …", "download [releases]: …".
+# The task at the start of an error message: "merge.releases: …", "download [releases]: …".
 _TASK = re.compile(r"([a-z_]+(?:\.[a-z_]+)?)(?: \[[^\]]{1,60}\])?: ")
 
 
@@ -132,7 +132,7 @@ def exists(connect: Connect, year_month: Month) -> bool:
 
 
 def progress(connect: Connect) -> Progress:
-    """What is at work now: one statement, cheap enough to be asked every second."""
+    """The running loads: one statement, cheap enough to be repeated every second."""
     with reading(connect) as cursor:
         row = cursor.execute(_PROGRESS, {"at_work": [str(s) for s in AT_WORK]}).fetchone()
     assert row is not None
@@ -273,7 +273,7 @@ def _file(row: Mapping[str, Any], checksums: Mapping[str, Any]) -> DumpFile:
 def _steps(
     files: Iterable[DumpFile], row: Mapping[str, Any], running: Iterable[Mapping[str, Any]]
 ) -> list[Step]:
-    """The timeline of the latest load, from what is done and what is at work."""
+    """The timeline of the latest load: its completed and its running steps."""
     found: dict[tuple[Any, ...], Step] = {}
 
     def add(step: Any, entity: Entity | None, shard: int, start: Any, end: Any) -> None:
@@ -298,7 +298,7 @@ def _steps(
             add("stage", Entity(shard["entity"]), shard["shard"], start, end)
     for at_work in running:
         if at_work["step"] != "download":
-            # One that failed goes on no longer than it last wrote.
+            # A step that failed ended when it last wrote.
             stopped = None if row["status"] in AT_WORK else at_work["updated_at"]
             end_or_not = at_work["finished_at"] or stopped
             entity = Entity(at_work["entity"])
@@ -307,7 +307,10 @@ def _steps(
 
 
 def _last(loads: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    """The last load of each entity; the loads are the oldest first."""
+    """The last load of each entity.
+
+    :param loads: oldest first.
+    """
     return {load["entity"]: load for load in loads}.values()
 
 
@@ -340,16 +343,16 @@ def _progress(row: Mapping[str, Any], now: dt.datetime) -> StepProgress:
 
 
 def _entity_of(file_name: str) -> Entity | None:
-    """The entity that a file holds, by its name: ``discogs_20260401_labels.xml.gz``."""
+    """The entity in a file name such as ``discogs_20260401_labels.xml.gz``."""
     return next((entity for entity in Entity if f"_{entity}." in file_name), None)
 
 
 def _time(text: str | dt.datetime | None) -> dt.datetime | None:
-    """A time of a row, or as jsonb writes it."""
+    """A time from a row, or from jsonb text, in UTC."""
     if text is None:
         return None
     if isinstance(text, str):
-        # Python 3.10 reads no Z, and fractions of three or six digits alone.
+        # Python 3.10 reads neither Z nor fractions of other than three or six digits.
         text = re.sub(r"\.(\d+)", lambda m: f".{m[1]:0<6}", text.replace("Z", "+00:00"))
         text = dt.datetime.fromisoformat(text)
     return text.astimezone(dt.timezone.utc)

@@ -1,4 +1,4 @@
-"""Transactions that only read, and end soon."""
+"""Read-only transactions with a short timeout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from discogs.database.connection import Connect, explain
 from discogs.database.errors import DatabaseError
 
-#: A look at the tables must not cost a load more than this.
+#: Limit of a query, so that it does not slow a load down.
 TIMEOUT_SECONDS = 3
 
 _MISSING = {"3F000", "42P01", "42703", "42704"}  # no such schema, table, column or type
@@ -19,7 +19,7 @@ _CANCELED = "57014"
 
 
 class NotMigrated(DatabaseError):
-    """The tables are not there, or are those of an earlier version."""
+    """The tables do not exist, or are those of an earlier version of the package."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class NotMigrated(DatabaseError):
 
 
 class QueryTooSlow(DatabaseError):
-    """A query was cancelled, since it took too long."""
+    """A query was cancelled after the timeout."""
 
     transient = True
 
@@ -42,17 +42,17 @@ class QueryTooSlow(DatabaseError):
 
 @contextlib.contextmanager
 def reading(connect: Connect) -> Iterator[psycopg.Cursor[DictRow]]:
-    """A cursor in a read-only transaction with a time-out, which sees one state of the tables.
+    """A cursor in a read-only transaction with a timeout and one snapshot of the tables.
 
     :raises NotMigrated: when a table is missing.
     :raises QueryTooSlow: when a statement takes longer than :data:`TIMEOUT_SECONDS`.
-    :raises DatabaseError: for whatever else PostgreSQL refuses.
+    :raises DatabaseError: for any other error of PostgreSQL.
     """
     try:
         with connect() as conn, conn.cursor(row_factory=dict_row) as cursor:
             conn.read_only = True
             conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # Not a parameter of SET, which takes none.
+            # set_config, since SET takes no parameters.
             cursor.execute(
                 "SELECT set_config('statement_timeout', %s, true)", [f"{TIMEOUT_SECONDS}s"]
             )

@@ -1,4 +1,4 @@
-"""A record's story, search by title, and what the tables take on disk."""
+"""A record's history, search by title, and the disk use of the tables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from discogs.database.errors import DatabaseError
 from discogs.overview.feed import record_url, title_column
 from discogs.overview.model import (
     FoundRecord,
+    HistoryEvent,
+    RecordHistory,
     RecordRows,
-    RecordStory,
-    StoryEvent,
     TableSize,
 )
 from discogs.overview.reading import QueryTooSlow, reading
@@ -25,10 +25,10 @@ from discogs.schema.entities import Entity
 from discogs.schema.mapping import TABLES
 from discogs.schema.tables import Table
 
-#: Rows of a child table that a story shows.
+#: Rows of a child table that a history shows.
 ROWS = 50
 
-# The primary key begins with the month: a look-up a month, where the search index may be missing.
+# The primary key begins with the month: one lookup per month, since the search index is optional.
 _EVENTS = """
 SELECT c.year_month, c.change AS kind, c.tables, c.columns, c.old_values
 FROM (SELECT DISTINCT year_month FROM entity_loads WHERE entity = %(entity)s) l
@@ -59,8 +59,8 @@ class SearchTooSlow(QueryTooSlow):
         )
 
 
-def story(connect: Connect, entity: Entity, record_id: int) -> RecordStory | None:
-    """When a record came, changed and vanished, and its rows; None when it has none."""
+def history(connect: Connect, entity: Entity, record_id: int) -> RecordHistory | None:
+    """A record's history and rows; None if no loaded dump has the record."""
     tables = TABLES[entity]
     values = {"entity": str(entity), "id": record_id}
     with reading(connect) as cursor:
@@ -74,18 +74,18 @@ def story(connect: Connect, entity: Entity, record_id: int) -> RecordStory | Non
         first = cursor.execute(_FIRST_LOAD, values).fetchone()
         rows = [_rows(cursor, table, record_id) for table in tables.children] if root else []
     root = root or {}
-    found = [StoryEvent(**row) for row in events]
+    found = [HistoryEvent(**row) for row in events]
     if root.get("placeholder") is False and not any(event.kind == "added" for event in found):
         month = (first or {}).get("year_month")
         if month is not None:
-            found.insert(0, StoryEvent(year_month=month, kind="first_load"))
+            found.insert(0, HistoryEvent(year_month=month, kind="first_load"))
     shown = [name for name in tables.root.names if name in root and name != "fingerprint"]
     own = RecordRows(
         table=tables.root.name,
         count=1 if root else 0,
         rows=[{name: root[name] for name in shown}] if root else [],
     )
-    return RecordStory(
+    return RecordHistory(
         entity=entity,
         id=record_id,
         title=root.get(title_column(entity)),
@@ -100,11 +100,11 @@ def story(connect: Connect, entity: Entity, record_id: int) -> RecordStory | Non
 
 
 def search(connect: Connect, entity: Entity, title: str, *, limit: int) -> list[FoundRecord]:
-    """The records whose title, or name, begins so, whatever its case; in alphabetical order.
+    """The records whose title or name begins with a text, ignoring case, in alphabetical order.
 
     With the search indexes it takes milliseconds; without them every row is read.
 
-    :raises SearchTooSlow: when that takes too long.
+    :raises SearchTooSlow: when a search without indexes takes too long.
     """
     column = sql.SQL("lower(left({}, 64))")
     with reading(connect) as cursor:
@@ -131,7 +131,7 @@ def search(connect: Connect, entity: Entity, title: str, *, limit: int) -> list[
 
 
 def table_sizes(connect: Connect) -> list[TableSize]:
-    """What each table takes, the largest first."""
+    """Disk use of each table, largest first."""
     owner = {table.name: entity for entity in Entity for table in TABLES[entity].all}
     with reading(connect) as cursor:
         rows = cursor.execute(_SIZES).fetchall()

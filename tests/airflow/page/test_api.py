@@ -174,7 +174,7 @@ def test_rejected_records_are_paged_with_their_xml(client: Client, connect: Conn
     assert fetch(c, f"api/months/{SECOND}")["rejected"] == {"releases": 3}
 
 
-def test_a_record_has_a_story(client: Client) -> None:
+def test_a_record_has_a_history(client: Client) -> None:
     c = client()
     changes = fetch(c, f"api/months/{SECOND}/changes", entity="releases")["changes"]
     by_change = {change["change"]: change["id"] for change in changes}
@@ -228,9 +228,9 @@ def test_what_runs_waits_and_has_failed_is_shown(client: Client, connect: Connec
             load_log.record_staged(conn, Entity.LABELS, month, StagedShard(shard, 2, 1, report))
         conn.execute(
             "INSERT INTO load_steps (year_month, entity, step, shard, shards, done, total, unit,"
-            " started_at, updated_at) VALUES (%s, 'artists', 'stage', 0, 1, 500, 1000, 'bytes',"
-            " now() - interval '10 s', now())",
-            [THIRD],
+            " started_at, updated_at) SELECT %s, 'artists', step, 0, 1, 500, 1000, 'bytes',"
+            " now() - interval '10 s', now() FROM unnest(%s::text[]) AS step",
+            [THIRD, ["stage", "export"]],
         )
         conn.commit()
     shown = fetch(c, f"api/months/{THIRD}")
@@ -243,10 +243,14 @@ def test_what_runs_waits_and_has_failed_is_shown(client: Client, connect: Connec
         steps = fetch(c, f"api/months/{THIRD}")["steps"]
         return {(step["step"], step["entity"]): step["ended_at"] for step in steps}
 
+    document = fetch(c, "openapi.json")
+    named = document["components"]["schemas"]["Step"]["properties"]["step"]["enum"]
+    assert {step for step, _ in ends()} <= set(named)
     assert ends() == {
         ("download", "labels"): None,
         ("stage", "labels"): "2026-07-02T06:00:03Z",
         ("stage", "artists"): None,
+        ("export", "artists"): None,
     }
     repository.move(
         month, Status.FAILED, run=RUN, error_message="download [labels]: <b>no</b> answer"

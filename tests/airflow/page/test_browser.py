@@ -71,9 +71,9 @@ def test_a_month_is_looked_into(opened: Page, served: Served) -> None:
         opened.click("text=Report (JSON)")
     assert download.value.suggested_filename == f"discogs-{SECOND}.json"
 
-    opened.click("td a:text-is('story')")
-    opened.wait_for_selector("ol.story")
-    assert "was no longer in the dump" in opened.inner_text("ol.story")
+    opened.click("td a:text-is('history')")
+    opened.wait_for_selector("ol.history")
+    assert "no longer in the dump" in opened.inner_text("ol.history")
     opened.go_back()
     opened.wait_for_selector("text=Timeline")
 
@@ -84,7 +84,7 @@ def test_a_record_is_found_by_title_and_by_id(opened: Page) -> None:
     opened.keyboard.press("Enter")
     opened.wait_for_selector("text=alphabetical order")
     opened.click("td a >> nth=0")
-    opened.wait_for_selector("ol.story")
+    opened.wait_for_selector("ol.history")
     opened.fill("input[type=search]", "2000000000")
     opened.keyboard.press("Enter")
     opened.wait_for_selector("text=No loaded dump has a release 2000000000.")
@@ -144,6 +144,38 @@ def test_a_bar_moves_by_itself_and_what_was_unfolded_stays(opened: Page, connect
     opened.wait_for_function("bar => bar.getAttribute('aria-valuenow') === '70'", arg=handle)
     # The same element as before: nothing flickers, nothing is folded.
     assert opened.locator("details[open]").count() == 1
+
+
+def test_an_export_is_a_step_of_its_month_while_it_runs_and_when_it_has_failed(
+    opened: Page, connect: Connect
+) -> None:
+    execute(
+        connect,
+        "INSERT INTO discogs_data_processing (id, year_month, status, started_at, dag_id, run_id)"
+        " VALUES (gen_random_uuid(), %s, 'processing', now(), 'discogs_monthly', 'a run')",
+        THIRD,
+    )
+    execute(
+        connect,
+        "INSERT INTO load_steps SELECT %s, 'releases', s, 0, 1, 10, 100, 'bytes', 5, NULL, now(),"
+        " now(), CASE s WHEN 'merge' THEN now() END FROM unnest(ARRAY['merge', 'export']) s",
+        THIRD,
+    )
+    opened.reload()
+    opened.wait_for_selector("[role=progressbar][aria-label='export releases']")
+    assert opened.inner_text(".stepper [aria-current=step]") == "Export"
+    assert opened.locator(".stepper .done").all_inner_texts()[-1] == "Merge"
+
+    execute(
+        connect,
+        "UPDATE discogs_data_processing SET status = 'failed', updated_at = clock_timestamp(),"
+        " error_message = 'export.write [releases]: no room' WHERE year_month = %s",
+        THIRD,
+    )
+    opened.reload()
+    opened.wait_for_selector("text=Log of export.write")
+    opened.click(f".line >> text={THIRD}")
+    opened.wait_for_selector(".timeline li >> text=export releases")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

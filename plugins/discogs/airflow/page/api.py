@@ -21,7 +21,7 @@ from discogs.overview.model import (
     MonthDetail,
     MonthSummary,
     Progress,
-    RecordStory,
+    RecordHistory,
     Rejected,
     TableSize,
 )
@@ -188,9 +188,9 @@ def search_records(
 
 
 @api.get("/records/{entity}/{record_id}")
-def show_record(connect: Target, entity: Entity, record_id: RecordId) -> RecordStory:
+def show_record(connect: Target, entity: Entity, record_id: RecordId) -> RecordHistory:
     """When a record was added, changed, removed and restored, and its current rows."""
-    found = records.story(connect, entity, record_id)
+    found = records.history(connect, entity, record_id)
     if found is None:
         raise HTTPException(404, f"No loaded dump has a {entity.record} {record_id}.")
     return found
@@ -203,4 +203,4 @@ def list_tables(connect: Target) -> list[TableSize]:
 
 
 def _unknown_month(year_month: str) -> HTTPException:
-    return HTTPException(404, f"Nothing is known of {year_month}: no run has looked for it.")
+    return HTTPException(404, f"There is no month {year_month}: no run has looked for it yet.")

@@ -1,7 +1,7 @@
 // Links from the page into Airflow's own pages, and to other sites.
 //
 // Airflow shows the page in a sandboxed frame, from which a link can neither replace Airflow's
-// page nor open a new one. Both documents have one origin, so a click is handed to a link in
+// page nor open a new one. Both documents have the same origin, so a click is passed on to a link in
 // Airflow's own document.
 
 import { h } from "./dom.js";
@@ -27,10 +27,10 @@ export const address = {
 
 function follow(event, script) {
   const { href, target } = event.currentTarget;
-  if (outer === null) return; // the page stands alone: an ordinary link
+  if (outer === null) return; // not in a frame: an ordinary link
   event.preventDefault();
-  const apart = event.ctrlKey || event.metaKey || event.shiftKey || target === "_blank";
-  if (script && !apart) {
+  const newTab = event.ctrlKey || event.metaKey || event.shiftKey || target === "_blank";
+  if (script && !newTab) {
     const loader = outer.document.createElement("script");
     Object.assign(loader, { src: new URL(script.src, document.baseURI).href });
     Object.assign(loader.dataset, script.data);
@@ -38,9 +38,9 @@ function follow(event, script) {
   }
   const link = outer.document.createElement("a");
   link.href = href;
-  if (apart) Object.assign(link, { target: "_blank", rel: "noopener noreferrer" });
-  if (!apart && script) {
-    // Within Airflow's page, so that the script is still there when the form is.
+  if (newTab) Object.assign(link, { target: "_blank", rel: "noopener noreferrer" });
+  if (!newTab && script) {
+    // Without loading Airflow's page again, so that the script is still there when the form is.
     outer.history.pushState(null, "", href);
     outer.dispatchEvent(new PopStateEvent("popstate", { state: null }));
     return;
@@ -64,7 +64,7 @@ export const triggerLink = (dag, month, text, options = {}, attributes = {}) =>
     "a",
     {
       href: address.dag(dag),
-      title: month ? `Opens the trigger form with ${month} filled in; nothing starts before you confirm it` : "Opens the trigger form",
+      title: month ? `Opens the trigger form with ${month} filled in; nothing starts until you confirm it` : "Opens the trigger form",
       onclick: (event) => follow(event, { src: "static/fill_trigger_form.js", data: { month: month ?? "", options: JSON.stringify(options) } }),
       ...attributes,
     },

@@ -1,4 +1,4 @@
-// The JSON API, by addresses relative to the page: it works below any path.
+// The JSON API. Its addresses are relative to the page, so that it works below any path.
 
 export class ApiError extends Error {
   constructor(status, detail, reason) {
@@ -8,13 +8,13 @@ export class ApiError extends Error {
   }
 }
 
-// Airflow's tab of a DAG names the DAG; the page in the menu shows the usual one, or the chosen.
+// Airflow's tab of a DAG passes dag_id; the page in the menu does so after a DAG was chosen.
 const page = new URLSearchParams(location.search);
 
-/** The DAG whose database is shown; null is the usual one. */
+/** The DAG whose database is shown; null for the default DAG. */
 export const chosenDag = () => page.get("dag_id");
 
-/** The address of an answer of the API. */
+/** The address of a request to the API. */
 export function url(path, parameters = {}) {
   const given = Object.entries({ ...parameters, dag_id: chosenDag() }).filter(([, v]) => v !== null && v !== undefined && v !== "");
   const query = new URLSearchParams(given).toString();
@@ -26,7 +26,7 @@ export async function get(path, parameters) {
   try {
     response = await fetch(url(path, parameters), { headers: { Accept: "application/json" } });
   } catch {
-    throw new ApiError(0, "Airflow's API server does not answer. The page tries again by itself.", "offline");
+    throw new ApiError(0, "Airflow's API server does not answer. The page retries automatically.", "offline");
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;

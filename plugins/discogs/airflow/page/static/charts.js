@@ -1,4 +1,4 @@
-// The charts, drawn by Chart.js. The History table has their figures as text.
+// The charts, drawn by Chart.js. The History table has the same figures as text.
 
 import { h } from "./dom.js";
 import * as f from "./format.js";
@@ -26,26 +26,26 @@ export function chartCards(months, tables) {
     chart("growth", "Size of each entity", `growth since ${first}`),
     chart("changes", "What each month changed", select),
     chart("durations", "Time by step", "summed over entities"),
-    chart("throughput", "Records read", "a second of staging"),
+    chart("throughput", "Records read", "per second of staging"),
     disk(tables),
   );
 }
 
-/** What the tables take now, and the dumps of each month. */
+/** Disk use of the tables now, and of each month's dumps. */
 function disk(tables) {
   const total = tables.reduce((all, table) => all + table.bytes, 0);
   const of = (name) => tables.filter((table) => table.entity === name).reduce((all, table) => all + table.bytes, 0);
   const parts = [...ENTITIES.map((name) => [name, of(name)]), ["others", of(null)]].filter(([, size]) => size);
   return card(
     "Disk",
-    `tables ${f.bytes(total)} now; packed dumps by month`,
+    `tables ${f.bytes(total)} now; compressed dumps by month`,
     h(
       "div",
       { class: "stack", role: "img", "aria-label": parts.map(([name, size]) => `${name} ${f.bytes(size)}`).join(", ") },
       parts.map(([name, size]) => h("i", { class: `dot ${name}`, style: { "flex-grow": size }, title: `${name}: ${f.bytes(size)}` })),
     ),
     h("p", { class: "legend muted", "aria-hidden": "true" }, parts.map(([name, size]) => h("span", {}, h("i", { class: `dot ${name}` }), `${name} ${f.bytes(size)}`))),
-    canvas("dumps", "Packed size of the dumps", "short"),
+    canvas("dumps", "Compressed size of the dumps", "short"),
   );
 }
 
@@ -63,7 +63,7 @@ function draw(months) {
     return line(name, records.map((n) => (n === null || !start ? null : (100 * n) / start - 100)), css(name), records);
   });
   put("growth", "line", labels, growth, { value: (n) => `${n > 0 ? "+" : ""}${n.toFixed(n && Math.abs(n) < 1 ? 2 : 1)} %`, tip: (item) => `${f.number(item.dataset.actual[item.dataIndex])}  (${item.parsed.y >= 0 ? "+" : ""}${item.parsed.y.toFixed(2)} %)` });
-  // A first load's additions are no changes, and would dwarf those of every other month.
+  // Without first loads: their additions are not changes, and would dwarf those of other months.
   const changed = KINDS.map((kind) => column(kind, months.map((month) => sum(month.entities.filter((e) => !e.first_load && (!entity || e.entity === entity)), kind)), css(kind)));
   put("changes", "bar", labels, changed, { value: f.compact, tip: (item) => f.number(item.parsed.y), stacked: true });
   const steps = [
@@ -74,7 +74,7 @@ function draw(months) {
   put("durations", "bar", labels, steps, { value: f.duration, tip: (item) => f.duration(item.parsed.y), stacked: true });
   const rates = ENTITIES.map((name) => line(name, months.map((month) => rate(of(month, name))), css(name)));
   put("throughput", "line", labels, rates, { value: (n) => f.compact(n), tip: (item) => `${f.number(Math.round(item.parsed.y))} records/s` });
-  put("dumps", "bar", labels, [column("packed files", months.map((month) => month.file_bytes), css("none-line"))], { value: f.bytesShort, tip: (item) => f.bytes(item.parsed.y) });
+  put("dumps", "bar", labels, [column("compressed files", months.map((month) => month.file_bytes), css("none-line"))], { value: f.bytesShort, tip: (item) => f.bytes(item.parsed.y) });
 }
 
 const rate = (e) => (e && e.records && e.stage_seconds ? e.records / e.stage_seconds : null);

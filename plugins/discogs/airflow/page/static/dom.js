@@ -1,5 +1,5 @@
-// Elements from data, and the patching of what is shown. Texts only ever become text nodes, so
-// whatever a dump or an error message holds is shown and never parsed.
+// Creates elements, and patches the document. Texts only ever become text nodes, so that the
+// contents of a dump or an error message are shown as they are and never parsed.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "path", "line", "rect", "circle", "g", "title"]);
@@ -21,7 +21,7 @@ export function h(tag, attributes, ...children) {
   return node;
 }
 
-/** Give `old` the shape of `fresh`, touching only what differs: focus, selection, scroll stay. */
+/** Make `old` equal to `fresh`, changing only what differs: focus, selection and scroll stay. */
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || keyOf(old) !== keyOf(fresh)) {
     old.replaceWith(fresh);
@@ -32,7 +32,7 @@ export function morph(old, fresh) {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    // A reader's own: whether a part is folded out.
+    // Set by the reader: whether a part is unfolded.
     if (name !== "open" && name !== "style" && !fresh.hasAttribute(name)) old.removeAttribute(name);
   }
   for (const { name, value } of [...fresh.attributes]) {
@@ -40,14 +40,14 @@ export function morph(old, fresh) {
   }
   if (old.style && old.style.cssText !== fresh.style.cssText && !("keep" in old.dataset)) old.style.cssText = fresh.style.cssText;
   for (const name of HANDLERS) if (old[name] !== fresh[name]) old[name] = fresh[name];
-  if (old.dataset && "keep" in old.dataset) return; // filled by a script of its own: a chart
+  if (old.dataset && "keep" in old.dataset) return; // drawn by another script: a chart
   const before = [...old.childNodes];
   const after = [...fresh.childNodes];
   after.forEach((child, i) => (i < before.length ? morph(before[i], child) : old.append(child)));
   before.slice(after.length).forEach((child) => child.remove());
 }
 
-/** Show nodes in place of what a container shows. */
+/** Replace the contents of a container. */
 export function show(container, ...children) {
   const fresh = container.cloneNode(false);
   fresh.append(...children.flat(Infinity).filter(Boolean));

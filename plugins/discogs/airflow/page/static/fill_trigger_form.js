@@ -1,6 +1,6 @@
-// Runs in Airflow's own document, when a link of the page leads to the trigger form: Airflow 3.3
-// has no address for that form, so its button is pressed and the month is put into the field.
-// Nothing is submitted; where Airflow looks different, the user stays on the DAG's page.
+// Runs in Airflow's own document, for a link to the trigger form. Airflow 3.3 has no address for
+// that form, so the script presses its button and fills in the month. It submits nothing; if it
+// does not find the form in another version of Airflow, the user stays on the DAG's page.
 (() => {
   const { month, options } = document.currentScript.dataset;
   document.currentScript.remove();

@@ -1,4 +1,4 @@
-// Figures and times as people read them; all times are UTC, as everywhere in the package.
+// Formats numbers, sizes and times; all times are UTC, as everywhere in the package.
 
 const whole = new Intl.NumberFormat("en");
 const MISSING = "–";
@@ -54,7 +54,7 @@ export function time(iso, now) {
 /** Bytes for an axis, without ".0". */
 export const bytesShort = (n) => bytes(n).replace(".0 ", " ");
 
-/** "in 17 min", for a time ahead; "now" for one that has passed. */
+/** "in 17 min" for a time in the future, "now" for a time in the past. */
 export const ahead = (time, now) => (new Date(time) <= new Date(now) ? "now" : `in ${duration(Math.round((new Date(time) - new Date(now)) / 1000))}`);
 
 export const words = (text) => text.replaceAll("_", " ");

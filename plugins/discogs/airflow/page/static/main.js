@@ -1,4 +1,4 @@
-// What the address after # names is shown, and kept fresh while something runs.
+// Shows the view that the address names after #, and refreshes it.
 
 import { get } from "./api.js";
 import { h, show } from "./dom.js";
@@ -13,7 +13,7 @@ const BUSY_SECONDS = 2;
 const QUIET_SECONDS = 15;
 
 const state = { list: null, tables: [], progress: null, changedAt: undefined, now: null };
-let turn = 0; // of the latest view asked for: an answer for an earlier one is dropped
+let turn = 0; // number of the latest refresh: answers to earlier ones are dropped
 let timer = null;
 
 /** The address: "#/months/2026-04?entity=releases" is {path: ["months", "2026-04"], query}. */
@@ -41,7 +41,7 @@ async function refresh({ force = false } = {}) {
     draw(nodes);
   } catch (error) {
     if (mine !== turn) return;
-    // What was shown before stays: it says more than nothing.
+    // Keep showing the data that there is.
     if (state.list !== null && error.status !== 404) show(notice, problem(error));
     else if (state.list === null && error.status === 404) show(content, otherDag(error));
     else {
@@ -59,7 +59,7 @@ function draw(nodes) {
 }
 
 function tick() {
-  // Nobody looks: nothing is asked.
+  // A hidden page sends no requests.
   if (document.hidden) timer = setTimeout(tick, 1000);
   else refresh();
 }
@@ -72,7 +72,7 @@ async function view(path, query) {
     const found = state.list.months.find((month) => month.run_id === run);
     if (found) return monthView(state, found.year_month, query);
     return [
-      h("p", { class: "card muted" }, "No month was last moved by this run: it had nothing to do, another run took its month over since, or it has not begun."),
+      h("p", { class: "card muted" }, "This run is not the latest run of any month: it had nothing to do, has not started, or another run has taken over its month."),
       monthsView(state),
     ];
   }
@@ -86,7 +86,7 @@ const otherDag = (error) =>
     { class: "card" },
     h("h2", {}, "Nothing to show for this DAG"),
     h("p", {}, error.message),
-    h("p", { class: "muted" }, "This tab is about the DAGs that load Discogs' monthly dumps."),
+    h("p", { class: "muted" }, "This tab shows the DAGs that load Discogs' monthly dumps."),
   );
 
 addEventListener("hashchange", () => {
@@ -94,7 +94,7 @@ addEventListener("hashchange", () => {
   scrollTo(0, 0);
   refresh({ force: false });
 });
-// What is known is shown in another way: nothing is asked.
+// Draw the same data again, without a request.
 document.addEventListener("redraw", async () => state.list && draw(await view(...Object.values(route()))));
 document.addEventListener("visibilitychange", () => !document.hidden && refresh());
 refresh();

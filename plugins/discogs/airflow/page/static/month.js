@@ -1,4 +1,4 @@
-// One month: what happened when, its files and checks, what it changed and what it rejected.
+// One month: its timeline, entities, files, checks, changes and rejected records.
 
 import { address, external, link, triggerLink } from "./airflow.js";
 import { get, url } from "./api.js";
@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import * as f from "./format.js";
 import { runLinks, waitingFor } from "./months.js";
 import { card, ENTITIES, differences, errorText, FEED_KINDS, KINDS, pill, sum, table, tag } from "./parts.js";
-import { atWork } from "./progress.js";
+import { runningLoad } from "./progress.js";
 
 const PAGE = 25;
 const cache = new Map(); // answers, until a month's row changes
@@ -31,7 +31,7 @@ export async function monthView(state, name, query) {
   const { dag_id: dag } = state.list;
   return [
     header(dag, month, state.now),
-    month.at_work ? atWork(state, month) : null,
+    month.at_work ? runningLoad(state, month) : null,
     month.waiting ? h("section", { class: "card" }, waitingFor(month.waiting, state.now)) : null,
     month.error ? failure(dag, month) : null,
     timeline(month, state.now),
@@ -46,7 +46,7 @@ export async function monthView(state, name, query) {
 function header(dag, month, now) {
   const parts = [
     month.dump_date ? `dump of ${month.dump_date}` : null,
-    month.seconds !== null ? `${f.duration(month.seconds)} in all` : null,
+    month.seconds !== null ? `${f.duration(month.seconds)} in total` : null,
     month.failed_attempts ? `failed attempts: ${month.failed_attempts}` : null,
     f.time(month.processing_completed_at ?? month.updated_at, now),
   ];
@@ -78,7 +78,7 @@ function failure(dag, month) {
       "p",
       { class: "links" },
       runLinks(dag, month),
-      /fewer than|DISCOGS_MAX_SHRINK/.test(month.error) ? triggerLink(dag, month.year_month, "Load it, allow the loss…", { allow_shrink: true }) : null,
+      /fewer than|DISCOGS_MAX_SHRINK/.test(month.error) ? triggerLink(dag, month.year_month, "Load it with Allow shrink…", { allow_shrink: true }) : null,
       rejected ? h("a", { href: "#rejected", onclick: jump }, `Rejected records (${f.number(rejected)})`) : null,
     ),
   );
@@ -144,7 +144,7 @@ function entities(month) {
     ],
   }));
   const foot = ["All", ...names.map((name) => f.number(sum(shown, name))), f.duration(sum(shown, "stage_seconds")), f.duration(sum(shown, "merge_seconds")), "", ""];
-  return card("Entities", null, table("What the month brought to each entity", columns, rows, { foot }));
+  return card("Entities", null, table("What the load did to each entity", columns, rows, { foot }));
 }
 
 function files(month) {
@@ -160,11 +160,11 @@ function files(month) {
             cells: [file.url ? external(file.url, file.file_name) : file.file_name, f.bytes(file.size), file.state, f.number(file.attempts), digest(file)],
           })),
         )
-      : h("p", { class: "muted" }, "No file was listed yet."),
+      : h("p", { class: "muted" }, "The files are not known yet."),
   );
 }
 
-/** Both digests; one where they are the same. */
+/** Both digests; only one if they are equal. */
 function digest({ actual_sha256: actual, expected_sha256: expected }) {
   const whole = (text) => h("code", {}, text);
   if (actual === null) return expected ? [whole(expected), h("span", { class: "muted" }, " published, not computed yet")] : h("span", { class: "muted" }, "none published");
@@ -173,7 +173,7 @@ function digest({ actual_sha256: actual, expected_sha256: expected }) {
   return [h("div", {}, whole(actual), h("span", { class: "down" }, " ✗ computed")), h("div", {}, whole(expected), h("span", { class: "muted" }, " published"))];
 }
 
-/** Checks by what they check: one line for the four entities. */
+/** The checks; one line for those of the four entities. */
 function checks(month) {
   const groups = new Map();
   for (const check of month.checks) {
@@ -197,7 +197,7 @@ function checks(month) {
             ],
           })),
         )
-      : h("p", { class: "muted" }, "They run after the last merge."),
+      : h("p", { class: "muted" }, "The checks run after the last merge."),
   );
 }
 
@@ -234,7 +234,7 @@ function feed(month, page, query) {
     page.changes.length
       ? table(
           "Records that the month changed",
-          [["Entity"], ["Change"], ["Id", "number"], ["Title"], ["What differs"], ["Story"], ["Discogs"]],
+          [["Entity"], ["Change"], ["Id", "number"], ["Title"], ["Differences"], ["History"], ["Discogs"]],
           page.changes.map((change) => ({
             "data-key": `${change.entity}-${change.id}`,
             cells: [
@@ -243,7 +243,7 @@ function feed(month, page, query) {
               String(change.id),
               h("bdi", {}, change.title ?? "–"),
               differences(change),
-              h("a", { href: `#/records/${change.entity}/${change.id}` }, "story"),
+              h("a", { href: `#/records/${change.entity}/${change.id}` }, "history"),
               external(change.url, "discogs.com ↗"),
             ],
           })),
@@ -272,7 +272,7 @@ function rejects(month, page, query) {
     { class: "card" },
     h("h2", { id: "rejected", tabindex: "-1" }, "Rejected records", h("small", {}, " ", counts.map(([entity, n]) => `${f.number(n)} of ${entity}`).join(", "))),
     table(
-      "Records of the dump that became no row",
+      "Rejected records of the dump",
       [["Entity"], ["Id", "number"], ["Reason"], ["Byte offset", "number"], ["XML", "wide"]],
       page.records.map((record) => ({
         "data-key": record.id,

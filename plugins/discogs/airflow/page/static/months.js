@@ -1,11 +1,11 @@
-// The first view: where the catalogue is, what is at work, every month, and the charts.
+// The first view: the loaded months, running loads, the charts and the history.
 
 import { address, link, triggerLink } from "./airflow.js";
 import { chartCards } from "./charts.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
-import { atWork } from "./progress.js";
-import { card, ENTITIES, errorText, KINDS, pill, standing, sum, table } from "./parts.js";
+import { runningLoad } from "./progress.js";
+import { card, ENTITIES, errorText, KINDS, pill, statusOf, sum, table } from "./parts.js";
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
@@ -23,7 +23,7 @@ function header(state) {
   const parts = [];
   if (loaded) parts.push("loaded through ", h("strong", {}, loaded.year_month));
   const after = months.filter((month) => month !== loaded && (!loaded || month.year_month > loaded.year_month));
-  for (const month of after.slice(0, 3).reverse()) parts.push(parts.length ? " · " : "", `${month.year_month} is ${standing(month)[0]}`);
+  for (const month of after.slice(0, 3).reverse()) parts.push(parts.length ? " · " : "", `${month.year_month} is ${statusOf(month)[0]}`);
   if (months.length === 0) parts.push("no month was started yet");
   return h(
     "header",
@@ -42,7 +42,7 @@ function header(state) {
   );
 }
 
-/** Each DAG loads into a database or schema of its own. */
+/** Each DAG loads into its own database or schema. */
 const chooser = (dags, dag) =>
   h(
     "label",
@@ -51,7 +51,7 @@ const chooser = (dags, dag) =>
     h("select", { onchange: (event) => location.assign(`?dag_id=${encodeURIComponent(event.target.value)}`) }, dags.map((each) => h("option", { value: each, selected: each === dag }, each))),
   );
 
-/** The month that a user most likely wants to load: the failed one, else the one after the last. */
+/** The newest month that failed or was not started; null leaves the form's default. */
 function nextMonth(months) {
   const open = months.find((month) => ["failed", "not_started"].includes(month.status));
   return open ? open.year_month : null;
@@ -61,7 +61,7 @@ const empty = (dag) =>
   card(
     "Nothing is loaded yet",
     null,
-    h("p", {}, "The tables are there and hold no month. Unpause the DAG to have each month loaded when Discogs publishes it, or load one now."),
+    h("p", {}, "The tables exist and are empty. Unpause the DAG to load each month when Discogs publishes it, or load a month now."),
     h("p", { class: "buttons" }, triggerLink(dag, null, "Load a month…", {}, { class: "button primary" }), link(address.dag(dag), "Open the DAG", { class: "button" })),
   );
 
@@ -110,12 +110,12 @@ function sparkline(values, entity) {
   );
 }
 
-/** The months that want attention: at work, then the newest when it waits or has failed. */
+/** The months that are being loaded, then the newest one if it is waiting or has failed. */
 function current(state) {
   const shown = state.list.months.filter((month) => month.at_work);
   const newest = state.list.months[0];
   if (!shown.includes(newest) && newest.status !== "completed") shown.push(newest);
-  return shown.map((month) => (month.at_work ? atWork(state, month) : attention(state, month)));
+  return shown.map((month) => (month.at_work ? runningLoad(state, month) : attention(state, month)));
 }
 
 function attention(state, month) {
@@ -129,7 +129,7 @@ function attention(state, month) {
       { class: "line" },
       h("h2", {}, h("a", { href: `#/months/${month.year_month}` }, month.year_month)),
       pill(month),
-      h("span", { class: "muted" }, failed ? `${f.time(month.updated_at, state.now)} · failed attempts: ${month.failed_attempts}` : `first looked for ${f.time(month.created_at, state.now)}`),
+      h("span", { class: "muted" }, failed ? `${f.time(month.updated_at, state.now)} · failed attempts: ${month.failed_attempts}` : `first run ${f.time(month.created_at, state.now)}`),
       h("span", { class: "links" }, runLinks(dag, month)),
     ),
     month.error ? errorText(month.error) : null,
@@ -139,7 +139,7 @@ function attention(state, month) {
 
 const REASONS = { not_published: "Not published yet", server_down: "The server does not answer", rate_limited: "The server asks to wait" };
 
-/** What a month waits for, since when, and when the next look is. */
+/** Why and since when a run waits for a month, and when the next look is. */
 export function waitingFor(waiting, now) {
   const fact = (term, ...texts) => h("div", {}, h("dt", {}, term), h("dd", {}, texts));
   return [
@@ -154,7 +154,7 @@ export function waitingFor(waiting, now) {
   ];
 }
 
-/** Links to the run that last moved a month, and to the log of what failed in it. */
+/** Links to the run that last changed a month's status, and to the log of its failed task. */
 export function runLinks(dag, month) {
   if (month.waiting?.run.dag_id === dag) return [link(address.run(dag, month.waiting.run.run_id), "Run")];
   if (month.dag_id !== dag) return month.run_id ? [h("span", { class: "muted" }, month.dag_id)] : [];
@@ -183,14 +183,14 @@ function strip(months) {
       cells.map((name) => {
         const month = byName.get(name);
         if (!month) return h("li", {}, h("span", { class: "cell none", title: `${name}: not loaded` }, name.slice(2)));
-        const [text, tone] = standing(month);
+        const [text, tone] = statusOf(month);
         return h("li", {}, h("a", { class: `cell ${tone}`, href: `#/months/${name}`, title: `${name}: ${text}`, "aria-label": `${name}: ${text}` }, name.slice(2)));
       }),
     ),
     h(
       "p",
       { class: "legend muted", "aria-hidden": "true" },
-      [["good", "loaded"], ["work", "at work"], ["waiting", "waiting"], ["bad", "failed"], ["none", "not loaded"]].map(([tone, text]) =>
+      [["good", "loaded"], ["work", "running"], ["waiting", "waiting"], ["bad", "failed"], ["none", "not loaded"]].map(([tone, text]) =>
         h("span", {}, h("i", { class: `dot ${tone}` }), text),
       ),
     ),
@@ -237,7 +237,7 @@ function line(dag, month) {
   };
 }
 
-/** What follows a month's line: its error, and its entities when they are unfolded. */
+/** The lines below a month: its error, and its entities when they are unfolded. */
 function below(month) {
   const lines = [];
   if (month.error) lines.push({ class: "below", "data-key": `${month.year_month} error`, span: errorText(month.error) });
@@ -254,7 +254,7 @@ function below(month) {
   return lines;
 }
 
-/** A count with what it consists of, entity by entity, as its title. */
+/** A count; its title has the count of each entity. */
 function counted(month, kind) {
   const total = sum(month.entities, kind);
   if (!total) return f.number(total);

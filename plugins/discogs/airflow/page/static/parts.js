@@ -5,10 +5,10 @@ import * as f from "./format.js";
 
 export const ENTITIES = ["releases", "masters", "artists", "labels"];
 export const KINDS = ["added", "changed", "removed", "restored"];
-/** Of the change feed: also what is no change of Discogs' own. */
+/** Kinds in the change feed: also records that the load rejected or filtered. */
 export const FEED_KINDS = [...KINDS, "rejected", "filtered"];
 
-// A status as the tables have it: what people call it, and its colour.
+// A status in the tables: its label and colour.
 const STATUS = {
   not_started: ["not started", "idle"],
   waiting: ["waiting", "waiting"],
@@ -19,11 +19,11 @@ const STATUS = {
   failed: ["failed", "bad"],
 };
 
-/** What a month's status is called and how it is coloured. */
-export const standing = (month) => STATUS[month.waiting ? "waiting" : month.status] ?? [month.status, "idle"];
+/** Label and colour of a month's status. */
+export const statusOf = (month) => STATUS[month.waiting ? "waiting" : month.status] ?? [month.status, "idle"];
 
 export function pill(month) {
-  const [text, tone] = standing(month);
+  const [text, tone] = statusOf(month);
   return h("span", { class: `pill ${tone}` }, text);
 }
 
@@ -77,10 +77,10 @@ export const card = (title, note, ...children) =>
     ...children,
   );
 
-// What an error is called, and what helps, by the API's reason.
+// Title and advice of an error, by the API's reason.
 const PROBLEMS = {
-  unreachable: ["The database does not answer", "Check that PostgreSQL runs and that the connection leads to it. The page tries again by itself."],
-  not_migrated: ["There are no tables yet", "Trigger the DAG once, or run python -m discogs migrate. The page fills itself then."],
+  unreachable: ["The database does not answer", "Check that PostgreSQL is running and that the connection is right. The page retries automatically."],
+  not_migrated: ["There are no tables yet", "Trigger the DAG once, or run python -m discogs migrate. The page then shows the months."],
   no_connection: ["The connection is not defined", "Create it in Airflow (Admin, Connections), or in the environment of the API server."],
   too_slow: ["The query took too long", "It was cancelled so that it does not slow a load down. Ask for less, or try again later."],
   refused: ["The database refused the query", "The message says why. The role of the connection needs USAGE on the schema and SELECT on its tables."],
@@ -90,7 +90,7 @@ const PROBLEMS = {
 /** Why there is nothing to show. */
 export function problem(error, { alone = false } = {}) {
   let [title, advice] = PROBLEMS[error.reason] ?? ["This cannot be shown", ""];
-  if (error.status === 401) [title, advice] = ["You are not logged in any more", "Log in to Airflow and open the page again."];
+  if (error.status === 401) [title, advice] = ["You are no longer logged in", "Log in to Airflow and open the page again."];
   if (error.status === 403) [title, advice] = ["You have no access to this DAG", "Ask an administrator of this Airflow for the right to read it."];
   if (error.status === 404) [title, advice] = ["Not found", ""];
   return h(
@@ -103,14 +103,14 @@ export function problem(error, { alone = false } = {}) {
   );
 }
 
-/** The first sentence of an error, and the whole on demand. */
+/** The first sentence of an error, with the rest folded. */
 export function errorText(text) {
   const end = text.search(/[.!?]\s|\n/);
   if (end < 0 || end + 1 >= text.trim().length || text.length < 160) return h("p", { class: "message" }, text);
   return h("details", { class: "message" }, h("summary", {}, text.slice(0, end + 1)), h("p", {}, text.slice(end + 1).trim()));
 }
 
-/** What differs in a changed record, and what it held before where that is kept. */
+/** Tables and columns that differ in a changed record, and the old values where they are kept. */
 export function differences({ tables, columns, old_values: old }) {
   if (!tables?.length && !columns?.length) return null;
   const named = new Set((columns ?? []).map((column) => column.split(".")[0]));

@@ -1,13 +1,13 @@
-// A month that is at work: which step it is in, and how far each part of it is.
+// A running load: its current step, and the progress of each part.
 
 import { address, link } from "./airflow.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
-import { bar, pill, table } from "./parts.js";
+import { bar, ENTITIES, pill, table } from "./parts.js";
 
-const STEPS = ["wait", "download", "verify", "stage", "merge", "check"];
+const STEPS = ["wait", "download", "verify", "stage", "merge", "export", "check"];
 
-export function atWork(state, month) {
+export function runningLoad(state, month) {
   const running = state.progress.months.find((m) => m.year_month === month.year_month);
   const steps = running?.steps ?? [];
   const { dag_id: dag } = state.list;
@@ -33,54 +33,57 @@ export function atWork(state, month) {
       h("span", { class: "links" }, month.dag_id === dag ? link(address.run(dag, month.run_id), "Run") : h("span", { class: "muted" }, month.dag_id)),
     ),
     stepper(month, steps),
-    stepsAtWork(steps),
+    stepTables(steps),
     silent(running, state.now),
   );
 }
 
-/** A notice about a run that may be gone. */
+/** A notice when the run has sent no heartbeat. */
 function silent(running, now) {
   if (!running?.alive_until || new Date(running.alive_until) > new Date(now)) return null;
-  return h("p", { class: "down" }, `No heartbeat since ${f.time(running.alive_until, now)}: the next run of the month takes it over.`);
+  return h("p", { class: "down" }, `No heartbeat since ${f.time(running.alive_until, now)}: the next run takes the month over.`);
 }
 
 function stepper(month, steps) {
-  const now = currentStep(month, steps);
+  // Export is shown only for a month that has this step: it is optional.
+  const shown = STEPS.filter((name) => name !== "export" || steps.some((step) => step.step === name));
+  const now = shown.indexOf(currentStep(month, steps));
   return h(
     "ol",
     { class: "stepper", "aria-label": "Steps" },
-    STEPS.map((step, i) =>
+    shown.map((step, i) =>
       h("li", { class: i < now ? "done" : i === now ? "now" : "", "aria-current": i === now ? "step" : null }, step[0].toUpperCase() + step.slice(1)),
     ),
   );
 }
 
 function currentStep(month, steps) {
-  if (month.status === "downloading") return steps.some((step) => step.step === "verify" && !step.finished_at) ? 2 : 1;
-  if (month.status === "ready_for_processing") return 3;
-  const live = steps.filter((step) => !step.finished_at).map((step) => STEPS.indexOf(step.step === "keys" ? "merge" : step.step));
-  if (live.some((i) => i >= 3)) return Math.max(...live);
+  const running = steps.filter((step) => !step.finished_at).map((step) => (step.step === "keys" ? "merge" : step.step));
+  if (month.status === "downloading") return running.includes("verify") ? "verify" : "download";
+  if (month.status === "ready_for_processing") return "stage";
+  const latest = ["export", "merge", "stage"].find((step) => running.includes(step));
+  if (latest) return latest;
   const merged = month.entities.filter((e) => e.state === "merged").length;
-  return merged === 4 ? 5 : merged ? 4 : 3;
+  return merged === ENTITIES.length ? "check" : merged ? "merge" : "stage";
 }
 
-const ORDER = ["merge", "keys", "stage", "verify", "download"];
+const ORDER = ["export", "merge", "keys", "stage", "verify", "download"];
 
-/** What is at work, and folded below it what is done. */
-function stepsAtWork(steps) {
+/** The running steps, and folded below them the completed ones. */
+function stepTables(steps) {
   const sorted = [...steps].sort((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step));
   const [open, done] = [sorted.filter((step) => !step.finished_at), sorted.filter((step) => step.finished_at)];
   if (open.length === 0 && done.length === 0) return null;
   return [
-    open.length ? stepTable("What is at work", open) : null,
-    done.length ? h("details", { "data-key": "done" }, h("summary", { class: "muted" }, `${done.length} ${done.length === 1 ? "step" : "steps"} done`), stepTable("What is done", done)) : null,
+    open.length ? stepTable("Running steps", open) : null,
+    done.length ? h("details", { "data-key": "done" }, h("summary", { class: "muted" }, `${done.length} ${done.length === 1 ? "step" : "steps"} done`), stepTable("Completed steps", done)) : null,
   ];
 }
 
 function stepTable(caption, steps) {
   return table(
     caption,
-    [["Step"], ["Progress", "wide"], ["Done", "number"], ["Records", "number"], ["Rate", "number"], [caption === "What is done" ? "Took" : "Left", "number"]],
+    [["Step"], ["Progress", "wide"], ["Done", "number"], ["Records", "number"], ["Rate", "number"], [steps[0].finished_at ? "Took" : "Left", "number"]],
     steps.map((step) => {
       const name = [step.step, step.entity, step.shards > 1 ? `shard ${step.shard + 1} of ${step.shards}` : null].filter(Boolean).join(" ");
       const done = step.finished_at !== null;

@@ -1,4 +1,4 @@
-// A record's story: found by id or by the beginning of its title.
+// A record's history; records are found by id or by the beginning of the title.
 
 import { external } from "./airflow.js";
 import { ApiError, get } from "./api.js";
@@ -11,7 +11,7 @@ export async function recordView(state, [entity, id], query) {
   const chosen = ENTITIES.includes(entity) ? entity : "releases";
   const parts = [header(chosen, id ?? title ?? "")];
   try {
-    if (id) parts.push(story(await get(`records/${encodeURIComponent(entity)}/${encodeURIComponent(id)}`)));
+    if (id) parts.push(history(await get(`records/${encodeURIComponent(entity)}/${encodeURIComponent(id)}`)));
     else if (title) parts.push(found(chosen, title, await get("records", { entity: chosen, title })));
     else parts.push(h("p", { class: "muted" }, "The id is the number in a record's address on Discogs' site, such as discogs.com/release/249504."));
   } catch (error) {
@@ -48,10 +48,10 @@ const STATES = { live: ["live", "good"], removed: ["removed", "bad"], placeholde
 const stateOf = (state) => h("span", { class: `pill ${STATES[state][1]}` }, STATES[state][0]);
 
 function found(entity, title, records) {
-  if (records.length === 0) return h("p", { class: "card muted" }, `None of the ${entity} begins with “${title}”.`);
+  if (records.length === 0) return h("p", { class: "card muted" }, `No ${entity} begin with “${title}”.`);
   return card(
     "Found",
-    `${entity} that begin with “${title}”; in alphabetical order`,
+    `${entity} that begin with “${title}”, in alphabetical order`,
     table(
       "Records found",
       [["Id", "number"], ["Title"], ["State"]],
@@ -61,16 +61,16 @@ function found(entity, title, records) {
 }
 
 const WORDS = {
-  first_load: "was there when the tables were first filled",
-  added: "came",
+  first_load: "loaded with the first month",
+  added: "new in the dump",
   changed: "changed",
-  removed: "was no longer in the dump",
-  restored: "came back",
-  rejected: "could not be read; the row stayed as it was",
-  filtered: "is left out by the filter from here on",
+  removed: "no longer in the dump",
+  restored: "in the dump again",
+  rejected: "could not be read; its row was not changed",
+  filtered: "left out by the filter from this month on",
 };
 
-function story(record) {
+function history(record) {
   const facts = [
     record.dump_month ? `row as of ${record.dump_month}` : null,
     record.removed_in ? `removed in ${record.removed_in}, last seen in ${record.last_seen}` : null,
@@ -84,7 +84,7 @@ function story(record) {
       record.events.length
         ? h(
             "ol",
-            { class: "story" },
+            { class: "history" },
             record.events.map((event) =>
               h("li", { class: event.kind }, h("a", { href: `#/months/${event.year_month}` }, event.year_month), tag(event.kind), h("span", { class: "muted" }, WORDS[event.kind], event.columns?.length || event.tables?.length ? ": " : null), differences(event)),
             ),

@@ -1,5 +1,5 @@
 // Airflow keeps its theme in localStorage ("light", "dark" or "system"), which this page shares
-// with it; without one the system's preference counts. Runs before the page is drawn.
+// with it; without it, the system's preference is used. Runs before the page is drawn.
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
@@ -7,7 +7,7 @@
     try {
       theme = localStorage.getItem("theme");
     } catch {
-      // No storage in this frame: the system's preference counts.
+      // No storage in this frame: the system's preference is used.
     }
     const isDark = theme === "dark" || (theme !== "light" && dark.matches);
     const wanted = isDark ? "dark" : "light";
