@@ -170,6 +170,8 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                     ),
                     "DISCOGS_TEST_FAULTS": str(home.folder / "faults"),
                     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
+                    # Half a processor second a file, and no test changes one.
+                    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
                     "DISCOGS_POLL_SECONDS": "2",
                     "DISCOGS_WORKERS": "2",
                     "AIRFLOW_CONN_DISCOGS_SECOND_POSTGRES": _postgres(second),
