@@ -103,7 +103,7 @@ def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
     run_id = client.trigger("discogs_short", conf={"year_month": str(LONG)})
     assert client.wait("discogs_short", run_id) == "failed"
     late = str(row(LONG, Status.FAILED).error_message)
-    assert re.match(r"The run timed out after 0:00:25 \(dagrun_timeout\) at \w+", late), late
+    assert re.match(r"The run timed out after 0:00:25 \(dagrun_timeout\) in \w+", late), late
     assert late in str(client.run("discogs_short", run_id)["note"])
 
     # The first target has seen nothing of it.
