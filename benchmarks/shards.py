@@ -171,7 +171,8 @@ def about(report: dict[str, Any]) -> str:
     kind = "real" if report["excerpts"] else "sampled"
     runs = f"medians of {report['runs']} runs" if report["runs"] > 1 else "one run"
     return (
-        f"{report['releases']:,} {kind} releases ({report['packed_bytes'] / 1e6:.0f} MB packed),"
+        f"{report['releases']:,} {kind} releases"
+        f" ({report['packed_bytes'] / 1e6:.0f} MB compressed),"
         f" {report['machine']['processors']} processors,"
         f" `DISCOGS_WORKERS={report['settings']['workers']}`, {runs}"
     )

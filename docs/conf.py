@@ -1,7 +1,7 @@
-"""The documentation as a site: ``make site``. The pages are the Markdown files of the repository,
-which stay readable without it; every link and anchor in them is checked.
+"""The documentation as a site: ``make site``. The pages are the Markdown files of the repository.
+Every link and anchor is checked.
 
-Nothing is loaded from elsewhere: the theme has no fonts of its own, and search runs in the browser.
+The site loads nothing from other servers. Its search runs in the browser.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ exclude_patterns = [".*", "site"]
 
 myst_heading_anchors = 4
 suppress_warnings = [
-    "myst.header",  # a page may begin below the first level
-    "misc.highlighting_failure",  # shortened output in a block of code
+    "myst.header",  # a page may start below the first level
+    "misc.highlighting_failure",  # code blocks with abbreviated output
 ]
 
 html_theme = "furo"
@@ -29,7 +29,7 @@ html_title = project
 html_copy_source = False
 html_show_sphinx = False
 
-#: The pages beside the README, by the captions of the sidebar.
+#: The pages of the sidebar, by caption.
 CONTENTS = {
     "Operation": """
         docs/operating docs/troubleshooting docs/sizing docs/speed docs/scaling docs/managed
@@ -50,14 +50,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _with_contents(_app: Sphinx, page: str, source: list[str]) -> None:
-    """The README has no list of pages in Sphinx's form; it would be shown elsewhere."""
+    """Add the list of pages to the README, where GitHub would show Sphinx's syntax."""
     if page == root_doc:
         for caption, pages in CONTENTS.items():
             source[0] += _TREE.format(caption=caption, pages="\n".join(pages.split()))
 
 
 def _with_index(app: Sphinx, error: Exception | None) -> None:
-    """The first page by the name that web servers look for."""
+    """Write the page that web servers look for."""
     if error is None:
         text = '<!doctype html><meta http-equiv="refresh" content="0; url=README.html">\n'
         (Path(app.outdir) / "index.html").write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
-"""The pictures of the documentation that are computed: the DAG, and the tables with what they refer
-to. SVG without scripts or fonts, which follows the reader's light or dark mode."""
+"""The generated diagrams: the tasks of the DAG, and the tables with their references. The SVG files
+have no scripts or fonts, and support dark mode."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def flow() -> str:
 
 
 def tables() -> str:
-    """The tables of each entity, with the tables that each refers to."""
+    """The tables of each entity, with the tables that they refer to."""
     columns: list[list[tuple[str, list[tuple[int, str, str]]]]] = [[], [], []]
     place = {Entity.LABELS: 0, Entity.ARTISTS: 0, Entity.MASTERS: 1, Entity.RELEASES: 2, None: 1}
     for entity, column in place.items():
@@ -63,7 +63,7 @@ def tables() -> str:
             top += height + gap
         heights.append(top - gap)
     total = len(columns) * (width + gap) - gap
-    return _svg(total + 2, max(heights) + 1, "The tables and what they refer to", parts)
+    return _svg(total + 2, max(heights) + 1, "The tables and their references", parts)
 
 
 def _table(table: DescribedTable) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that are computed: ``python -m docs.generate``.
+"""Write the generated parts of the documentation: ``python -m docs.generate``.
 
 A part is between ``<!-- name -->`` and ``<!-- /name -->`` of a Markdown file.
 """
@@ -42,7 +42,7 @@ def metrics() -> str:
 
 
 def tables() -> str:
-    """A section for each entity, with a table for each of its tables."""
+    """A section for each entity, with one table per database table."""
     parts = []
     for entity, group in groupby(dictionary.tables(), key=lambda table: table.entity):
         parts.append(f"## {str(entity).capitalize() if entity else 'Names'}")
@@ -70,7 +70,7 @@ def _table(table: DescribedTable) -> str:
 
 
 def queries() -> str:
-    """The example queries, with what each says of itself."""
+    """The example queries, with the first comment of each."""
     lines = []
     for path in sorted((ROOT / "include" / "sql" / "examples").glob("*.sql")):
         comment = []
@@ -82,7 +82,7 @@ def queries() -> str:
     return "\n".join(lines)
 
 
-#: File and name of each part, with what computes it.
+#: File and name of each part, with the function that generates it.
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings,
     ("docs/alerts.md", "metrics"): metrics,
@@ -99,7 +99,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
 }
 
 
-#: Files that are computed whole.
+#: Files that are generated completely.
 WHOLE: dict[str, Callable[[], str]] = {
     "examples/dbt/discogs_sources.yml": dbt_sources.sources,
     "docs/images/flow.svg": diagrams.flow,
@@ -108,7 +108,7 @@ WHOLE: dict[str, Callable[[], str]] = {
 
 
 def generated(name: str) -> str:
-    """A file's text with its parts as they should be."""
+    """The text of a file with up-to-date parts."""
     if name in WHOLE:
         return WHOLE[name]()
     text = (ROOT / name).read_text()
@@ -125,7 +125,7 @@ def generated(name: str) -> str:
 
 
 def stale() -> list[str]:
-    """The files whose parts are not what they should be."""
+    """The files whose parts are out of date."""
     names = dict.fromkeys([*(file for file, _ in PARTS), *WHOLE])
     return [name for name in names if _text(name) != generated(name)]
 

@@ -1,9 +1,9 @@
 """
 ### What a month changed
 
-An example of a DAG of your own after `discogs_monthly`: copy this file into your DAGs folder. It
-runs when the four entities of a month are loaded, with the month as its partition key, and counts
-what changed from `entity_changes`.
+An example of a DAG that runs after `discogs_monthly`: copy this file into your DAGs folder. It runs
+when the four entities of a month are loaded, with the month as its partition key, and counts the
+changes in `entity_changes`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ORDER BY entity, change
 
 with DAG(
     dag_id="discogs_changes",
-    description="Lists what a month of Discogs changed",
+    description="Lists the changes of a month of Discogs",
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(
         assets=entity_asset("labels")
@@ -38,7 +38,7 @@ with DAG(
 
     @task
     def list_changes() -> list[dict[str, Any]]:
-        """The month's changes, counted; the run's partition key is the month."""
+        """Count the changes of the month, which is the partition key of the run."""
         from psycopg.rows import dict_row
 
         from discogs.airflow.hooks.postgres import DiscogsPostgresHook
