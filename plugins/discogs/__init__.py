@@ -1,3 +1,3 @@
-"""Discogs' monthly dumps in PostgreSQL: the plain library below the Airflow package."""
+"""Loads Discogs' monthly dumps into PostgreSQL: a library, a command, and an Airflow DAG."""
 
 __version__ = "0.1.0"

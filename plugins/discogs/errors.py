@@ -1,27 +1,27 @@
-"""Every error that a user can meet: what happened, to what, and what to do.
+"""The base classes of the package's errors. A message says what happened, to what, and what to do.
 
-An error is *transient* when the same call may succeed later without anybody doing
-anything; only those are worth a retry.
+An error is *transient* when the same call may succeed later without any action; only such errors
+are retried.
 """
 
 from __future__ import annotations
 
 
 class DiscogsError(Exception):
-    """The root of the package's errors; its text is written for the person who reads it."""
+    """The base class of the package's errors; the message is written for users."""
 
     transient: bool = False
 
 
 class InvalidMonth(DiscogsError, ValueError):
-    """A text that should name a month does not."""
+    """A text is not a month."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text!r} is not a month: write it as YYYY-MM, such as 2026-07.")
 
 
 class InvalidSetting(DiscogsError, ValueError):
-    """An environment variable holds what its setting does not take."""
+    """A setting has an invalid value."""
 
     def __init__(self, name: str, value: str, expected: str) -> None:
         super().__init__(f"{name} is {value!r}: expected {expected}.")
@@ -30,13 +30,13 @@ class InvalidSetting(DiscogsError, ValueError):
 class DumpError(DiscogsError):
     """A dump file cannot be used.
 
-    :param name: of the file.
-    :param detail: what was found, without a period at the end.
+    :param name: name of the file.
+    :param detail: what was found, without a final period.
     """
 
     #: What is wrong, as a verb phrase.
     verdict: str
-    #: What to do, a sentence after a space.
+    #: What to do: a space and a sentence.
     advice = ""
 
     def __init__(self, name: str, detail: str) -> None:
@@ -45,7 +45,7 @@ class DumpError(DiscogsError):
 
 
 class PackageIncomplete(DiscogsError):
-    """A file of the package is missing where it is installed."""
+    """A file of the package is missing from the installation."""
 
     def __init__(self, path: object) -> None:
         super().__init__(
@@ -54,4 +54,4 @@ class PackageIncomplete(DiscogsError):
 
 
 class StorageError(DiscogsError):
-    """The place where dumps are stored cannot be used."""
+    """The storage of dumps, or of an export, cannot be used."""

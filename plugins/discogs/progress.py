@@ -1,4 +1,4 @@
-"""How far a step is that takes more than seconds: the same for logs, bars, rows and metrics."""
+"""The progress of long steps, in one form for logs, progress bars and the database."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Literal
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a part is worth a line that says that it has started, and between two that
-#: say that it is still at work.
+#: Seconds until a running part is logged for the first time, and between two further log lines.
 _SLOW_SECONDS, _STILL_SECONDS = 1.0, 60.0
 
 
@@ -22,17 +21,17 @@ class Progress:
     """The progress of one step of one entity.
 
     :param step: ``download``, ``verify``, ``stage``, ``keys``, ``merge`` or ``export``.
-    :param name: the file, or the entity that it holds.
-    :param done: bytes of the packed file, those of an earlier attempt included; or parts that
-        have ended.
-    :param total: of the packed file or of the parts; None when it is not known.
-    :param seconds: since this attempt began.
-    :param unit: what is counted.
-    :param resumed_from: what an earlier attempt left.
-    :param attempt: number of the transfer, from 1; None for a step that is not tried again itself.
-    :param records: read so far; None for a step that reads none.
-    :param detail: what is being done, such as the table that is merged.
-    :param shard: which of the shards, from 0.
+    :param name: the file, or its entity.
+    :param done: bytes of the compressed file, including those of an earlier attempt; or the number
+        of completed parts.
+    :param total: bytes of the compressed file, or number of parts; None if unknown.
+    :param seconds: time since this attempt began.
+    :param unit: the unit of ``done`` and ``total``.
+    :param resumed_from: bytes that an earlier attempt left.
+    :param attempt: number of the attempt, from 1; None for a step without attempts.
+    :param records: records read so far; None for a step that reads none.
+    :param detail: what the step is doing, such as the table that is merged.
+    :param shard: number of the shard, from 0.
     """
 
     step: str
@@ -50,17 +49,17 @@ class Progress:
 
     @property
     def share(self) -> float | None:
-        """Done so far, from 0 to 1."""
+        """The share that is done, from 0 to 1; None if the total is unknown."""
         return min(1.0, self.done / self.total) if self.total else None
 
     @property
     def rate(self) -> float:
-        """Bytes, or parts, a second of this attempt."""
+        """Bytes, or parts, per second in this attempt."""
         return (self.done - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the end; None when unknown, as it is of parts, which are not alike."""
+        """Estimated seconds until the end; None if unknown, and for parts, which differ in size."""
         if self.total is None or self.rate <= 0 or self.unit == "parts":
             return None
         return max(0, self.total - self.done) / self.rate
@@ -91,12 +90,12 @@ OnProgress = Callable[[Progress], object]
 
 
 class Parts:
-    """The parts of a step that cannot say how far they are: each is logged as it ends, and one that
-    takes longer than a second as it starts too.
+    """The progress of a step that consists of parts, whose own progress is unknown. Each part is
+    logged when it ends, and also while it runs if it takes longer than a second.
 
     :param step: such as ``merge``.
-    :param total: how many parts there are.
-    :param on_progress: called as a part starts and ends; from several threads where parts are.
+    :param total: number of parts.
+    :param on_progress: called when a part starts and ends, in the thread of the part.
     """
 
     def __init__(
@@ -110,10 +109,10 @@ class Parts:
 
     @contextmanager
     def part(self, detail: str) -> Iterator[Callable[[str], None]]:
-        """Do a part.
+        """A context manager for one part.
 
-        :param detail: what it does.
-        :returns: takes what it has found or done, for the line that says that it ended.
+        :param detail: what the part does.
+        :returns: a function that takes a result of the part, for the log line at its end.
         """
         found: list[str] = []
         with self._lock:
@@ -151,7 +150,7 @@ class Parts:
 
 
 def _watch(line: str, ended: threading.Event) -> None:
-    """Log that a part is at work, for as long as it is."""
+    """Log regularly that a part is running, until it ends."""
     if ended.wait(_SLOW_SECONDS):
         return
     began = time.monotonic() - _SLOW_SECONDS
@@ -161,7 +160,7 @@ def _watch(line: str, ended: threading.Event) -> None:
 
 
 class Ticker:
-    """Says when the next report is due: at most one in so many seconds."""
+    """Limits reports to one in ``every`` seconds."""
 
     def __init__(self, every: float = 0.2) -> None:
         self.every = every

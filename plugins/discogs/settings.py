@@ -1,7 +1,7 @@
 """The settings: environment variables, their defaults, and what they do.
 
-The README's table is generated from this module, so a new setting is one line here. Values that
-no user has a reason to change are constants beside their use instead.
+The table in the README is generated from this module, so that a new setting is one field here.
+Values that no user needs to change are constants in the modules that use them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PREFIX = "DISCOGS_"
 #: The alerts that can be sent; see :mod:`discogs.airflow.notifications`.
 ALERTS = ("failure", "retry_limit", "success", "late")
 
-#: Variables with the prefix that are no settings of a load: the command's database, the local
-#: Airflow's folder, what docker-compose.yaml fills in, and the tests'.
+#: Variables with the prefix that are not settings: of the command line, the local Airflow,
+#: docker-compose.yaml and the tests.
 _OTHERS = {
     "DISCOGS_DSN",
     "DISCOGS_HOME",
@@ -48,9 +48,9 @@ _UNITS = {"": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}
 class _Kind(Generic[T]):
     """The values that a setting takes.
 
-    :param parse: reads a variable's text; raises ``ValueError`` for one that it cannot read.
-    :param allows: whether a value is one of them.
-    :param expected: what they are, for the error.
+    :param parse: converts a variable's text; raises ``ValueError`` for an invalid text.
+    :param allows: whether a value is valid.
+    :param expected: the valid values, for the error message.
     """
 
     parse: Callable[[str], T]
@@ -90,7 +90,7 @@ def _switch(text: str) -> bool:
 
 
 _SHARE = _Kind(float, lambda share: 0.0 <= share <= 1.0, "a share from 0 to 1, such as 0.02")
-# Below a tenth of a second the looks would be all that the server and the triggerer do.
+# With shorter intervals, server and triggerer would be busy with these requests alone.
 _SECONDS = _Kind(
     float, lambda s: 0.1 <= s <= 30 * 86400, "a number of seconds from 0.1 to 2592000 (30 days)"
 )
@@ -98,16 +98,16 @@ _SECONDS = _Kind(
 # PostgreSQL keeps pg_ and information_schema for itself.
 _IDENTIFIER = _matching(
     "(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,50}",
-    "a schema name of at most 51 lower-case letters, digits and _, not one of PostgreSQL's own",
+    "a schema name of at most 51 lower-case letters, digits and _, not reserved by PostgreSQL",
 )
-# Each process has a current folder of its own, so that a relative one is another place in each.
+# No relative folders: each process may have another working directory.
 _STORAGE = _matching(
     r"[/~].*|[a-z][a-z0-9+.-]+://.+",
-    "a folder from / or ~ on, or an address such as s3://connection@bucket/dumps",
+    "a folder that starts with / or ~, or an address such as s3://connection@bucket/dumps",
 )
 _EXPORT = _matching(
     r"|[/~].*|[a-z][a-z0-9+.-]+://.+",
-    "a folder from / or ~ on, or an address such as s3://connection@bucket/parquet",
+    "a folder that starts with / or ~, or an address such as s3://connection@bucket/parquet",
 )
 _KEEP: _Kind[int | None] = _Kind(
     lambda text: None if text == "all" else int(text),
@@ -136,7 +136,7 @@ def _storage() -> str:
 
 
 def _workers() -> int:
-    """The processors that this process may use, at most 8."""
+    """Number of processors that this process may use, at most 8."""
     try:
         processors = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -149,7 +149,7 @@ def _setting(
 ) -> Any:
     """A field of :class:`Settings`.
 
-    :param shown: the default as the documentation shows it, where it is not the value itself.
+    :param shown: the default as the documentation shows it, if it is not the value itself.
     """
     metadata = {"about": about, "kind": kind, "shown": str(default) if shown is None else shown}
     if callable(default):
@@ -159,9 +159,9 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one process; :meth:`from_environment` reads them.
+    """The settings; :meth:`from_environment` reads them.
 
-    :raises InvalidSetting: for a value that a setting does not take.
+    :raises InvalidSetting: for an invalid value.
     """
 
     schema: str = _setting("discogs", "schema of all tables in the target database", _IDENTIFIER)
@@ -274,7 +274,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; an empty variable counts as unset.
 
-        :raises InvalidSetting: naming the variable, its value and what is expected.
+        :raises InvalidSetting: for an invalid value.
         """
         values = {}
         for item in fields(cls):
@@ -304,7 +304,7 @@ def variable(name: str) -> str:
 
 
 def without_effect(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """A line for each variable that looks like a setting and is none: misspelled, or removed."""
+    """A warning for each variable with the prefix that is not a setting: misspelled or removed."""
     known = {variable(item.name) for item in fields(Settings)}
     lines = []
     for name in sorted(environment):

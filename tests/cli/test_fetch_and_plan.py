@@ -76,7 +76,7 @@ def test_a_fetch_that_was_killed_goes_on_where_the_server_allows(
         # Listing, CHECKSUM, and what is missing of the one file.
         assert [request.range for request in asked] == [None, None, f"bytes={size // 2}-"]
     assert whole(tmp_path, served)
-    assert result.stdout.count("was there") == 3
+    assert result.stdout.count("already there") == 3
 
 
 def test_only_some_entities_may_be_fetched(run: Run, served: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_status_before_anything_was_done_is_well(
     run: Run, database: str, connect: Connect
 ) -> None:
     result = run("status", "--dsn", database)
-    assert (result.returncode, result.stdout) == (0, "No month was started yet.\n")
+    assert (result.returncode, result.stdout) == (0, "No month has been started yet.\n")
 
 
 def test_the_status_is_a_line_a_month(run: Run, database: str, connect: Connect) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discogs.cli.options import month, whole
+from discogs.cli.options import add_dump, dump_settings
 from discogs.cli.progress import Bars
 from discogs.schema.entities import ENTITIES, Entity
 
@@ -16,17 +14,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="holds discogs_YYYYMMDD_*.xml.gz"
-    )
-    parser.add_argument("--month", type=month, required=True, metavar="YYYY-MM", help="which month")
+    add_dump(parser, "export")
     parser.add_argument(
         "--out",
         required=True,
         metavar="DIR",
-        help="a folder, or an address of an object store such as s3://bucket/prefix; gets"
-        " TABLE/dump_month=YYYY-MM/part-0000.parquet for each table, and _manifest/YYYY-MM.json"
-        " when the month is whole",
+        help="a folder, or an address of an object store such as s3://bucket/prefix; the export"
+        " writes TABLE/dump_month=YYYY-MM/part-0000.parquet for each table and, at the end,"
+        " _manifest/YYYY-MM.json",
     )
     parser.add_argument(
         "--entities",
@@ -34,46 +29,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Entity,
         choices=ENTITIES,
         metavar="NAME",
-        help=f"which of {', '.join(ENTITIES)} (default: those whose files are there)",
+        help=f"one or more of {', '.join(ENTITIES)} (default: those whose files are in FOLDER)",
     )
     parser.add_argument(
-        "--engine", choices=["fast", "careful"], help="the parser; by default DISCOGS_ENGINE"
-    )
-    parser.add_argument(
-        "--shards",
-        type=whole(1, 64),
-        metavar="N",
-        help="write so many parts, one after the other; by default DISCOGS_SHARDS",
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        metavar="ENTITY:FIELD=VALUE",
-        help="export only records that fulfil it, such as 'releases:country=Germany|Austria'; may"
-        " be repeated; by default DISCOGS_FILTER",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the month if it is exported already"
+        "--overwrite", action="store_true", help="replace the month if it was already exported"
     )
     parser.add_argument(
         "--allow-shrink",
         action="store_true",
-        help="accept a dump that has far fewer records than the exported month before it, or none",
+        help="accept a dump that has no records, or far fewer than the previous exported month",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     from discogs.load.export import export_month
-    from discogs.schema.filters import Filter
     from discogs.settings import Settings
 
-    settings = Settings.from_environment()
-    if args.engine:
-        settings = replace(settings, engine=args.engine)
-    if args.shards:
-        settings = replace(settings, shards=args.shards)
-    if args.filter is not None:
-        settings = replace(settings, filter=str(Filter.parse("; ".join(args.filter))))
+    settings = dump_settings(args, Settings.from_environment())
     with Bars("bytes") as bars:
 
         def show(progress: Progress) -> None:

@@ -10,9 +10,11 @@ from discogs.cli.servers import add_server, server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the files are put")
     parser.add_argument(
-        "--month", type=options.month, required=True, metavar="YYYY-MM", help="which month"
+        "folder", type=Path, metavar="FOLDER", help="the folder to put the files into"
+    )
+    parser.add_argument(
+        "--month", type=options.month, required=True, metavar="YYYY-MM", help="the month to fetch"
     )
     add_server(parser)
 
@@ -32,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
             bars.update(progress.name, progress.done, progress.total)
 
         for report in fetch_month(source, args.month, storage, args.entities, on_progress=show):
-            how = "was there" if report.already_there else f"{report.seconds:.1f} s"
+            how = "already there" if report.already_there else f"{report.seconds:.1f} s"
             print(f"{report.name}  {report.size:,} bytes  SHA-256 verified  {how}", flush=True)
     return 0

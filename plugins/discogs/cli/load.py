@@ -7,11 +7,10 @@ import json
 import os
 import shutil
 import socket
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discogs.cli.options import add_database, database, month, whole
+from discogs.cli.options import add_database, add_dump, database, dump_settings
 from discogs.cli.progress import Bars
 from discogs.errors import StorageError
 
@@ -20,31 +19,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="holds discogs_YYYYMMDD_*.xml.gz"
-    )
-    parser.add_argument("--month", type=month, required=True, metavar="YYYY-MM", help="which month")
+    add_dump(parser, "load")
     add_database(parser)
-    parser.add_argument(
-        "--engine", choices=["fast", "careful"], help="the parser; by default DISCOGS_ENGINE"
-    )
-    parser.add_argument(
-        "--shards",
-        type=whole(1, 64),
-        metavar="N",
-        help="stage in so many parts, one after the other; by default DISCOGS_SHARDS",
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        metavar="ENTITY:FIELD=VALUE",
-        help="load only records that fulfil it, such as 'releases:country=Germany|Austria'; may be"
-        " repeated; by default DISCOGS_FILTER",
-    )
     parser.add_argument(
         "--allow-shrink",
         action="store_true",
-        help="accept a dump that has far fewer records than the month before it, or none",
+        help="accept a dump that has no records, or far fewer than the previous month",
     )
     parser.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write the month's report as JSON"
@@ -54,16 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from discogs.database.connection import connector
     from discogs.load.folder import load_folder
-    from discogs.schema.filters import Filter
     from discogs.tracking.report import LOG_WIDTH
 
     dsn, settings = database(args)
-    if args.engine:
-        settings = replace(settings, engine=args.engine)
-    if args.shards:
-        settings = replace(settings, shards=args.shards)
-    if args.filter is not None:
-        settings = replace(settings, filter=str(Filter.parse("; ".join(args.filter))))
+    settings = dump_settings(args, settings)
     if args.report is not None and not args.report.parent.is_dir():
         raise StorageError(f"The report cannot be written: {args.report.parent} is not a folder.")
     connect = connector(dsn, settings.schema, application_name=f"discogs load {args.month}")
@@ -87,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             args.report.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
         except OSError as error:
             raise StorageError(f"The report cannot be written to {args.report}: {error}.") from None
-    # A table cut at the edge of a narrow terminal would hide its numbers.
+    # At the width of a narrow terminal the table would lose its numbers.
     report.print(width=max(shutil.get_terminal_size().columns, LOG_WIDTH))
     print(f"{report.month} is completed.")
     return 0

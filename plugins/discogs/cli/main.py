@@ -1,4 +1,4 @@
-"""From the arguments to a command, and from how it ended to the exit code."""
+"""Parses the arguments, runs a command, and returns its exit code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    :param argv: the arguments; those of the process by default.
+    :param argv: the arguments; default: those of the process.
     :returns: the exit code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of the output has seen enough. Python would complain when it flushes.
+        # The reader has closed the pipe; without this, Python reports an error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
@@ -81,9 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser(commands: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The parser.
+    """The parser of the command line.
 
-    :param commands: those that get their arguments; of the others, only the names are known.
+    :param commands: the commands whose arguments are added; the others are only listed.
     """
     parser = argparse.ArgumentParser(
         prog="python -m discogs",
@@ -92,7 +92,11 @@ def build_parser(commands: Collection[str] = tuple(COMMANDS)) -> argparse.Argume
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log what is done; twice: everything"
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="log progress; twice: debug messages, too",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
@@ -106,7 +110,7 @@ def build_parser(commands: Collection[str] = tuple(COMMANDS)) -> argparse.Argume
 
 
 def _message(error: Exception) -> str | None:
-    """What to print for an error that a user can cause; None for a fault of the program."""
+    """The message of an error that a user can cause; None for a bug."""
     if isinstance(error, DiscogsError):
         return str(error)
     if isinstance(error, OSError):
@@ -128,7 +132,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind what runs, as Ctrl-C does: transactions end, `.part` files stay."""
+    """Raise an exception on SIGTERM, as on Ctrl-C: transactions end, `.part` files stay."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -6,7 +6,7 @@ import argparse
 
 from discogs.cli.options import add_database, database
 
-#: Loaders whose names there are views for, as :mod:`discogs.database.compat` has them.
+#: Other loaders whose table names --compat provides; the keys of ``database.compat.SCHEMAS``.
 COMPAT = ("discogs-xml2db",)
 
 
@@ -15,14 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search",
         action=argparse.BooleanOptionalAction,
-        help="also build the search indexes that are missing, or drop them; by default"
-        " DISCOGS_SEARCH, which drops none",
+        help="also build missing search indexes, or drop all of them (default: DISCOGS_SEARCH,"
+        " which drops none)",
     )
     parser.add_argument(
         "--compat",
         choices=list(COMPAT),
-        help="also create or replace views under the names of another loader, in a schema of their"
-        " own",
+        help="also create or replace views with the table names of another loader, in a separate"
+        " schema",
     )
 
 

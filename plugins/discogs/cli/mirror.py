@@ -11,69 +11,72 @@ _NAMES = ("labels", "artists", "masters", "releases", "CHECKSUM")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the dumps, side by side")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with the dumps")
     parser.add_argument(
         "--port",
         type=whole(0, 65535),
         required=True,
         metavar="P",
-        help="where it listens; 0 takes a free one and prints it",
+        help="port to listen on; 0 chooses a free port and prints it",
     )
     parser.add_argument(
         "--layout",
         choices=["data.discogs.com", "s3"],
         default="data.discogs.com",
-        help="the server to imitate, in addresses and behaviour (default: data.discogs.com)",
+        help="the server to imitate (default: data.discogs.com)",
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", metavar="H", help="the address (default: 127.0.0.1)"
+        "--host", default="127.0.0.1", metavar="H", help="address to listen on (default: 127.0.0.1)"
     )
     parser.add_argument(
-        "--tls", action="store_true", help="serve HTTPS, with HTTP/2, by a certificate of its own"
+        "--tls", action="store_true", help="serve HTTPS and HTTP/2, with a generated certificate"
     )
     parser.add_argument(
         "--certificate",
         type=Path,
         default=Path("discogs-mirror.pem"),
         metavar="FILE",
-        help="where --tls writes it with its key, for clients' REQUESTS_CA_BUNDLE (default:"
-        " discogs-mirror.pem)",
+        help="the file that --tls writes certificate and key to, for clients' REQUESTS_CA_BUNDLE"
+        " (default: discogs-mirror.pem)",
     )
-    bad = parser.add_argument_group("faults", "Faults of real servers, to test a set-up with.")
-    bad.add_argument(
-        "--cut-after", type=positive, metavar="SECONDS", help="cut transfers that are older"
+    faults = parser.add_argument_group("faults", "Simulated faults of real servers, for tests.")
+    faults.add_argument(
+        "--cut-after", type=positive, metavar="SECONDS", help="cut transfers after this time"
     )
-    bad.add_argument(
+    faults.add_argument(
         "--cut-http1-only",
         action="store_true",
-        help="do not cut those over HTTP/2 (with --cut-after)",
+        help="with --cut-after: do not cut transfers over HTTP/2",
     )
-    bad.add_argument(
-        "--ignore-range", action="store_true", help="answer a Range with the whole file, in s3 too"
+    faults.add_argument(
+        "--ignore-range", action="store_true", help="answer Range requests with the whole file"
     )
-    bad.add_argument(
-        "--rate", type=positive, metavar="MB", help="megabytes a second of each transfer"
+    faults.add_argument(
+        "--rate",
+        type=positive,
+        metavar="MB",
+        help="limit of each transfer, in megabytes per second",
     )
-    bad.add_argument(
+    faults.add_argument(
         "--requests",
         type=whole(1, 10**6),
         metavar="N",
-        help="how many may come in six minutes; then 429 for an hour from the last one",
+        help="requests allowed in six minutes; then status 429 until an hour after the last one",
     )
-    bad.add_argument(
+    faults.add_argument(
         "--publish",
         nargs="+",
         choices=_NAMES,
         default=[],
         metavar="NAME",
-        help=f"let files appear one after another, in this order: {', '.join(_NAMES)}",
+        help=f"publish these files one after another, in this order, of {', '.join(_NAMES)}",
     )
-    bad.add_argument(
+    faults.add_argument(
         "--publish-every",
         type=positive,
         default=10.0,
         metavar="SECONDS",
-        help="between two of them (default: 10)",
+        help="time between two files (default: 10)",
     )
 
 

@@ -1,4 +1,4 @@
-"""``plan``: what a load of a month would fetch, need and take; one request, no byte of a dump."""
+"""``plan``: estimate the load of a month, by one request and without downloading anything."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from discogs.cli.servers import add_server, server
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--month", type=options.month, required=True, metavar="YYYY-MM", help="which month"
+        "--month", type=options.month, required=True, metavar="YYYY-MM", help="the month to load"
     )
     add_server(parser)
     parser.add_argument(
         "--storage",
         metavar="FOLDER",
-        help="where the files would be put; by default DISCOGS_STORAGE",
+        help="the folder for the files (default: DISCOGS_STORAGE)",
     )
     options.add_database(parser)
 

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal, and nothing elsewhere."""
+"""Progress bars, on a terminal only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """A bar for each name that :meth:`update` is given, on stderr when it is a terminal.
+    """A progress bar for each name passed to :meth:`update`, on stderr if it is a terminal.
 
-    :param unit: what is counted, unless an update says otherwise; ``bytes`` is shown in MB.
+    :param unit: what is counted, unless an update passes another unit; ``bytes`` are shown in MB.
     """
 
     def __init__(self, unit: str) -> None:
@@ -42,7 +42,7 @@ class Bars:
         return self
 
     def update(self, name: str, done: int, total: int | None, unit: str | None = None) -> None:
-        """Show how far ``name`` is; safe from several threads."""
+        """Show the progress of ``name``; may be called from several threads."""
         if self._progress is None:
             return
         if name not in self._tasks:

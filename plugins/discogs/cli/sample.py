@@ -10,19 +10,23 @@ from discogs.cli.progress import Bars
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the files go")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write to")
     parser.add_argument(
         "--month", type=month, required=True, metavar="YYYY-MM", help="the first month"
     )
     parser.add_argument(
-        "--months", type=whole(1, 1200), default=1, metavar="K", help="how many (default: 1)"
+        "--months",
+        type=whole(1, 1200),
+        default=1,
+        metavar="K",
+        help="number of months (default: 1)",
     )
     parser.add_argument(
         "--releases",
         type=whole(1, 100_000_000),
         default=1000,
         metavar="N",
-        help="releases of the first month; the other entities in proportion (default: 1000)",
+        help="releases in the first month; other entities in proportion (default: 1000)",
     )
     parser.add_argument(
         "--seed",
@@ -35,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--era",
         choices=["2020", "2026"],
         default="2026",
-        help="the format: today's, or the one before December 2024 (default: 2026)",
+        help="format of the dumps: 2020 is that before December 2024 (default: 2026)",
     )
 
 

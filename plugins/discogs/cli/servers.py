@@ -1,4 +1,4 @@
-"""Options that name a server of dumps, and the server that they name."""
+"""Options of the dump server, and the server that they choose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         "--layout",
         choices=["data.discogs.com", "s3"],
         default="data.discogs.com",
-        help="how it addresses its files (default: data.discogs.com)",
+        help="layout of the server's addresses (default: data.discogs.com)",
     )
     parser.add_argument(
         "--entities",
@@ -36,15 +36,15 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         choices=ENTITIES,
         default=list(ENTITIES),
         metavar="NAME",
-        help=f"which of {', '.join(ENTITIES)} (default: all)",
+        help=f"one or more of {', '.join(ENTITIES)} (default: all)",
     )
 
 
 @contextmanager
 def server(args: argparse.Namespace, settings: Settings) -> Iterator[DumpSource]:
-    """The server that a call names; a login for it is read from ``.netrc``.
+    """The server of a call; its login is read from ``.netrc``.
 
-    :raises AddressInvalid: when ``--from`` is no HTTP address.
+    :raises AddressInvalid: when ``--from`` is not an HTTP address.
     """
     from discogs.dumps.source import DumpSource, make_session
 

@@ -1,4 +1,4 @@
-"""``status``: each month's status; a health check that ends 1 when something is wrong."""
+"""``status``: each month's status, and a health check by its exit code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from discogs.tracking.report import MonthReport
 
 
-#: Months in the table: what fits on a screen.
+#: Number of months in the table, which fit on a screen.
 _SHOWN = 18
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Exit codes: 0 all is well; 1 a month failed or is stuck, or the newest one is late"
+        "Exit codes: 0 no problem; 1 a month failed or is stuck, or the newest one is late"
         " (DISCOGS_LATE_AFTER_DAYS); 2 wrong usage. Nothing is late in a database that holds"
         " only past months."
     )
@@ -45,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
     now = dt.datetime.now(dt.timezone.utc)
     late = reconciliation.late(records, now.date(), settings.late_after_days)
     reports = [MonthReport.of(record, repository.files(record.month)) for record in records]
-    without_life = [stuck(connect, settings.schema, record, now=now) for record in records]
+    stuck_loads = [stuck(connect, settings.schema, record, now=now) for record in records]
     problems = [
         f"{record.month} failed: {record.error_message}"
         for record in records
         if record.status is Status.FAILED
     ]
-    problems += [str(each) for each in without_life if each is not None]
-    in_vain = {each.month for each in without_life if each is not None}
+    problems += [str(each) for each in stuck_loads if each is not None]
+    stuck_months = {each.month for each in stuck_loads if each is not None}
     if late is not None:
         problems.append(str(late))
     if args.json:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _table(reports)
         for report in reports:
-            if report.waiting is not None and report.month not in in_vain:
+            if report.waiting is not None and report.month not in stuck_months:
                 print(f"{report.month}: {report.waiting}")
             for remark in report.remarks:
                 print(f"{report.month} {remark}")
@@ -87,7 +87,7 @@ def _table(reports: list[MonthReport]) -> None:
     from rich.table import Table
 
     if not reports:
-        print("No month was started yet.")
+        print("No month has been started yet.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("month", "status", "dump of", "completed (UTC)"):
@@ -116,5 +116,5 @@ def _table(reports: list[MonthReport]) -> None:
         counted = Counter(str(report.status) for report in earlier)
         states = ", ".join(f"{count} {status}" for status, count in counted.most_common())
         print(f"{len(earlier)} months up to {earlier[-1].month}: {states} (--json has them all)")
-    # A pipe gets whole lines, however long.
+    # Lines are not wrapped in a pipe.
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)

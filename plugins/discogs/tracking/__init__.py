@@ -1,1 +1,1 @@
-"""The state of each month: the only way to ``discogs_data_processing`` and its files."""
+"""The state of the months and their files: all access to the tracking tables."""

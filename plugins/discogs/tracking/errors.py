@@ -1,4 +1,4 @@
-"""What a month's tracking row does not allow."""
+"""Errors about a month's tracking row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from discogs.errors import DiscogsError
 
 
 class IllegalTransition(DiscogsError):
-    """A month cannot go from its status to the one asked for."""
+    """A month cannot change from its status to another one."""
 
     def __init__(self, month: object, current: str, to: str, allowed: list[str]) -> None:
         super().__init__(
@@ -16,7 +16,7 @@ class IllegalTransition(DiscogsError):
 
 
 class MonthTaken(DiscogsError):
-    """A month is another run's."""
+    """Another run has claimed the month."""
 
     def __init__(self, month: object, status: str, owner: str) -> None:
         self.owner = owner

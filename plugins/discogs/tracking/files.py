@@ -7,14 +7,14 @@ import datetime as dt
 
 from discogs.tracking.model import FileRecord, FileState
 
-_WHOLE = {FileState.DOWNLOADED, FileState.VERIFIED}
+_COMPLETE = {FileState.DOWNLOADED, FileState.VERIFIED}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """What is new about a file; None leaves what was there.
+    """A change of a file's row; None leaves a column unchanged.
 
-    ``state=DOWNLOADING`` begins an attempt, so progress is recorded without a state.
+    ``state=DOWNLOADING`` starts an attempt, so progress is recorded without a state.
     """
 
     state: FileState | None = None
@@ -33,12 +33,12 @@ def change(record: FileRecord, new: FileChange, now: dt.datetime) -> FileRecord:
     }
     state = new.state or record.state
     if new.state is None and new.bytes_done is not None and state is FileState.FAILED:
-        state = FileState.DOWNLOADING  # only the run has failed, and its downloads are ended later
+        state = FileState.DOWNLOADING  # the run failed, its download still runs
     if state is not FileState.FAILED:
         given["error_message"] = None
     after = dataclasses.replace(record, **given, state=state, updated_at=now)
     if new.state is FileState.DOWNLOADING:
-        # The bytes of an earlier attempt stay counted: it is resumed.
+        # bytes_done is kept: the download may be resumed.
         return dataclasses.replace(
             after,
             attempts=record.attempts + 1,
@@ -46,6 +46,6 @@ def change(record: FileRecord, new: FileChange, now: dt.datetime) -> FileRecord:
             started_at=now,
             completed_at=None,
         )
-    if state in _WHOLE and record.completed_at is None:
+    if state in _COMPLETE and record.completed_at is None:
         return dataclasses.replace(after, completed_at=now)
     return after

@@ -14,7 +14,7 @@ from discogs.schema.entities import Entity, Month
 
 
 class Status(str, Enum):
-    """How far a month is; :mod:`discogs.tracking.transitions` says what may follow what."""
+    """The status of a month; its transitions are in :mod:`discogs.tracking.transitions`."""
 
     NOT_STARTED = "not_started"
     DOWNLOADING = "downloading"
@@ -28,7 +28,7 @@ class Status(str, Enum):
 
     @property
     def at_work(self) -> bool:
-        """Whether a run works on the month: only that run may move it."""
+        """Whether a run is loading the month; only that run may change its status."""
         return self in AT_WORK
 
 
@@ -36,13 +36,13 @@ class Status(str, Enum):
 AT_WORK = (Status.DOWNLOADING, Status.READY_FOR_PROCESSING, Status.PROCESSING)
 
 
-#: How long a run of another Airflow counts as alive after its last heartbeat. More than Airflow
-#: takes to notice that a task was killed (5 minutes) and to try it again (1, 2 and 4 minutes).
+#: How long a run of another Airflow counts as alive after its last heartbeat. Longer than Airflow
+#: takes to notice that a task was killed (5 minutes) and to retry it (1, 2 and 4 minutes).
 LEASE = dt.timedelta(minutes=15)
 
 
 class FileState(str, Enum):
-    """How far one file of a dump is."""
+    """The state of a dump file."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"
@@ -57,10 +57,10 @@ class FileState(str, Enum):
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """Who works on a month: a run of a DAG, or a call of the command line.
+    """A run that loads a month: a DAG run, or a call of the command line.
 
-    :param airflow: the id of the Airflow that the run is of, since two that share a database may
-        name their runs alike; None for the command line, and where it is not known.
+    :param airflow: id of the run's Airflow installation, since two of them that share a database
+        may have runs with the same id; None for the command line, or if unknown.
     """
 
     dag_id: str
@@ -68,7 +68,7 @@ class RunIdentity:
     airflow: str | None = None
 
     def is_same(self, other: RunIdentity | None) -> bool:
-        """Whether both are one run, as far as is known."""
+        """Whether both are the same run; an unknown Airflow matches any."""
         if other is None or (self.dag_id, self.run_id) != (other.dag_id, other.run_id):
             return False
         return None in (self.airflow, other.airflow) or self.airflow == other.airflow
@@ -78,7 +78,7 @@ class RunIdentity:
 
 
 class WaitReason(str, Enum):
-    """Why a dump is waited for."""
+    """Why a run waits for a dump."""
 
     NOT_PUBLISHED = "not_published"
     SERVER_DOWN = "server_down"
@@ -89,16 +89,16 @@ class WaitReason(str, Enum):
 
     @property
     def is_fault(self) -> bool:
-        """Whether something is wrong, rather than early."""
+        """Whether the server is at fault, not only the dump unpublished."""
         return self is not WaitReason.NOT_PUBLISHED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """What a run waits for, before it has the month; times are in UTC.
+    """A run's wait for a dump, before it claims the month; times are in UTC.
 
-    :param message: what the last look found.
-    :param next_look_at: when the server is asked next.
+    :param message: the result of the last look.
+    :param next_look_at: when the run asks the server again.
     :param gives_up_at: when the run ends without the dump.
     """
 
@@ -110,7 +110,7 @@ class Waiting:
     run: RunIdentity
 
     def as_dict(self) -> dict[str, Any]:
-        """What the column ``waiting`` holds."""
+        """The value of the column ``waiting``."""
         return {
             "reason": str(self.reason),
             "message": self.message,
@@ -124,7 +124,7 @@ class Waiting:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Waiting:
-        """What :meth:`as_dict` wrote."""
+        """The inverse of :meth:`as_dict`."""
         return cls(
             reason=WaitReason(values["reason"]),
             message=values["message"],
@@ -148,7 +148,7 @@ class FileChecksum:
 
     :param expected: None for a file that no CHECKSUM.txt lists.
     :param actual: None until the file was hashed.
-    :param size: bytes that were hashed.
+    :param size: number of bytes hashed.
     :param validated_at: when ``actual`` was computed, in UTC.
     """
 
@@ -159,16 +159,16 @@ class FileChecksum:
 
     @property
     def is_right(self) -> bool:
-        """Whether the file was hashed, and has the published digest if there is one."""
+        """Whether the file was hashed, and its digest is the published one if there is one."""
         return self.actual is not None and self.expected in (None, self.actual)
 
     @property
     def is_unlisted(self) -> bool:
-        """Whether the file was hashed, and nothing is published to compare it with."""
+        """Whether the file was hashed, but no digest is published."""
         return self.actual is not None and self.expected is None
 
     def as_dict(self) -> dict[str, Any]:
-        """What the column ``file_checksums`` holds for the file."""
+        """The file's value in the column ``file_checksums``."""
         return {
             "expected": self.expected,
             "actual": self.actual,
@@ -192,8 +192,9 @@ class FileChecksum:
 class MonthRecord:
     """A row of ``discogs_data_processing``; times are in UTC.
 
-    :param alive_until: of a month at work by an Airflow run; see :mod:`discogs.load.life`.
-    :param waiting: what a run waits for that has not claimed the month yet.
+    :param alive_until: until when the Airflow run that loads the month counts as alive; see
+        :mod:`discogs.load.life`.
+    :param waiting: what a run waits for that has not yet claimed the month.
     """
 
     id: uuid.UUID
@@ -222,16 +223,16 @@ class MonthRecord:
 
     @property
     def run(self) -> RunIdentity | None:
-        """The run that last moved the month; None when none did."""
+        """The run that last changed the month's status; None if there was none."""
         if self.dag_id is None or self.run_id is None:
             return None
         return RunIdentity(self.dag_id, self.run_id, self.airflow)
 
     @property
     def published(self) -> dict[str, str]:
-        """File name to SHA-256: of the files to load, as they were last seen.
+        """The SHA-256 of the files to load, by file name.
 
-        As published; of a file that no CHECKSUM.txt lists, as it was computed.
+        The published one or, for a file that no CHECKSUM.txt lists, the computed one.
         """
         digests = {name: c.expected or c.actual for name, c in self.file_checksums.items()}
         return {name: digest for name, digest in digests.items() if digest is not None}
@@ -239,23 +240,23 @@ class MonthRecord:
     def not_loaded(
         self, entities: Iterable[Entity], published: Collection[str] | None = None
     ) -> list[Entity]:
-        """The entities whose rows do not come from the bytes that are published.
+        """The entities whose rows do not come from the published files.
 
-        The only place that decides it, by the SHA-256 of what was merged. One without it, which
-        an earlier version of the package may have left, counts as not loaded.
+        This is the only place that decides it, by the SHA-256 of the merged files. An entity
+        without one, which an earlier version of the package may have loaded, counts as not loaded.
 
-        :param published: the SHA-256 of the published files; by default the row's own.
+        :param published: the SHA-256 of the published files; default: those of the row.
         """
         digests = set(self.published.values() if published is None else published)
         stats = self.processing_stats
         return [e for e in entities if stats.get(str(e), {}).get("sha256") not in digests]
 
     def is_of(self, run: RunIdentity) -> bool:
-        """Whether a run is the one that last moved the month."""
+        """Whether a run is the one that last changed the month's status."""
         return run.is_same(self.run)
 
     def owner(self, asking: RunIdentity) -> str:
-        """The run that last moved the month, as another run's messages name it."""
+        """The run that last changed the month's status, for the messages of another run."""
         if self.run is None or self.alive_until is None or self.airflow == asking.airflow:
             return str(self.run)
         return f"{self.run} of another Airflow (counts as alive until {_minute(self.alive_until)})"
@@ -283,7 +284,7 @@ class FileRecord:
     completed_at: dt.datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, for the report."""
+        """The row for the report, as JSON types."""
         return {
             "file_name": self.file_name,
             "url": self.url,

@@ -1,4 +1,4 @@
-"""The months' rows in PostgreSQL: ``discogs_data_processing`` and its files."""
+"""The tracking tables ``discogs_data_processing`` and ``discogs_data_processing_files``."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from discogs.tracking.model import (
 from discogs.tracking.rows import file_record, month_record
 
 Rule = Callable[[MonthRecord, dt.datetime], MonthRecord | None]
-"""Maps a row and the server's time to the row that replaces it; None leaves it as it is."""
+"""Maps a row and the server's time to the new row; None leaves the row unchanged."""
 
-# With the server's clock: those of the workers differ.
+# With the server's clock, since the clocks of workers differ.
 _GET = "SELECT *, clock_timestamp() AS clock FROM discogs_data_processing WHERE year_month = %s"
 
-# Two runs that change a month at once both come here: the second waits for the first to commit,
-# finds the row changed, and updates nothing.
+# Of two runs that change a month at the same time, the second waits until the first commits, finds
+# the row changed, and updates nothing.
 _COMPARE_AND_SET = """
 UPDATE discogs_data_processing
 SET
@@ -63,7 +63,7 @@ WHERE
 RETURNING *
 """
 
-# What was computed for a file stays as long as its published checksum does.
+# A file's computed checksum is kept while its published checksum is unchanged.
 _RECORD_PUBLISHED = """
 UPDATE discogs_data_processing AS months
 SET
@@ -147,14 +147,14 @@ WHERE year_month = %(year_month)s AND file_name = %(file_name)s
 
 
 class PostgresMonthRepository:
-    """Reads and changes the months' rows and their files' rows.
+    """Reads and changes the rows of months and files.
 
-    Each call has a connection and a transaction of its own, committed when it returns: what it
-    writes is seen at once, and stays when the caller's own transaction is rolled back.
+    Each call uses its own connection and transaction, committed when it returns: its changes are
+    visible at once, and are kept if the caller's own transaction is rolled back.
 
     Methods that change a month raise :class:`MonthUnknown` when it has no row, except
-    :meth:`ensure` and :meth:`claim`, which create it. Errors of the database are raised as
-    :class:`DatabaseError`, a missing table among them.
+    :meth:`ensure` and :meth:`claim`, which create it. Errors of the database, such as a missing
+    table, are raised as :class:`DatabaseError`.
 
     :param connect: opens connections whose search path is the package's schema.
     """
@@ -174,16 +174,16 @@ class PostgresMonthRepository:
             return [month_record(row) for row in cursor.fetchall()]
 
     def ensure(self, month: Month) -> MonthRecord:
-        """The month's row, created as ``not_started`` when there is none."""
+        """The month's row, created as ``not_started`` if there is none."""
         with self._cursor() as cursor:
             return month_record(self._ensured(cursor, month))
 
     def claim(self, month: Month, run: RunIdentity) -> MonthRecord | None:
-        """Give a month to a run: of all that ask at once, one gets it.
+        """Claim a month for a run; of several runs at the same time, only one succeeds.
 
-        A run that has the month at work already gets its row, unchanged.
+        A run that has already claimed the month gets its row, unchanged.
 
-        :returns: None when another run has the month at work.
+        :returns: None when another run has claimed the month.
         """
         with self._cursor() as cursor:
             self._ensured(cursor, month)
@@ -194,10 +194,10 @@ class PostgresMonthRepository:
     def move(
         self, month: Month, to: Status, *, run: RunIdentity, error_message: str | None = None
     ) -> MonthRecord:
-        """Move a month to a status, as :func:`discogs.tracking.transitions.move` does.
+        """Set a month's status, as :func:`discogs.tracking.transitions.move` does.
 
-        :raises IllegalTransition: naming both statuses.
-        :raises MonthTaken: when another run has the month.
+        :raises IllegalTransition: when the transition is not allowed.
+        :raises MonthTaken: when another run has claimed the month.
         """
         record = self.change(
             month,
@@ -211,7 +211,7 @@ class PostgresMonthRepository:
     def change(self, month: Month, rule: Rule) -> MonthRecord | None:
         """Apply a rule of :mod:`discogs.tracking.transitions` to a month's row, atomically.
 
-        :param rule: called again when another session has changed the row meanwhile.
+        :param rule: called again when another session has changed the row in the meantime.
         :returns: what the rule returned.
         """
         with self._cursor() as cursor:
@@ -220,30 +220,30 @@ class PostgresMonthRepository:
     def record_published(
         self, month: Month, dump_date: dt.date | None, published: Mapping[str, str | None]
     ) -> MonthRecord:
-        """Keep what is to be loaded: the dump's day, and file name to published SHA-256.
+        """Record what is to be loaded: the dump's day, and the files.
 
-        What was computed for a file stays as long as its published SHA-256 does; files that are
-        not named go.
+        The computed SHA-256 of a file is kept while its published one is unchanged; files that are
+        not in ``published`` are removed.
 
-        :param published: None for a file that no CHECKSUM.txt lists.
+        :param published: SHA-256 by file name; None for a file that no CHECKSUM.txt lists.
         """
         return self._changed(
             _RECORD_PUBLISHED, month, dump_date=dump_date, published=Jsonb(dict(published))
         )
 
     def record_checksums(self, month: Month, checksums: Mapping[str, FileChecksum]) -> MonthRecord:
-        """Keep what was computed for some files; those of other files stay as they are."""
+        """Record the checksums of some files; those of other files are unchanged."""
         values = {name: checksum.as_dict() for name, checksum in checksums.items()}
         return self._changed(_RECORD_CHECKSUMS, month, checksums=Jsonb(values))
 
     def record_entity_stats(
         self, month: Month, entity: Entity, stats: Mapping[str, Any]
     ) -> MonthRecord:
-        """Keep an entity's statistics (JSON-able), in place of earlier ones."""
+        """Record an entity's statistics (as JSON types), replacing earlier ones."""
         return self._changed(_RECORD_ENTITY_STATS, month, stats=Jsonb({str(entity): dict(stats)}))
 
     def record_checks(self, month: Month, results: Sequence[Mapping[str, Any]]) -> MonthRecord:
-        """Keep the results of the checks after the merges, in place of earlier ones."""
+        """Record the results of the checks after the merges, replacing earlier ones."""
         values = [dict(result) for result in results]
         return self._changed(_RECORD_CHECKS, month, checks=Jsonb(values))
 
@@ -260,7 +260,7 @@ class PostgresMonthRepository:
         error_message: str | None = None,
         attempts: int | None = None,
     ) -> FileRecord:
-        """Keep the state of a file; see :class:`discogs.tracking.files.FileChange`."""
+        """Record a change of a file; see :class:`discogs.tracking.files.FileChange`."""
         new = file_rules.FileChange(
             state=state,
             url=url,
@@ -283,7 +283,7 @@ class PostgresMonthRepository:
             return record
 
     def fail_downloads(self, month: Month, error_message: str) -> None:
-        """Note that nobody downloads a month's files any more."""
+        """Set the files of a month that are being downloaded to ``failed``."""
         with self._cursor() as cursor:
             cursor.execute(
                 "UPDATE discogs_data_processing_files SET state = 'failed', error_message = %s,"
@@ -326,7 +326,7 @@ class PostgresMonthRepository:
             written = cursor.execute(_COMPARE_AND_SET, values).fetchone()
             if written is not None:
                 return month_record(written)
-            # Somebody changed the row since it was read: decide again by what it is now.
+            # Another session changed the row since it was read: apply the rule to the new row.
 
     @staticmethod
     def _ensured(cursor: psycopg.Cursor[DictRow], month: Month) -> DictRow:

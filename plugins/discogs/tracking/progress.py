@@ -1,5 +1,5 @@
-"""How far the steps of a load are, in the database: ``load_steps``, and the view
-``load_progress``, which has the downloads of ``discogs_data_processing_files`` too."""
+"""Records the progress of a load's steps in the table ``load_steps``. The view ``load_progress``
+adds the downloads from ``discogs_data_processing_files``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from discogs.schema.entities import Entity, Month
 
 log = logging.getLogger(__name__)
 
-#: Seconds until a step is worth a row, between two changes of the row, and between two signs of
-#: life when nothing has changed.
+#: Seconds until a step gets a row, between two updates of a row, and between two updates that only
+#: show that the process is alive.
 FIRST_SECONDS, EVERY_SECONDS, ALIVE_SECONDS = 1.0, 2.0, 10.0
-#: How many seconds the end of a step waits for its last row.
+#: How many seconds the end of a step waits for its last row to be written.
 _END_SECONDS = 3.0
-# A row is not worth waiting for.
+# Short timeouts, since a load must not wait for its progress.
 _SESSION = (
     "SELECT set_config('statement_timeout', '3s', false), set_config('lock_timeout', '1s', false)"
 )
@@ -48,13 +48,13 @@ ON CONFLICT (year_month, entity, step, shard) DO UPDATE SET
 def recorded(
     connect: Connect, month: Month, entity: Entity, on_progress: OnProgress | None = None
 ) -> Iterator[OnProgress]:
-    """Keep what a step reports in the database, from a thread with a connection of its own.
+    """Record a step's progress in the database, from a thread with its own connection.
 
-    The step is neither slowed nor failed by it: what goes wrong is only logged, and a step that
-    ends within a second writes nothing. A step that fails leaves the row as it was last.
+    This neither slows the step nor makes it fail: errors are only logged, and a step that ends
+    within a second writes nothing. A step that fails leaves its last row.
 
-    :param on_progress: called too, with each report.
-    :returns: takes the reports.
+    :param on_progress: also called, with each report.
+    :returns: a function that takes the reports.
     """
     writer = _Writer(connect, month, entity)
     thread = threading.Thread(target=writer.run, name="discogs-progress", daemon=True)
@@ -74,7 +74,7 @@ def recorded(
 
 
 def clear(connect: Connect, month: Month) -> None:
-    """Forget the steps of a month that is completed, or begun again."""
+    """Delete the steps of a month that is completed or started again."""
     try:
         with connect() as conn:
             conn.execute("DELETE FROM load_steps WHERE year_month = %s", [str(month)])
@@ -83,7 +83,7 @@ def clear(connect: Connect, month: Month) -> None:
 
 
 class _Writer:
-    """Writes the last report of each step, and what has ended."""
+    """Writes the latest report of each step, and which steps have ended."""
 
     def __init__(self, connect: Connect, month: Month, entity: Entity) -> None:
         self.ended = threading.Event()
@@ -100,7 +100,7 @@ class _Writer:
         key, now = (progress.step, progress.shard), time.monotonic()
         with self._lock:
             self._last[key] = progress, now
-            # One step follows another: what was at work before is done.
+            # Steps run one after another: the one before has ended.
             self._changed |= {key} | (self._open - {key})
             self._open = {key}
 
@@ -137,7 +137,7 @@ class _Writer:
                 self._conn.execute(_SESSION)
             for row in rows:
                 self._conn.execute(_WRITE, row)
-        except Exception as error:  # whatever it is, the step goes on
+        except Exception as error:  # must not stop the step
             if not self._warned:
                 log.warning("The progress of %s is not recorded: %s", self._entity, error)
             self._warned = True

@@ -1,4 +1,4 @@
-"""Changes to the months' rows that come from outside a run's own steps, and what they say."""
+"""Failed, abandoned and late months: changes of tracking rows other than by a run's steps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from discogs.tracking.postgres import PostgresMonthRepository
 
 log = logging.getLogger(__name__)
 
-# A month that was completed this soon after its first day was loaded when it came out. Whoever
-# loads only older months does not follow Discogs, and no dump is late for them.
+# A month completed within this time after its first day was loaded when it was published. A
+# database with older loads only does not follow Discogs, so no dump is late for it.
 _FOLLOWED_WITHIN = dt.timedelta(days=62)
 
 
@@ -26,12 +26,12 @@ def completed(repository: PostgresMonthRepository) -> list[Month]:
 
 
 def of_run(repository: PostgresMonthRepository, run: RunIdentity) -> list[MonthRecord]:
-    """The rows that a run was the last to move."""
+    """The rows whose status a run was the last to change."""
     return [record for record in repository.all() if record.is_of(run)]
 
 
 def at_work(repository: PostgresMonthRepository) -> list[MonthRecord]:
-    """The rows that a run works on, as far as they say."""
+    """The rows of months that are being loaded, according to their status."""
     return [record for record in repository.all() if record.status.at_work]
 
 
@@ -44,12 +44,12 @@ def record_failure(
     limit: int | None = None,
     started: dt.datetime | None = None,
 ) -> MonthRecord | None:
-    """Move a month to ``failed`` for a run, as :func:`discogs.tracking.transitions.fail` does.
+    """Set a month to ``failed`` for a run, as :func:`discogs.tracking.transitions.fail` does.
 
-    May be called several times for one failure: the first message stays.
+    May be called several times for one failure: the first message is kept.
 
-    :returns: None, with nothing changed, when the month is another run's, or the failure does not
-        concern the row.
+    :returns: None, with nothing changed, when another run has claimed the month, or the failure
+        does not concern the row.
     """
     repository.ensure(month)
     try:
@@ -73,7 +73,7 @@ def settle(
     run: RunIdentity,
     entities: Collection[Entity],
 ) -> MonthRecord | None:
-    """Complete or fail a month whose run ended as a success and left it at work.
+    """Complete or fail a month whose run ended as a success without completing it.
 
     See :func:`discogs.tracking.transitions.settle`.
 
@@ -89,30 +89,35 @@ def settle(
 def reconcile(
     repository: PostgresMonthRepository, is_alive: Callable[[MonthRecord], bool]
 ) -> list[MonthRecord]:
-    """Move to ``failed`` the months that runs left at work which are gone.
+    """Set the months to ``failed`` whose runs have ended without a result.
 
-    :param is_alive: whether the run that a row names may still be working; called once a row.
-    :returns: the rows of the months that were moved, as they are now.
+    :param is_alive: whether the run of a row may still be running; called once per row.
+    :returns: the new rows of these months.
     """
-    moved = []
+    abandoned = []
     for record in at_work(repository):
         run = record.run
         if run is None or is_alive(record):
             continue
-        # In the name of the dead run: if another claimed the month since, the move is refused.
+        # As the dead run: if another run has claimed the month since, the change is refused.
         message = "The run ended without reporting a result (killed, stopped or deleted)."
         after = record_failure(repository, record.month, run, message)
         if after is not None:
-            log.info("%s was left %s by %s: now failed", record.month, record.status, run)
-            moved.append(after)
-    return moved
+            log.info(
+                "%s was %s in a run that has ended, %s: set to failed",
+                record.month,
+                record.status,
+                run,
+            )
+            abandoned.append(after)
+    return abandoned
 
 
 @dataclass(frozen=True)
 class Late:
-    """The newest month that should be loaded by now, and is not.
+    """The newest month that should be loaded by now, but is not.
 
-    :param status: of the month's row; None when it has none.
+    :param status: status of the month; None if it has no row.
     :param due: the day by which it should have been loaded.
     """
 
@@ -122,7 +127,7 @@ class Late:
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether no run works on the month: its dump is missing, or its load has failed."""
+        """Whether no run is loading the month: its dump is missing, or its load failed."""
         return self.status is None or not self.status.at_work
 
     def __str__(self) -> str:
@@ -133,10 +138,10 @@ class Late:
 def late(records: Iterable[MonthRecord], today: dt.date, after_days: int) -> Late | None:
     """The newest month that Discogs should have published, if it is not loaded.
 
-    :param after_days: days into a month by which its dump should be loaded; until then, the month
-        before is the newest that should be.
+    :param after_days: days into a month by which its dump should be loaded; until then, the
+        previous month is the newest that should be loaded.
     :returns: None also for a database that does not follow Discogs: no run was started for that
-        month, and none was ever loaded when it came out.
+        month, and no month was ever loaded when it was published.
     """
     by_month = {record.month: record for record in records}
     month = Month.of(today)

@@ -16,11 +16,11 @@ from discogs.tracking.model import FileRecord, MonthRecord, Status, Waiting
 if TYPE_CHECKING:
     from rich.table import Table
 
-#: Columns that a report needs.
+#: Width that a report needs, in columns.
 LOG_WIDTH = 110
-#: Where a month's statistics of an entity keep those of its last load alone.
+#: Key of the last load's own numbers in a month's statistics of an entity.
 LAST_LOAD = "last_load"
-#: What several loads of a month have done together.
+#: The numbers that are summed over several loads of a month.
 _SUMMED = (
     "inserted",
     "updated",
@@ -37,33 +37,34 @@ _SUMMED = (
 
 @dataclass(frozen=True, kw_only=True)
 class EntityReport:
-    """What a load did to one entity, or all loads of its month; every record that was read is in
-    one of the counts.
+    """What one load, or all loads of a month, did to an entity.
 
-    ``read = unchanged + inserted + updated + restored + rejected + same + filtered``, where
-    ``same`` counts the records whose bytes differ from the last time and whose rows do not. What
-    an earlier version of the package did not count is None.
+    Each record is in one of the counts: ``read = unchanged + inserted + updated + restored +
+    rejected + same + filtered``, where ``same`` counts records whose bytes differ from the last
+    load but whose rows do not. A count that an earlier version of the package did not have is None.
 
-    :param rows: that were written, children included.
-    :param bytes: of the unpacked file.
-    :param seconds: of staging and merging.
+    :param rows: number of rows written, including child tables.
+    :param bytes: size of the uncompressed file.
+    :param seconds: duration of staging and merging.
     :param first_load: whether the staged tables replaced empty ones.
-    :param sha256: of the packed file that was merged.
-    :param loads: how many loads of the month the numbers are of; None for those of one load.
-    :param filtered: records that the filter left out.
-    :param filter: its conditions; None without one.
-    :param steps: of the last load: each ``{step, shard, started_at, seconds}``, ``stage`` for each
-        shard and ``merge``.
-    :param placeholders_added: rows for ids that are referred to and in no dump.
+    :param sha256: SHA-256 of the merged, compressed file.
+    :param loads: number of loads that the numbers are of; None for those of one load.
+    :param filtered: number of records that the filter left out.
+    :param filter: conditions of the filter; None without one.
+    :param steps: the steps of the last load, each ``{step, shard, started_at, seconds}``: ``stage``
+        for each shard, and ``merge``.
+    :param placeholders_added: number of rows for ids that records refer to and no dump has.
     :param unmapped: elements, attributes and texts that the mapping does not read, by path, and
-        how often they occur in the records that were staged.
-    :param invalid_values: values that do not fit their column and became NULL, by path.
-    :param replaced_characters: that PostgreSQL does not take and that became U+FFFD.
-    :param unidentified: rejected records whose ids cannot be read.
-    :param removals_held: records that the dump lacks and that are not marked as removed, since
-        they may be among those.
-    :param missing: fields and lists, by path, that the dump of the month before had, and how often.
-    :param appeared: those that it did not have, and how often this one has them.
+        how often they occur in the staged records.
+    :param invalid_values: number of values that do not fit their column and became NULL, by path.
+    :param replaced_characters: number of characters that PostgreSQL cannot store and that became
+        U+FFFD.
+    :param unidentified: number of rejected records whose ids cannot be read.
+    :param removals_held: number of records that the dump lacks but that are not marked as removed,
+        since they may be among the unidentified ones.
+    :param missing: fields and lists, by path, that only the previous month's dump has, and how
+        often.
+    :param appeared: fields and lists, by path, that only this dump has, and how often.
     """
 
     entity: Entity
@@ -98,7 +99,7 @@ class EntityReport:
 
     @classmethod
     def from_dict(cls, entity: Entity, values: Mapping[str, Any]) -> EntityReport:
-        """What ``as_dict`` wrote, by this version of the package or another."""
+        """The inverse of ``as_dict``, also for another version of the package."""
         names = {field.name for field in dataclasses.fields(cls)} - {"entity"}
         known = {name: value for name, value in values.items() if name in names}
         return cls(entity=entity, **known)
@@ -107,7 +108,7 @@ class EntityReport:
     def of_loads(cls, loads: Sequence[EntityReport]) -> EntityReport:
         """The numbers of a month that was loaded several times.
 
-        What changed, and the time, is of all its loads together; what was read is of the last.
+        Changes and times are summed over all loads; the number of records read is the last load's.
 
         :param loads: at least one, oldest first.
         """
@@ -117,21 +118,21 @@ class EntityReport:
             values = [value for load in loads if (value := getattr(load, name)) is not None]
             sums[name] = sum(values) if values else None
         for name in ("unmapped", "invalid_values"):
-            # A load that parses less than the one before finds less.
+            # A later load may parse fewer records, and so find fewer.
             values = [getattr(load, name) for load in loads]
             paths = sorted({path for value in values for path in value})
             sums[name] = {path: max(value.get(path, 0) for value in values) for path in paths}
         sums["replaced_characters"] = max(load.replaced_characters for load in loads)
-        whole = dataclasses.replace(last, **sums, loads=len(loads))
+        combined = dataclasses.replace(last, **sums, loads=len(loads))
         first = any(load.first_load for load in loads)
         if last.unchanged is None:
-            return dataclasses.replace(whole, first_load=first)
-        others = whole.total("inserted", "updated", "restored", "rejected", "same", "filtered")
-        left = max(0, (whole.read or 0) - others)
-        return dataclasses.replace(whole, first_load=first, unchanged=left)
+            return dataclasses.replace(combined, first_load=first)
+        others = combined.total("inserted", "updated", "restored", "rejected", "same", "filtered")
+        left = max(0, (combined.read or 0) - others)
+        return dataclasses.replace(combined, first_load=first, unchanged=left)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, without the entity, which is the key wherever it is kept."""
+        """The report as JSON types, without the entity, under which it is stored."""
         values = dataclasses.asdict(self)
         del values["entity"]
         return values
@@ -147,7 +148,7 @@ class EntityReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the load found in the dump that a person should look at, a sentence each."""
+        """Findings in the dump that need attention, one sentence each."""
         found = []
         if self.unmapped:
             found.append(f"not read, since no table has it: {_counted(self.unmapped)}")
@@ -167,7 +168,7 @@ class EntityReport:
         return tuple(f"{self.entity}: {sentence}" for sentence in found)
 
     def total(self, *names: str) -> int:
-        """The sum of some of the counts; what was not counted adds nothing."""
+        """The sum of some of the counts; None counts as 0."""
         return sum(getattr(self, name) or 0 for name in names)
 
     @property
@@ -177,9 +178,9 @@ class EntityReport:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthReport:
-    """How far a month is and what its load did; times are in UTC.
+    """A month's status and what its loads did; times are in UTC.
 
-    :param not_verified: files that no CHECKSUM.txt lists, so that nothing proves them whole.
+    :param not_verified: files that no CHECKSUM.txt lists, so that they could not be verified.
     :param checks: results of the checks after the merges, each with ``name``, ``passed``,
         ``value`` and ``detail``.
     """
@@ -206,7 +207,7 @@ class MonthReport:
     ) -> MonthReport:
         """A month's report.
 
-        :param last_load: the numbers of each entity's last load alone, not of all its loads.
+        :param last_load: whether to use the numbers of the last load of each entity only.
         """
         stats = record.processing_stats
         if last_load:
@@ -249,7 +250,7 @@ class MonthReport:
         return _seconds(self.started_at, self.processing_completed_at)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able: the one schema of the command's report, ``status --json`` and the XCom."""
+        """The report as JSON types, for ``load --report``, ``status --json`` and the XCom."""
         entities = {
             str(report.entity): {
                 **report.as_dict(),
@@ -280,7 +281,7 @@ class MonthReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Those of every entity."""
+        """The remarks on all entities."""
         return tuple(remark for entity in self.entities for remark in entity.remarks)
 
     def as_text(self) -> str:
@@ -316,7 +317,7 @@ class MonthReport:
         if self.dump_date:
             parts.append(f"dump of {self.dump_date}")
         if self.seconds is not None:
-            parts.append(f"{duration(self.seconds)} in all")
+            parts.append(f"{duration(self.seconds)} in total")
         if self.retry_count:
             parts.append(f"failed attempts: {self.retry_count}")
         return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Rows of the tracking tables as PostgreSQL gives them, made into records."""
+"""Converts rows of the tracking tables to records."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def file_record(row: DictRow) -> FileRecord:
 
 
 def _utc(time: dt.datetime | None) -> Any:
-    """The connection may have another time zone."""
+    """In UTC: the connection may have another time zone."""
     return time.astimezone(dt.timezone.utc) if time is not None else None

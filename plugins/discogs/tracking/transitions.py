@@ -1,13 +1,13 @@
-"""The only place that decides which status may follow which, and what a move does to the row.
+"""The transitions of a month's status, and how they change its row. Nothing else decides them.
 
 ```
 not_started → downloading → ready_for_processing → processing → completed
 any of them → failed → downloading | ready_for_processing | processing
 completed   → downloading (published again) | ready_for_processing | processing (cleared)
-backwards   → downloading and ready_for_processing, for a task that is cleared or tried again
+backwards   → downloading and ready_for_processing, for a task that is cleared or retried
 ```
-A month at work belongs to the run that claimed it. No other run moves it, so a task that was
-declared dead and still runs cannot disturb a later run.
+A month that is being loaded belongs to the run that claimed it. No other run changes its status, so
+that a task that was declared dead but still runs cannot disturb a later run.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 8192  # characters
 
-#: What the row says of a run whose tasks have failed and have left no error. The error of a task
-#: that is recorded later, since its process was slower than the run's end, takes its place.
+#: The message for a run whose tasks failed without recording an error. A task's error that is
+#: recorded later, because its process was slower than the end of the run, replaces it.
 UNEXPLAINED = "failed without an error message"
 
 LEGAL: dict[Status, frozenset[Status]] = {
@@ -48,9 +48,9 @@ LEGAL: dict[Status, frozenset[Status]] = {
 
 
 def check(month: object, current: Status, to: Status) -> None:
-    """Let a legal move pass; staying is legal.
+    """Check a transition; staying in a status is legal.
 
-    :raises IllegalTransition: naming both states.
+    :raises IllegalTransition: when it is not legal.
     """
     if to is not current and to not in LEGAL[current]:
         raise IllegalTransition(month, str(current), str(to), sorted(map(str, LEGAL[current])))
@@ -64,15 +64,15 @@ def move(
     now: dt.datetime,
     error_message: str | None = None,
 ) -> MonthRecord:
-    """The row after a move; the same row when there is nothing to do.
+    """The row after a transition; the same row when nothing changes.
 
-    A run that moves a month to the status it has is a task that is tried again, and changes
-    nothing; except that the failure of another run is a further failed attempt. Any run may move
-    a month that is at rest (not started, completed, failed). Only the run that has the month may
-    move one at work, or a completed one to ``failed``.
+    A transition to the present status comes from a task that is retried, and changes nothing;
+    except that the failure of another run is a further failed attempt. Any run may change a month
+    that is not being loaded (not started, completed, failed). Only the run that has claimed the
+    month may change one that is being loaded, or set a completed one to ``failed``.
 
-    :raises IllegalTransition: naming both states.
-    :raises MonthTaken: naming the run that has the month.
+    :raises IllegalTransition: when the transition is not legal.
+    :raises MonthTaken: when another run has claimed the month.
     """
     check(record.month, record.status, to)
     others = record.run is not None and not record.is_of(run)
@@ -111,9 +111,9 @@ def move(
 
 
 def claim(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
-    """The row after a run claims a month; None when another run has it at work.
+    """The row after a run claims a month; None when another run has claimed it.
 
-    A run that has the month at work already keeps it as it is.
+    The row is unchanged when the run has claimed the month before.
     """
     if record.status.at_work:
         return record if record.is_of(run) else None
@@ -129,14 +129,14 @@ def enter(
     now: dt.datetime,
     backwards: bool = True,
 ) -> MonthRecord:
-    """The row after a task of a run begins its work.
+    """The row after a task of a run starts.
 
-    A completed month stays completed. A failed one stays failed until the run that failed is
-    started again: the other tasks of that run, which may still be running, leave the row alone.
+    A completed month stays completed. A failed one stays failed until the failed run is restarted:
+    the other tasks of that run, which may still be running, do not change the row.
 
-    :param since: when the run was started, or started again after it had ended.
+    :param since: when the run was started, or restarted after it had ended.
     :param backwards: whether the month may go back from a later status.
-    :raises MonthTaken: naming the run that has the month.
+    :raises MonthTaken: when another run has claimed the month.
     """
     if record.status is Status.COMPLETED:
         return record
@@ -161,14 +161,14 @@ def fail(
 ) -> MonthRecord | None:
     """The row after the failure of a run, which may be reported late and more than once.
 
-    A run that was ended while it waited for the dump has tried nothing: that is no failed attempt.
+    A run that was ended while it waited for the dump does not count as a failed attempt.
 
-    :param limit: failed attempts after which no run tries the month any more, so that another
-        run, which was refused for that, is no further attempt.
-    :param started: when the run was started, or started again: an earlier failure of the same run
-        was another attempt.
+    :param limit: number of failed attempts after which runs are refused, so that a refused run does
+        not count as a further attempt.
+    :param started: when the run was started or restarted: an earlier failure of the same run was
+        another attempt.
     :returns: None when the failure does not concern the row.
-    :raises MonthTaken: naming the run that has the month.
+    :raises MonthTaken: when another run has claimed the month.
     """
     if record.waiting is not None and record.waiting.run.is_same(run):
         if record.status is not Status.NOT_STARTED:
@@ -188,9 +188,9 @@ def fail(
 
 
 def wait(record: MonthRecord, waiting: Waiting, *, now: dt.datetime) -> MonthRecord | None:
-    """The row after a look for the dump that found none.
+    """The row after a look that did not find the dump.
 
-    :returns: None when another run has the month: it is not waited for any more.
+    :returns: None when another run has claimed the month, so that the wait is over.
     """
     if record.status.at_work and not record.is_of(waiting.run):
         return None
@@ -198,7 +198,7 @@ def wait(record: MonthRecord, waiting: Waiting, *, now: dt.datetime) -> MonthRec
 
 
 def stop_waiting(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> MonthRecord | None:
-    """The row after a run has ended its wait; None when it is not the run that waits."""
+    """The row after a run ended its wait; None when another run waits, or none."""
     if record.waiting is None or not record.waiting.run.is_same(run):
         return None
     return record.replace(waiting=None, updated_at=now)
@@ -207,13 +207,13 @@ def stop_waiting(record: MonthRecord, *, run: RunIdentity, now: dt.datetime) -> 
 def settle(
     record: MonthRecord, entities: Collection[Entity], *, run: RunIdentity, now: dt.datetime
 ) -> MonthRecord | None:
-    """The row after a run ended as a success and left the month at work.
+    """The row after a run ended as a success without completing the month.
 
-    The run, or some of its tasks, were marked as a success by hand. The month becomes
-    ``completed`` if every entity is merged from the bytes that are published, and else
-    ``failed``, so that it is tried again.
+    The run, or some of its tasks, were marked as success by hand. The month becomes ``completed``
+    if every entity was merged from the published files, else ``failed``, so that it is loaded
+    again.
 
-    :returns: None when the run does not have the month any more.
+    :returns: None when the run is no longer loading the month.
     """
     if not record.is_of(run) or not record.status.at_work:
         return None
@@ -230,7 +230,7 @@ def settle(
 
 
 def _begins(record: MonthRecord, to: Status) -> bool:
-    """Whether a move begins an attempt, rather than resuming the last one after its downloads."""
+    """Whether a transition starts an attempt, instead of resuming the last one after downloads."""
     if record.status.at_work:
         return False
     return (
@@ -243,6 +243,6 @@ def _explains(message: str, record: MonthRecord) -> bool:
 
 
 def _as_text(message: str | None) -> str:
-    """An error message that the column takes: PostgreSQL's text has no NUL."""
+    """An error message for the column: PostgreSQL's text cannot hold NUL."""
     text = (message or "").replace("\0", "").strip() or "No reason was given."
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

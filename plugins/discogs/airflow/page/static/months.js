@@ -24,7 +24,7 @@ function header(state) {
   if (loaded) parts.push("loaded through ", h("strong", {}, loaded.year_month));
   const after = months.filter((month) => month !== loaded && (!loaded || month.year_month > loaded.year_month));
   for (const month of after.slice(0, 3).reverse()) parts.push(parts.length ? " · " : "", `${month.year_month} is ${statusOf(month)[0]}`);
-  if (months.length === 0) parts.push("no month was started yet");
+  if (months.length === 0) parts.push("no month has been started yet");
   return h(
     "header",
     {},
