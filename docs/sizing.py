@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.speed import RESULTS
-from discogs.load.estimate import BESIDES, FIRST_RATE, LATER_RATE, TABLES, TRANSFER_RATE
+from discogs.load.estimate import FIRST_SHARE, FIRST_RATE, LATER_RATE, TABLE_BYTES, TRANSFER_RATE
 from discogs.schema.entities import ENTITIES, Entity
 
 #: Records and bytes of the files of June 2026, the last month of which both are known of all four.
@@ -56,7 +56,7 @@ def disk() -> str:
     ]
     for entity in ENTITIES:
         cells = [str(entity), f"{_RECORDS[entity]:,}", _size(_PACKED[entity])]
-        rows.append(_row([*cells, f"{TABLES[entity]:g}", *_database([entity])]))
+        rows.append(_row([*cells, f"{TABLE_BYTES[entity]:g}", *_database([entity])]))
     cells = ["all", f"{sum(_RECORDS.values()):,}", _size(sum(_PACKED.values())), ""]
     rows.append(_row([f"**{cell}**" if cell else "" for cell in [*cells, *_database(ENTITIES)]]))
     return "\n".join(rows)
@@ -135,8 +135,8 @@ def _growth() -> dict[str, Any]:
 
 
 def _database(entities: Iterable[Entity]) -> list[str]:
-    size = sum(_PACKED[entity] * TABLES[entity] for entity in entities)
-    return [_size(size), _size(size * BESIDES)]
+    size = sum(_PACKED[entity] * TABLE_BYTES[entity] for entity in entities)
+    return [_size(size), _size(size * FIRST_SHARE)]
 
 
 def _minutes(size: float, rate: float) -> list[str]:

@@ -1,24 +1,24 @@
-/* Whole records of the usual form, from XML to the columns of Arrow.
+/* Parses XML records of the usual form to Arrow columns.
 
-   The caller knows where each record of a block starts. The kernel reads one after the other and
-   gives the columns of every table. It knows XML and nothing of Discogs: which elements are rows,
-   and which texts and attributes are columns, stands in the program, which
-   plugins/discogs/records/kernel_program.py makes from the mapping.
+   The caller passes a block of records, with the start of each. The kernel reads them one after the
+   other, and returns the columns of all tables. It parses XML but has no knowledge of Discogs: the
+   program, which plugins/discogs/records/kernel_program.py makes from the mapping, says which
+   elements are rows, and which texts and attributes are columns.
 
-   A record that is not of the usual form is refused: it leaves no row, and the caller reads it by
-   other means. Refused is what is not well-formed, and what is but hardly ever occurs: comments,
-   CDATA sections, processing instructions, namespaces, names that are not ASCII, elements within
-   a text that is a column, an element that stands twice where the mapping expects one, a row
-   without any content, a number that is not digits alone. All else has to be read as lxml reads
-   it; tests compare them.
+   A record that does not have the usual form is refused: it leaves no row, and the caller parses it
+   with lxml. Refused are records that are not well-formed, and well-formed ones with rare content:
+   comments, CDATA sections, processing instructions, namespaces, names that are not ASCII, elements
+   within the text of a column, two elements where the mapping expects one, a row without content,
+   and a number with other characters than digits. All other records are read as lxml reads them;
+   tests compare the two.
 
-   A record that lxml rejects is offered once more, to be read leniently: then what is wrong is
-   passed over where it touches no value: a comment of any kind, bytes that are not UTF-8, names
-   of unknown elements and attributes, a missing space between attributes, any depth.
+   A record that lxml rejects is parsed once more, leniently: then errors that do not affect a value
+   are ignored. These are comments of any kind, bytes that are not UTF-8, names of unknown elements
+   and attributes, a missing space between attributes, and any depth.
 
-   It is built as WebAssembly (make kernel) and imports nothing, so whatever the bytes are they
-   can do no harm outside its own memory. Memory is one arena: the program, then for each block
-   its bytes, its rows and its columns. It grows to what the largest block needs and stays there. */
+   It is built as WebAssembly (make kernel) and imports nothing, so it cannot access anything outside
+   its own memory, whatever bytes it reads. The memory is one arena: the program, then for each block
+   its bytes, rows and columns. It grows to the size that the largest block needs. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,39 +32,39 @@ typedef int32_t i32;
 #define EXPORT(name) __attribute__((export_name(name)))
 #define NONE (-1)
 #define PAGE 65536u
-/* Bytes are loaded and stored 16 at a time, so this many must be there behind the last one. */
+/* Bytes are loaded and stored 16 at a time, so this many must be accessible after the last one. */
 #define PADDING 64u
-/* Elements nest eight deep in the dumps, and lxml has limits of its own above the first. */
+/* Elements nest eight deep in the dumps; lxml limits the depth too, above USUAL_DEPTH. */
 #define USUAL_DEPTH 64
 #define MAX_DEPTH 16384
 #define MAX_ATTRIBUTES 16
 #define MAX_UNKNOWN 64
-/* No usual reference is longer: "&#x10FFFF;" has eight bytes between & and ;. */
+/* The longest usual reference, "&#x10FFFF;", has eight bytes between & and ;. */
 #define MAX_REFERENCE 8u
 
-/* ---- The program: what kernel_program.py writes, in this order, as 32-bit words ---- */
+/* ---- The program, as kernel_program.py writes it, in this order, as 32-bit words ---- */
 
 enum Type { TEXT, INTEGER, SMALLINT, BOOLEAN };
 enum Content {
-    ELEMENTS, /* a text there is unknown */
+    ELEMENTS, /* only elements: a text in it is counted as unknown */
     COLUMN,   /* its text is a column of the row */
-    BEFORE,   /* its text is a column of the row that follows at once, unless that has its own */
-    IGNORED,  /* its text is known, and no column */
+    BEFORE,   /* its text is a column of the row of the next sibling, unless that has its own */
+    IGNORED,  /* its text is ignored */
 };
 enum Owner {
-    RECORD, /* a row of the record itself */
-    SEQ,    /* lies in another row, and refers to it by its ordinal */
+    RECORD, /* a row directly below the record */
+    SEQ,    /* a row in another row, to which it refers by that row's ordinal */
     NUMBER, /* an item of a list, which refers to its row by the position in the table */
-    DEEPER, /* more levels than the program has: refused */
+    DEEPER, /* nested deeper than the program allows: refused */
 };
 
-/* An element that the mapping reads, at its place below the others. */
+/* An element that the mapping reads. */
 typedef struct {
     i32 name, name_size;               /* in the program's names */
     i32 child, next;                   /* its first child, and its next sibling */
-    i32 table, owner;                  /* of the row that it is, NONE for no row */
+    i32 table, owner;                  /* of its row; NONE if it is not a row */
     i32 content, column, type;         /* of its text */
-    i32 before;                        /* the sibling that may hold a column of its row */
+    i32 before;                        /* the sibling that may have a column of its row */
     i32 first_attribute, attributes;
 } Node;
 
@@ -74,7 +74,7 @@ typedef struct {
 
 typedef struct {
     i32 first_column, columns;
-    i32 per_record; /* whether its rows are counted in the whole record, not in the row around */
+    i32 per_record; /* whether ordinals count the rows of the record, not of the row around them */
 } Shape;
 
 static const Node *nodes;
@@ -84,22 +84,22 @@ static const i32 *types; /* of the columns of all tables */
 static const u8 *names;
 static i32 node_count, table_count;
 
-/* ---- What is read of a block ---- */
+/* ---- The content of a block ---- */
 
-/* A text by its address in the block, or a number; a size of 0 is NULL. */
+/* A text by its address in the block, or a number; NULL if the size is 0. */
 typedef struct {
     u32 value, size;
 } Cell;
 
 typedef struct {
-    i32 record; /* the position of its record among those that are read */
+    i32 record; /* the position of its record among the records that are not refused */
     i32 number; /* its position in its table */
-    i32 owner;  /* the row around it, as its node's Owner says */
+    i32 owner;  /* the row around it, as given by its node's Owner */
     i32 seq;    /* its ordinal, from 1 */
     Cell cells[];
 } Row;
 
-/* Rows of a table lie in chunks of one page, which never move. */
+/* The rows of a table are in chunks of one page, which do not move. */
 typedef struct Chunk {
     struct Chunk *next;
     u8 rows[];
@@ -109,20 +109,20 @@ typedef struct {
     Chunk *first, *last;
     i32 rows;
     u32 row_size, chunk_rows;
-    const Row *group; /* the row in which the rows are being counted */
+    const Row *group; /* the row in which the ordinals are currently counted */
     i32 seq;
 } Table;
 
 /* An element, attribute or text of a known element that the program does not name. */
 typedef struct {
     i32 node, kind, name, name_size, count;
-    i32 record, in_record; /* how many of them the record that was read last has */
+    i32 record, in_record; /* the last record that has it, and how many times */
 } Unknown;
 enum Kind { AN_ELEMENT, AN_ATTRIBUTE, A_TEXT };
 
 typedef struct {
     const Node *node; /* NULL for an element that the program does not name */
-    const Node *last; /* its child that was read last */
+    const Node *last; /* the child that was read last */
     Row *row;         /* the row that its values belong to */
     const u8 *name;
     u32 name_size;
@@ -130,29 +130,29 @@ typedef struct {
     bool text_noted;
 } Frame;
 
-/* What parse() gives; addresses and sizes in bytes. */
+/* The result of parse(); addresses and sizes are in bytes. */
 static struct {
     u32 refused, refused_count; /* positions of the records that were refused */
     u32 unknown, unknown_count;
-    u32 layout;  /* for each table and column, where it stands in the output */
+    u32 layout;  /* the positions of the tables and columns in the output */
     u32 output, output_size;
 } result;
 
-static u8 *arena, *top; /* of what belongs to no block, and of all that is in use */
+static u8 *arena, *top; /* the ends of the memory in use outside blocks, and in all */
 static Table *tables, *saved;
-static const Row **seen; /* for each node, the row in which it stood last */
+static const Row **seen; /* for each node, the row in which it occurred last */
 static Unknown unknowns[MAX_UNKNOWN];
 static i32 unknown_count;
 static i32 records, *bounds, *refused, refused_count;
 static i32 *layout;
 static u8 *data;
-static i32 record; /* the position among those that are read */
+static i32 record; /* the position among the records that are not refused */
 static bool lenient;
 static Frame stack[MAX_DEPTH];
 
-extern u8 __heap_base; /* the linker's: the first byte that no variable takes */
+extern u8 __heap_base; /* defined by the linker: the first byte after all variables */
 
-/* So many bytes behind what is in use; NULL where the memory has reached its limit. */
+/* Allocate bytes after the memory in use; NULL if the memory has reached its limit. */
 static void *take(size_t size) {
     size_t start = ((size_t)top + 15) & ~(size_t)15, end = start + size;
     if (end < start || end > UINT32_MAX - PAGE) return NULL;
@@ -165,13 +165,13 @@ static void *take(size_t size) {
     return (void *)start;
 }
 
-/* Room for a program of so many bytes; 0: no memory. */
+/* Allocate a program of so many bytes; 0 if there is no memory. */
 EXPORT("program") void *program(u32 size) {
     top = &__heap_base;
     return take(size + PADDING);
 }
 
-/* Take the program that was written there; whether there was memory for it. */
+/* Set up the program that was written there; 0 if there is no memory. */
 EXPORT("start")
 i32 start(void *written, i32 with_nodes, i32 with_attributes, i32 with_tables, i32 with_columns) {
     node_count = with_nodes;
@@ -189,8 +189,8 @@ i32 start(void *written, i32 with_nodes, i32 with_attributes, i32 with_tables, i
     return tables && saved && seen && layout;
 }
 
-/* Room for a block: records + 1 words, where each record starts and the last one ends, and the
-   bytes behind them; 0: no memory. */
+/* Allocate a block: records + 1 words, for the start of each record and the end of the last, and
+   then the bytes; 0 if there is no memory. */
 EXPORT("block") void *block(i32 with_records, u32 size) {
     top = arena;
     records = with_records;
@@ -231,7 +231,7 @@ static inline bool only_space(const u8 *at, const u8 *end) {
     return at == end;
 }
 
-/* Whether so many bytes are the same; up to eight behind them are read. */
+/* Whether two byte strings are equal; up to eight bytes after them are read. */
 static inline bool same(const u8 *one, const u8 *other, u32 size) {
     uint64_t a, b;
     for (; size > 8; size -= 8, one += 8, other += 8) {
@@ -239,12 +239,12 @@ static inline bool same(const u8 *one, const u8 *other, u32 size) {
         __builtin_memcpy(&b, other, 8);
         if (a != b) return false;
     }
-    __builtin_memcpy(&a, one, 8); /* what stands behind them is shifted out */
+    __builtin_memcpy(&a, one, 8); /* the bytes after them are shifted out */
     __builtin_memcpy(&b, other, 8);
     return size == 0 || ((a ^ b) << (64 - 8 * size)) == 0;
 }
 
-/* Whether these bytes are a word, given as a literal. */
+/* Whether bytes are equal to a word, given as a literal. */
 #define IS_WORD(at, size, word)                                                                  \
     ((size) == sizeof(word) - 1 && same(at, (const u8 *)word "\0\0\0\0\0\0\0", sizeof(word) - 1))
 
@@ -254,8 +254,8 @@ static inline bool continues(const u8 *at, i32 bytes) {
     return true;
 }
 
-/* Whether these bytes are UTF-8 without NUL. Other characters that XML forbids are kept as they
-   are, as lxml_parser keeps them. */
+/* Whether bytes are UTF-8 without NUL. Other characters that XML forbids are kept, as lxml_parser
+   does. */
 static bool is_text(const u8 *at, const u8 *end) {
     while (at < end) {
         u32 odd = MASK(wasm_i8x16_lt(LOAD(at), wasm_i8x16_splat(1))); /* NUL, or not ASCII */
@@ -270,8 +270,8 @@ static bool is_text(const u8 *at, const u8 *end) {
             u8 c = *at;
             i32 more = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
             if (c < 0xC2 || c > 0xF4 || end - at <= more || !continues(at, more)) return false;
-            if (c == 0xE0 && at[1] < 0xA0) return false;  /* longer than needed */
-            if (c == 0xED && at[1] >= 0xA0) return false; /* half of a surrogate pair */
+            if (c == 0xE0 && at[1] < 0xA0) return false;  /* overlong */
+            if (c == 0xED && at[1] >= 0xA0) return false; /* a surrogate */
             if (c == 0xF0 && at[1] < 0x90) return false;
             if (c == 0xF4 && at[1] >= 0x90) return false; /* beyond Unicode */
             at += more + 1;
@@ -280,7 +280,7 @@ static bool is_text(const u8 *at, const u8 *end) {
     return true;
 }
 
-/* The next '<', or the end. Notes whether what stands before it has to be decoded. */
+/* The next '<', or the end. Sets encoded if the text before it has to be decoded. */
 static inline u8 *find_markup(u8 *at, u8 *end, bool *encoded) {
     for (; at < end; at += 16) {
         v128_t bytes = LOAD(at);
@@ -295,7 +295,8 @@ static inline u8 *find_markup(u8 *at, u8 *end, bool *encoded) {
     return end;
 }
 
-/* The character of a reference, between & and ;. 0: unknown, or none that can be kept. */
+/* The character of a reference, given the bytes between & and ;; 0 if it is unknown, or cannot be
+   stored. */
 static u32 referenced(const u8 *at, u32 size) {
     if (size < 2 || size > MAX_REFERENCE) return 0;
     if (*at == '#') {
@@ -338,8 +339,8 @@ static u8 *put_character(u8 *to, u32 code) {
     return to;
 }
 
-/* Decode references and line ends where they stand: the result is never longer. Its end, or NULL
-   to refuse it. */
+/* Decode references and line ends in place, since the result is never longer. Returns its end, or
+   NULL to refuse the record. */
 static u8 *decode(u8 *at, const u8 *end) {
     u8 *to = at;
     while (at < end) {
@@ -363,7 +364,7 @@ static u8 *decode(u8 *at, const u8 *end) {
 
 /* ---- Values ---- */
 
-/* Put a value into its cell; a blank one leaves the cell as it is. False refuses it. */
+/* Store a value in its cell; a blank value leaves the cell unchanged. False refuses the record. */
 static inline bool put(Cell *cell, i32 type, u8 *at, u8 *end, bool encoded) {
     if (encoded) {
         end = decode(at, end);
@@ -393,7 +394,8 @@ static inline bool put(Cell *cell, i32 type, u8 *at, u8 *end, bool encoded) {
     return true;
 }
 
-/* False where there are too many of them: the caller then counts those of the record. */
+/* Count something that the program does not name. False if there are too many kinds: the record is
+   then refused, and its unknown parts are counted by the caller. */
 static bool note_unknown(const Node *node, i32 kind, const u8 *name, u32 size) {
     Unknown *unknown = unknowns, *end = unknowns + unknown_count;
     i32 number = (i32)(node - nodes);
@@ -417,7 +419,7 @@ static bool note_unknown(const Node *node, i32 kind, const u8 *name, u32 size) {
 
 /* ---- Rows ---- */
 
-/* A row of NULLs; NULL without memory. */
+/* Add a row of NULLs; returns NULL if there is no memory. */
 static Row *add_row(const Node *node, Row *around, const Row *of_record) {
     Table *table = &tables[node->table];
     const Shape *shape = &shapes[node->table];
@@ -446,8 +448,8 @@ static Row *add_row(const Node *node, Row *around, const Row *of_record) {
 
 /* ---- Elements ---- */
 
-/* The child of this name. Children mostly come in the order of the mapping, each maybe several
-   times, so the search starts at the one before. */
+/* The child of a name. Children are mostly in the order of the mapping, possibly repeated, so the
+   search starts at the last one found. */
 static inline const Node *child_named(Frame *frame, const u8 *name, u32 size) {
     if (!frame->node || frame->node->child == NONE) return NULL;
     const Node *first = &nodes[frame->node->child], *likely = frame->last ? frame->last : first;
@@ -459,7 +461,7 @@ static inline const Node *child_named(Frame *frame, const u8 *name, u32 size) {
     }
 }
 
-/* Read the attributes of a start tag up to its '>' or '/', or NULL to refuse it. */
+/* Read the attributes of a start tag up to its '>' or '/'; NULL refuses the record. */
 static inline u8 *read_attributes(u8 *at, u8 *end, const Node *node, Row *row, bool *filled) {
     const u8 *stood[MAX_ATTRIBUTES];
     u32 sizes[MAX_ATTRIBUTES];
@@ -500,7 +502,7 @@ static inline u8 *read_attributes(u8 *at, u8 *end, const Node *node, Row *row, b
             if (at >= end || *at == '<' || *at == '\r') return NULL;
             if (*at == quote) break;
             if (*at == '&') encoded = true;
-            else if (*at == '\n' || *at == '\t') *at = ' '; /* as XML asks */
+            else if (*at == '\n' || *at == '\t') *at = ' '; /* XML's attribute-value normalization */
             at++;
         }
 
@@ -529,7 +531,7 @@ static inline u8 *read_attributes(u8 *at, u8 *end, const Node *node, Row *row, b
     }
 }
 
-/* Read an end tag from behind its "</", or NULL. */
+/* Read an end tag, after its "</"; returns its end, or NULL. */
 static inline u8 *read_end(u8 *at, const u8 *name, u32 size) {
     if (!same(at, name, size)) return NULL;
     at += size;
@@ -546,13 +548,13 @@ static u8 *skip_comment(u8 *at, const u8 *end) {
     return NULL;
 }
 
-/* Whether an element is a row unless it is empty: an empty one is none, and is refused. The
-   record itself is a row always, and an empty item of a list is left out later. */
+/* Whether an element is a row only if it is not empty: a record with an empty one is refused. The
+   record itself is always a row, and empty items of lists are dropped later. */
 static inline bool makes_row(const Node *node) {
     return node && node->table > 0 && node->owner != NUMBER;
 }
 
-/* Read one record into the tables; false refuses it. */
+/* Parse a record into the tables; false refuses it. */
 static bool read_record(u8 *at, u8 *end) {
     Row *of_record = NULL;
     const Node *before = NULL; /* an element whose text may be a column of the next row */
@@ -568,7 +570,7 @@ static bool read_record(u8 *at, u8 *end) {
         bool encoded = false;
         at = find_markup(at, end, &encoded);
         if (at == end) return false;
-        /* Before a record there may be white space, and not as a reference. */
+        /* Before a record there may only be white space, and no references. */
         if (!depth && !only_space(text, at)) return false;
         u8 *text_end = encoded ? decode(text, at) : at;
         if (!text_end) return false;
@@ -608,7 +610,7 @@ static bool read_record(u8 *at, u8 *end) {
             if (!depth) of_record = row;
             if (before && node->before == before - nodes) row->cells[before->column] = before_cell;
         } else if (node->content != BEFORE) {
-            if (seen[node - nodes] == row) return false; /* it stands twice in one row */
+            if (seen[node - nodes] == row) return false; /* it occurs twice in one row */
             seen[node - nodes] = row;
         }
         before = NULL;
@@ -646,7 +648,7 @@ static bool read_record(u8 *at, u8 *end) {
 
 /* ---- Columns ---- */
 
-/* Each row of a table, chunk by chunk. */
+/* Iterate over the rows of a table, chunk by chunk. */
 #define EACH_ROW(row, table)                                                                     \
     for (Chunk *chunk = (table)->rows ? (table)->first : NULL; chunk;                            \
          chunk = chunk == (table)->last ? NULL : chunk->next)                                    \
@@ -661,7 +663,7 @@ static u32 rows_in(const Table *table, const Chunk *chunk) {
 
 static u8 *aligned(u8 *at) { return (u8 *)(((size_t)at + 7) & ~(size_t)7); }
 
-/* Write a column's bits of validity, values and, for texts, bytes; the end of what was written. */
+/* Write the validity bitmap, the values and, for texts, the bytes of a column; returns their end. */
 static u8 *write_column(const Table *table, i32 column, i32 type, u8 *at, i32 **words) {
     i32 rows = table->rows, nulls = 0, row_number = 0;
     u8 *validity = at, bits = 0;
@@ -677,7 +679,7 @@ static u8 *write_column(const Table *table, i32 column, i32 type, u8 *at, i32 **
         }
         if (type == TEXT) {
             values[row_number] = (i32)(to - bytes);
-            /* What is written too far is written over by what follows. */
+            /* Bytes that are written beyond the end are overwritten by the next text. */
             const u8 *from = (const u8 *)(size_t)cell.value;
             for (u32 i = 0; i < cell.size; i += 16) wasm_v128_store(to + i, LOAD(from + i));
             to += cell.size;
@@ -696,9 +698,9 @@ static u8 *write_column(const Table *table, i32 column, i32 type, u8 *at, i32 **
     return aligned(to);
 }
 
-/* Write the columns of all tables; false without memory. */
+/* Write the columns of all tables; false if there is no memory. */
 static bool write_columns(u32 text_bytes) {
-    size_t size = text_bytes + PADDING; /* every text stands in the block once */
+    size_t size = text_bytes + PADDING; /* each text occurs in the block once */
     for (i32 i = 0; i < table_count; i++) {
         size_t rows = (size_t)tables[i].rows;
         size += 3 * (rows * 4 + 8) + (size_t)shapes[i].columns * (rows * 4 + rows / 8 + 32);
@@ -730,7 +732,7 @@ static bool write_columns(u32 text_bytes) {
     return true;
 }
 
-/* Read the block that was written: the address of the result; 0 without memory. */
+/* Parse the block that was written; returns the address of the result, 0 if there is no memory. */
 EXPORT("parse") void *parse(i32 leniently) {
     lenient = leniently;
     for (i32 i = 0; i < table_count; i++) {

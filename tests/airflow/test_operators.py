@@ -271,7 +271,7 @@ def test_a_month_is_exported_once_and_each_part_of_it_may_be_tried_again(
     }
     assert {e: each["exported"] for e, each in manifest["entities"].items()} == counted
     logged = capsys.readouterr().out
-    assert f"{MONTH} is written to {out} in 4 parts." in logged
+    assert f"{MONTH} is exported to {out} in 4 parts." in logged
     assert "masters, shard 2 of 2: " in logged
     assert f"{MONTH} is exported to {out}: {len(manifest['tables'])} tables, " in logged
 
@@ -288,19 +288,19 @@ def test_a_month_is_exported_once_and_each_part_of_it_may_be_tried_again(
     for file in files:
         run(ChecksumOperator(task_id="t", file=file), given)
     run(ReadyOperator(task_id="t"), given)
-    with pytest.raises(AirflowSkipException, match="already, from the same files"):
+    with pytest.raises(AirflowSkipException, match=r"already exported to .*, from the same files"):
         run(begin, given)
     assert run(part, given)["read"] > 0
     assert run(publish, given) is None
     other = context(files=[file for file in files if file["entity"] == "labels"])
-    with pytest.raises(AirflowSkipException, match=r"stays in .* that has masters too"):
+    with pytest.raises(AirflowSkipException, match=r"is kept, since it also has masters"):
         run(begin, other)
     assert json.loads(manifest_file.read_text()) == manifest
     assert not (out / "_writing").exists()
 
     # A worker with another folder, and one without.
     monkeypatch.setenv("DISCOGS_EXPORT", str(tmp_path / "elsewhere"))
-    with pytest.raises(ExportIncomplete, match=r"lacks: labels, shard 1 of 2; .* export\.begin"):
+    with pytest.raises(ExportIncomplete, match=r"missing: labels, shard 1 of 2; .* export\.begin"):
         run(PublishExportOperator(task_id="t"), given)
     monkeypatch.delenv("DISCOGS_EXPORT")
     with pytest.raises(InvalidSetting, match="DISCOGS_EXPORT is ''"):

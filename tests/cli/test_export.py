@@ -39,7 +39,7 @@ def test_an_export_says_what_it_wrote_and_refuses_to_replace_it(
     assert last.startswith(f"{MAY} is exported to {out}: 5 tables, 3 rows, ")
     assert "is not verified" in done.stderr
     assert again.stdout == ""
-    assert "Pass --overwrite to replace all of it." in again.stderr
+    assert "Pass --overwrite to replace the whole month." in again.stderr
     assert again.stderr.count("\n") == 1
 
 

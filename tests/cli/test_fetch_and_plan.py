@@ -105,7 +105,7 @@ def test_what_is_fetched_can_be_served_to_others(run: Run, served: Path, tmp_pat
     ("month", "fault", "said", "asked"),
     [
         ("2026-06", None, "not published", 1),
-        ("2026-05", faults.status(403).repeated(None), "network is barred", 2),
+        ("2026-05", faults.status(403).repeated(None), "network is blocked", 2),
         ("2026-05", faults.status(429, retry_after="3500").repeated(None), "58 minutes", 1),
         ("2026-05", faults.status(404).repeated(None), "neither a listing nor", 2),
     ],

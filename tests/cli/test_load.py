@@ -306,7 +306,7 @@ def test_a_file_that_differs_from_its_checksum_is_told_and_left_in_place(
     data = path.read_bytes() + b"\0"
     path.write_bytes(data)
     result = run("load", june, "--month", JUNE, "--dsn", loaded.dsn)
-    refused(result, f"{path.name} is not what its CHECKSUM.txt says")
+    refused(result, f"{path.name} does not match its CHECKSUM.txt")
     assert hashlib.sha256(data).hexdigest() in result.stderr
     assert path.read_bytes() == data
     loaded.unchanged()

@@ -146,7 +146,7 @@ def test_a_month_that_nobody_is_at_is_stuck(
     assert said.startswith(
         "2018-06 is stuck: processing by discogs_monthly / one, which has sent no heartbeat"
     )
-    assert "a run takes over" in said
+    assert "the new run takes the month over" in said
 
 
 def test_a_month_that_a_command_was_killed_at_is_stuck(

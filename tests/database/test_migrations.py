@@ -70,7 +70,7 @@ def test_a_changed_old_file_is_an_error_and_applies_nothing(empty: Connect, fold
     migrate(empty, "mine", folder)
     (folder / "0001_first.sql").write_text(FIRST + "-- better\n")
     (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
-    with pytest.raises(MigrationError, match="changed since: 0001_first"):
+    with pytest.raises(MigrationError, match="after they were applied: 0001_first"):
         migrate(empty, "mine", folder)
     assert values(empty, "SELECT id FROM one") == [1]
 
@@ -173,9 +173,9 @@ def test_a_schema_of_another_application_is_refused_before_anything_is_created(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["1_first.sql"], "1_first.sql is not named as a migration"),
-        (["0001_a.sql", "0001_b.sql"], "0001_b.sql and 0001_a.sql have one number"),
-        ([], "holds no migrations"),
+        (["1_first.sql"], "1_first.sql is not named like a migration"),
+        (["0001_a.sql", "0001_b.sql"], "0001_b.sql and 0001_a.sql have the same number"),
+        ([], "has no migrations"),
     ],
 )
 def test_a_folder_that_makes_no_sense_is_told(

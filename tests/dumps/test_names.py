@@ -92,6 +92,6 @@ def test_what_is_no_address_is_told(text: str) -> None:
 
 
 def test_a_login_in_an_address_is_refused_and_not_shown() -> None:
-    with pytest.raises(AddressInvalid, match="holds a login") as caught:
+    with pytest.raises(AddressInvalid, match="has a login") as caught:
         checked_base("https://me:secret@example.org")
     assert "secret" not in str(caught.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discogs.dumps.names import DumpName
-from discogs.dumps.retention import clean, may_go
+from discogs.dumps.retention import clean, expired
 from discogs.dumps.storage import DumpStorage, Stored
 from discogs.schema.entities import Month
 from tests.dumps.conftest import local
@@ -34,7 +34,7 @@ def going(
     keep: int | None = 1,
     age: float | None = 0.0,
 ) -> list[str]:
-    items = may_go(
+    items = expired(
         [stored(name, age=age) for name in names],
         completed=completed if completed is not None else {MAY, JUNE, JULY},
         in_use=in_use or set(),

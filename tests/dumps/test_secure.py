@@ -106,7 +106,7 @@ def test_two_cuts_at_the_same_age_are_enough(
         assert len(mirror.seen) == 2
     assert not caught.value.transient
     said = str(caught.value)
-    for part in ("was cut after 0:0", "does not resume", "min are needed", "faster line"):
+    for part in ("was cut after 0:0", "does not resume", "min are needed", "faster connection"):
         assert part in said
     assert f"over HTTP/{'2' if tls else '1.1'}" in said
     assert left(storage) == []
@@ -116,10 +116,10 @@ def test_what_was_seen_of_a_cut_is_said_with_what_helps() -> None:
     error = TransferCut("releases.xml.gz", [430.0, 425.0], 5_100_000_000, 11_250_000_000, "1.1")
     assert str(error) == (
         "releases.xml.gz was cut after 7:05 min with 5.10 GB of 11.25 GB at 12.0 MB/s over"
-        " HTTP/1.1, and in the attempt before after 7:10 min; this server does not resume a"
-        " transfer; at this rate 15:37 min are needed. More attempts would end the same way. Use a"
-        " faster line or a mirror, or download it on another machine (python -m discogs fetch); the"
-        " next scheduled run tries again."
+        " HTTP/1.1, and in the attempt before after 7:10 min; this server does not resume"
+        " transfers; at this rate 15:37 min are needed. Use a faster connection or a mirror, or"
+        " download the file on another machine (python -m discogs fetch). The next scheduled run"
+        " tries again."
     )
 
 

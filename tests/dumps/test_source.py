@@ -126,16 +126,16 @@ def test_without_a_listing_the_1st_is_asked_directly(
 # What the listing is answered with, what the CHECKSUM, and what that means.
 NEITHER = [
     (faults.status(403), faults.status(404), DumpNotPublished, "its listing is refused"),
-    (faults.status(403), faults.status(403), RequestRefused, "network is barred"),
-    (faults.status(403), faults.html(), RequestRefused, "network is barred"),
+    (faults.status(403), faults.status(403), RequestRefused, "network is blocked"),
+    (faults.status(403), faults.html(), RequestRefused, "network is blocked"),
     (faults.status(403), faults.status(401), RequestRefused, "answered 401.*login"),
     (faults.status(404), faults.status(404), AddressInvalid, "neither a listing nor"),
     (faults.status(404), faults.status(403), AddressInvalid, "neither a listing nor"),
     (faults.status(404), faults.html(), AddressInvalid, "neither a listing nor"),
     (faults.html(), faults.status(404), AddressInvalid, "neither a listing nor"),
     (faults.html(), faults.html(), ListingUnreadable, "cannot be read"),
-    (faults.html(b"Checking your browser"), faults.html(), BrowserCheck, "check for a browser"),
-    (faults.html(b"Just a moment"), faults.status(404), BrowserCheck, "check for a browser"),
+    (faults.html(b"Checking your browser"), faults.html(), BrowserCheck, "browser check"),
+    (faults.html(b"Just a moment"), faults.status(404), BrowserCheck, "browser check"),
 ]
 
 
@@ -204,7 +204,7 @@ def test_without_a_listing_the_checksum_file_names_what_there_is(place: Open, fo
 @LAYOUTS
 def test_a_rate_limit_is_told_and_not_hammered(place: Open, layout: str) -> None:
     at = place(layout, [faults.status(429, retry_after="3574").repeated(None)])
-    with pytest.raises(RateLimited, match=r"in 3574 s \(60 minutes\).*every machine") as caught:
+    with pytest.raises(RateLimited, match=r"in 3574 s \(60 minutes\).*all machines") as caught:
         at.source.find(JULY)
     assert caught.value.retry_after == 3574
     assert caught.value.transient
@@ -213,7 +213,7 @@ def test_a_rate_limit_is_told_and_not_hammered(place: Open, layout: str) -> None
 
 def test_a_rate_limit_without_a_time_is_told(place: Open) -> None:
     at = place(faults=[faults.status(429).repeated(None)])
-    with pytest.raises(RateLimited, match="without saying when") as caught:
+    with pytest.raises(RateLimited, match="Try again later") as caught:
         at.source.find(JULY)
     assert caught.value.retry_after is None
     assert len(at.mirror.seen) == 1

@@ -55,11 +55,11 @@ def test_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_no_other_path_comes_out(storage: DumpStorage, remote: DumpStorage, name: str) -> None:
     for place in (storage, remote):
         for use in (place.open, place.size, place.delete):
-            with pytest.raises(ValueError, match="not the name of a dump's file"):
+            with pytest.raises(ValueError, match="not the name of a dump file"):
                 use(name)
-        with pytest.raises(ValueError, match="not the name of a dump's file"):
+        with pytest.raises(ValueError, match="not the name of a dump file"):
             place.write(name, b"x")
-        with pytest.raises(ValueError, match="not the name of a dump's file"):
+        with pytest.raises(ValueError, match="not the name of a dump file"):
             place.part(name, "url", "digest")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -12,10 +13,16 @@ from typing import Any
 import pytest
 
 from discogs.database.connection import Connect, connector
+from discogs.dumps.source import DumpSource, Limits, make_session
+from discogs.dumps.storage import DumpStorage
+from discogs.load.export import export_month
 from discogs.load.folder import load_folder
 from discogs.load.options import RunOptions
 from discogs.load.run import MonthRun
+from discogs.load.source import ServerSource
 from discogs.load.stage import SIZES, Sizes
+from discogs.sample.generator import write_months as write_plain_months
+from discogs.sample.mirror import Mirror
 from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import RunIdentity
@@ -34,6 +41,24 @@ LENIENT = replace(Settings(), max_shrink=0.5, max_rejected=0.5, workers=2)
 def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dumps")
     write_months(folder, FIRST, months=len(MONTHS), releases=600, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(dumps: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first month, exported; not to be changed."""
+    out = tmp_path_factory.mktemp("exported")
+    export_month(dumps, FIRST, out, LENIENT)
+    return out
+
+
+@pytest.fixture
+def month_folder(dumps: Path, tmp_path: Path) -> Path:
+    """Copies of the first month's files, for a test to change."""
+    folder = tmp_path / "month"
+    folder.mkdir()
+    for path in dumps.glob(f"discogs_{FIRST.first_day:%Y%m}*"):
+        shutil.copy(path, folder)
     return folder
 
 
@@ -71,3 +96,31 @@ def month_run(
         is_alive=lambda _run: False,
     )
     return replace(run, **{n: v for n, v in changes.items() if n not in names})
+
+
+@pytest.fixture(scope="session")
+def month_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dump of the first month; not to be changed."""
+    folder = tmp_path_factory.mktemp("month_dump")
+    write_plain_months(folder, FIRST, releases=20, seed=3)
+    return folder
+
+
+@pytest.fixture
+def served(month_dump: Path, tmp_path: Path) -> Path:
+    """A copy of the small dump, which a mirror serves."""
+    return Path(shutil.copytree(month_dump, tmp_path / "served"))
+
+
+@pytest.fixture
+def source(served: Path, tmp_path: Path) -> Iterator[ServerSource]:
+    """A mirror of the small dump."""
+    with Mirror(served) as mirror, make_session() as session:
+        server = DumpSource(session, mirror.url, limits=Limits(attempts=3, backoff=0.01))
+        yield ServerSource(server, DumpStorage(tmp_path / "storage"))
+
+
+@pytest.fixture
+def run(connect: Connect) -> MonthRun:
+    """A run of the first month."""
+    return month_run(connect, FIRST, replace(LENIENT, workers=1))

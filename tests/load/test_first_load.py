@@ -199,8 +199,8 @@ def test_what_a_swap_would_lose_makes_it_a_merge(
     assert releases.first_load == (name not in {"publication of all", "publication of the schema"})
     assert settings(database) == before
     assert (
-        f"labels is merged row by row, which is slower than a swap of its tables, to keep: {told}"
-        in caplog.text
+        f"labels is merged row by row, which is slower than swapping its tables in, in order to"
+        f" keep: {told}" in caplog.text
     )
     assert (labels.placeholders_added, releases.placeholders_added) == (1, 1)
 

@@ -90,7 +90,7 @@ def test_a_task_at_work_renews_the_leases_of_its_airflows_months(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert left(repository, JULY) < dt.timedelta(0)
-        heart.stay(dt.timedelta(hours=1))
+        heart.extend(dt.timedelta(hours=1))
     assert left(repository, MAY) > LEASE + dt.timedelta(minutes=59)
     assert repository.move(MAY, Status.FAILED, run=BLUE).alive_until is None
 

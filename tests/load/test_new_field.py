@@ -113,7 +113,7 @@ def test_a_month_that_was_staged_before_a_new_field_is_staged_again(
 
     add_field()
 
-    with pytest.raises(StagingStale, match="tables were changed"):
+    with pytest.raises(StagingStale, match="tables were altered"):
         merge(connect, entity=Entity.ARTISTS, month=month, settings=LENIENT)
     staged(connect, tmp_path, month)
     merged(connect, month)

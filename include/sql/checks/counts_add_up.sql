@@ -1,5 +1,5 @@
--- Every record that was read is counted once: unchanged, added, changed, restored, the same in
--- other bytes, rejected, or left out by the filter. Of the month's loads, the last is checked.
+-- Every record that was read is counted once: as unchanged, added, changed, restored, same (other
+-- bytes, but the same rows), rejected, or left out by the filter. The month's last load is checked.
 SELECT DISTINCT ON (entity)
     'counts_add_up: ' || entity AS name,
     (report ->> 'read')::bigint = (report ->> 'unchanged')::bigint + (report ->> 'inserted')::bigint

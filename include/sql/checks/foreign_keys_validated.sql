@@ -1,5 +1,5 @@
--- Foreign keys make orphans impossible, as long as each is there and validated; users may have
--- added some of their own.
+-- No row refers to a missing one if all foreign keys exist and are validated. Users may have added
+-- foreign keys.
 SELECT
     'foreign_keys_validated' AS name,
     count(*) FILTER (WHERE convalidated) >= %(foreign_keys)s AS passed,

@@ -1,6 +1,6 @@
 -- Template: run once for each entity, composed with psycopg.sql; does not run as it is.
--- After the newest month, the live rows are the dump's records. A rejected record may have a
--- row of an earlier month, which stays; where rejects have no id, so does what the dump lacks.
+-- After the newest month, the live rows are the dump's records. The row of a rejected record, from an
+-- earlier month, stays live. When rejected records have no id, rows absent from the dump stay too.
 SELECT
     'live_records: ' || l.entity AS name,
     live.rows BETWEEN wanted.records - (l.report ->> 'rejected')::bigint

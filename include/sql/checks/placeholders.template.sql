@@ -1,5 +1,5 @@
 -- Template: run once for each entity, composed with psycopg.sql; does not run as it is.
--- How many ids are referred to and in no dump; counted, since the real dumps have some.
+-- The number of ids that are referred to and are in no dump. It cannot fail: real dumps have some.
 SELECT
     'placeholders: ' || %(entity)s AS name,
     true AS passed,

@@ -1,5 +1,5 @@
--- The dump has not lost more records than the guard allows, unless an operator allowed it for
--- this run; the value says how many rows the month marked as removed.
+-- The dump has not shrunk by more than the limit, unless this run accepts that. The value is the
+-- number of records that the month marked as removed.
 SELECT DISTINCT ON (l.entity)
     'removed_within_guard: ' || l.entity AS name,
     %(allow_shrink)s OR p.records IS NULL

@@ -1,4 +1,5 @@
--- A master names its main release without a constraint; counted, since the real dumps have some.
+-- The number of masters whose main release, which has no foreign key, is in no dump. It cannot fail:
+-- real dumps have some.
 SELECT
     'unresolved_main_releases' AS name,
     true AS passed,

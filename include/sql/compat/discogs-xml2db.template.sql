@@ -1,7 +1,7 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- The live records under the table and column names of discogs-xml2db 2, for queries that were
--- written for it. Where that project numbers rows as they come, the number is computed from the
--- record's id and the row's place in it.
+-- The live records under the table and column names of discogs-xml2db 2, for queries written for it.
+-- Where that project assigns serial ids to rows, the id is computed from the record's id and the
+-- row's position in the record.
 
 CREATE OR REPLACE VIEW {compat}.artist AS
 SELECT id, coalesce(name, '[artist #' || id || ']') AS name, real_name AS realname, profile, data_quality

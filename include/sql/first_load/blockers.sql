@@ -1,5 +1,6 @@
--- What keeps a first load from swapping its tables in, in words: what hangs on the live tables and
--- would be lost with them, or decides how their rows are stored. Empty, they can be swapped.
+-- The reasons, as text, why a first load cannot swap its tables in: objects that depend on the live
+-- tables and would be lost with them, and settings of how their rows are stored. If there are none,
+-- the tables can be swapped.
 WITH own AS (
     SELECT c.*
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -8,7 +9,7 @@ WITH own AS (
 live AS (
     SELECT * FROM own WHERE relname = ANY (%(tables)s)
 ),
--- whatever depends on the tables or on their row types
+-- everything that depends on the tables or on their row types
 dependents AS (
     SELECT d.classid, d.objid, d.objsubid
     FROM pg_depend d
@@ -16,7 +17,7 @@ dependents AS (
         OR d.refclassid = 'pg_type'::regclass
             AND d.refobjid IN (l.reltype, (SELECT typarray FROM pg_type WHERE oid = l.reltype))
 ),
--- and is rebuilt with them: keys and checks, indexes, defaults, and the types themselves
+-- the dependents that a swap builds again: keys and checks, indexes, defaults, and the row types
 rebuilt AS (
     SELECT 'pg_constraint'::regclass AS classid, oid
     FROM pg_constraint
@@ -30,19 +31,19 @@ rebuilt AS (
     SELECT 'pg_type'::regclass, unnest(ARRAY[t.oid, t.typarray])
     FROM pg_type t JOIN live l ON t.oid = l.reltype
     UNION ALL
-    -- the loader's own views are redirected to the new tables
+    -- views that this role may replace are redirected to the new tables
     SELECT 'pg_rewrite'::regclass, w.oid
     FROM pg_rewrite w JOIN pg_class v ON v.oid = w.ev_class
     WHERE v.relkind = 'v' AND pg_has_role(v.relowner, 'USAGE')
     UNION ALL
-    -- counted below
+    -- publications are listed below
     SELECT 'pg_publication_rel'::regclass, oid FROM pg_publication_rel
 )
 SELECT DISTINCT pg_describe_object(classid, objid, objsubid)
 FROM dependents d
 WHERE NOT EXISTS (SELECT FROM rebuilt r WHERE r.classid = d.classid AND r.oid = d.objid)
 UNION
--- subscribers get the rows that are written to the live tables, and none that are swapped in
+-- subscribers receive rows that are written to the live tables, but not tables that are swapped in
 SELECT 'publication ' || p.pubname
 FROM pg_publication_tables p
 WHERE p.schemaname = %(schema)s AND p.tablename = ANY (%(tables)s)

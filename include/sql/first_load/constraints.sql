@@ -1,4 +1,4 @@
--- Primary keys, unique and check constraints, foreign keys; NOT NULL comes with the columns.
+-- Primary keys, unique and check constraints, and foreign keys; NOT NULL is copied with the columns.
 SELECT t.relname, c.conname, c.contype::text, pg_get_constraintdef(c.oid),
     CASE WHEN c.contype IN ('p', 'u') THEN i.relname END, target.relname
 FROM pg_constraint c

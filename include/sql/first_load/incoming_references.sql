@@ -1,4 +1,4 @@
--- Foreign keys of other entities' tables to these ones.
+-- Foreign keys of other entities' tables to these tables.
 SELECT t.relname, c.conname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c
 JOIN pg_class t ON t.oid = c.conrelid

@@ -1,5 +1,5 @@
--- What users set on these tables, as statements that set it again on the tables that take their
--- place. Comments on columns, storage and compression come with the columns.
+-- Settings of the live tables, as statements that set them on the tables that are swapped in.
+-- Comments on columns, storage and compression are copied with the columns.
 WITH live AS (
     SELECT c.*, c.oid::regclass::text AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

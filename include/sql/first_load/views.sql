@@ -1,5 +1,5 @@
--- The views that read these tables: schema, name, and the statement that replaces each. It is
--- read with a search path that holds pg_catalog alone, so every name in it is qualified.
+-- The views of these tables: schema, name, and the statement that redirects each. Run with
+-- search_path = pg_catalog, so that all names in the statements are qualified.
 SELECT n.nspname, v.relname,
     format('CREATE OR REPLACE VIEW %%I.%%I %%s AS %%s', n.nspname, v.relname,
         coalesce('WITH (' || array_to_string(v.reloptions, ', ') || ')', ''),

@@ -1,4 +1,4 @@
--- Which session holds an advisory lock, and since when it is connected.
+-- The session that holds an advisory lock, and since when it is connected.
 SELECT a.pid, a.application_name, a.usename, a.backend_start
 FROM pg_locks l
 JOIN pg_stat_activity a USING (pid)

@@ -1,6 +1,6 @@
--- Transactions of this database that hold a snapshot, by their virtual number, and whose they are.
--- An ordinary role does not see the snapshots of other users' sessions: these count as if they
--- had one.
+-- Transactions of this database that have a snapshot: virtual transaction id, and session. A role
+-- without pg_read_all_stats does not see the snapshots of other users' sessions; these are returned
+-- as if they had one.
 SELECT l.virtualtransaction, a.pid, a.application_name, a.usename
 FROM pg_locks l
 JOIN pg_stat_activity a USING (pid)

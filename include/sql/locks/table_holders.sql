@@ -1,4 +1,4 @@
--- Which sessions hold locks on these tables, the oldest transaction first.
+-- The sessions that hold locks on these tables, the oldest transaction first.
 SELECT a.pid, a.application_name, a.usename, string_agg(DISTINCT c.relname, ', ')
 FROM pg_locks l
 JOIN pg_class c ON c.oid = l.relation

@@ -1,5 +1,5 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- An id that is referred to and that neither the target has nor this load brings.
+-- A placeholder for each id that staged rows refer to and that is neither stored nor staged.
 INSERT INTO {target} (id, placeholder, dump_month)
 SELECT r.id, true, NULL
 FROM {referenced} r

@@ -1,7 +1,7 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- What the month does to each record that it brings: decided before anything is written.
--- An older month can add a record, or give a removed one newer content; it restores none.
--- Each bit of changed_bits is one column of the root table that differs.
+-- The change that the merge makes to each staged record, decided before any row is written.
+-- An older month can add a record, or change a removed one; it restores none.
+-- Each bit of changed_bits stands for a column of the root table that differs.
 INSERT INTO merge_changes (id, change, changed_bits, old)
 SELECT
     s.id,

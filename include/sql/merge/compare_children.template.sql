@@ -1,6 +1,6 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- What the changed records' rows were beside what they are now: only rows that came, went, or say
--- something else are written, so an edit of one line costs one row.
+-- The live and the staged rows of the staged records, compared: only rows that are new, gone or
+-- changed are written, so an edit of one row of a record writes one row.
 CREATE TEMP TABLE merge_rows ON COMMIT DROP AS
 SELECT
     CASE WHEN l.{parent} IS NULL THEN 'new' WHEN s.{parent} IS NULL THEN 'gone' ELSE 'changed' END

@@ -1,6 +1,6 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- Records that the filter leaves out and that were loaded before: what refers to them keeps a
--- placeholder.
+-- Turns stored records that the filter leaves out into placeholders, since other rows may refer to
+-- them.
 WITH filtered AS (
     UPDATE {live} l SET {cleared}, placeholder = true, removed_in = NULL, last_seen = NULL
     FROM {filtered} f, {live} was

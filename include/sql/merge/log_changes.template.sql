@@ -1,6 +1,6 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- The month's change feed. A record whose bytes differ and whose rows do not has not changed.
--- Of a month that is loaded again, the values before its first load stay.
+-- The month's change feed, without records whose bytes differ but whose rows are the same. When a
+-- month is loaded again, the old values from before its first load are kept.
 WITH differing AS (
     SELECT id, array_agg(table_name ORDER BY table_name) AS tables,
         jsonb_object_agg(table_name, old) FILTER (WHERE old IS NOT NULL) AS old

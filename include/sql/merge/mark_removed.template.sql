@@ -1,5 +1,5 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- The newest month lacks these records: they stay, and say from when on.
+-- Records that are absent from the newest month keep their rows, marked with the month.
 WITH removed AS (
     UPDATE {live} l SET removed_in = %(month)s, last_seen = %(previous)s
     FROM {absent} a

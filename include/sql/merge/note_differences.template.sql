@@ -1,5 +1,5 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- Which records differ in their rows of a child table, and in which of its columns.
+-- The records whose rows of a child table differ, and the columns that differ.
 INSERT INTO merge_differences (id, table_name, columns, old)
 SELECT id, {table}, {changed_columns}, old
 FROM (

@@ -1,4 +1,5 @@
--- Every column with a foreign key to a table, whoever owns it; all our keys have one column.
+-- All columns with a foreign key to a table, those of users' tables included; the keys that are
+-- referred to have one column.
 SELECT n.nspname, c.relname, a.attname, k.attname
 FROM pg_constraint f
 JOIN pg_class c ON c.oid = f.conrelid
@@ -9,6 +10,6 @@ JOIN pg_attribute k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1]
 WHERE f.contype = 'f'
     AND target.relnamespace = to_regnamespace(quote_ident(%(schema)s))
     AND target.relname = %(table)s
-    -- rows that wait to be merged do not count: their own merge makes what they need
+    -- staging tables do not count: the merge of their rows adds the placeholders that they need
     AND n.nspname <> %(staging_schema)s
 ORDER BY 1, 2, 3

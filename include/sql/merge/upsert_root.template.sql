@@ -1,6 +1,6 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- The records themselves. Seen in the newest month they are live; seen in an older month only,
--- they are removed as of the first loaded month after it.
+-- The root rows. A record of the newest month is live; a record that only an older month has is
+-- removed as of the first merged month after it.
 INSERT INTO {live} ({columns}, placeholder, removed_in, last_seen)
 SELECT {columns}, false, %(removed_in)s, %(last_seen)s
 FROM {staged}

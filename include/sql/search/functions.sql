@@ -1,15 +1,15 @@
--- What the search indexes are built on. Queries call the same functions, so that they match.
+-- The functions of the search indexes. A query uses an index if it calls the same function.
 --
--- An index is wrong when the function below it changes: a function that must give something else
--- gets a new name, and new indexes. Texts of the dump have no bound and an index entry has
--- (2,704 bytes), so each function looks at a text's beginning.
+-- An index becomes wrong when its function changes, so a function that must return other values gets a
+-- new name and new indexes. Texts of the dumps have any length, but an index entry at most 2,704 bytes,
+-- so each function uses the beginning of a text.
 
 CREATE OR REPLACE FUNCTION search_text(t text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN lower(left(t, 64));
 COMMENT ON FUNCTION search_text(text) IS 'For titles and names: the first 64 characters, in lower case';
 
--- translate, since it takes a fifth of the time of a regular expression.
+-- translate() takes a fifth of the time of a regular expression.
 CREATE OR REPLACE FUNCTION search_code(t text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN lower(translate(left(t, 64), E' \t-.,/\\_:;()[]{}<>''"`!?#&*+=|~^@$%', ''));

@@ -1,5 +1,5 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- Search indexes for a part of a word and for misspellings, where the extension pg_trgm is.
+-- Search indexes for substrings and misspellings, if the extension pg_trgm is installed.
 CREATE INDEX search_release_trigrams ON releases USING gin (title {schema}.gin_trgm_ops);
 CREATE INDEX search_master_trigrams ON masters USING gin (title {schema}.gin_trgm_ops);
 CREATE INDEX search_artist_trigrams ON artists USING gin (name {schema}.gin_trgm_ops);

@@ -1,8 +1,8 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- Beside the rows: what the dump lacks, what the filter leaves out, which names its rows use and which records
--- they refer to, what was rejected, and which
--- try owns each shard. Unlogged, so a crash of the server empties them, and most tables of rows
--- with them; the empty table of claims shows that the rows are gone.
+-- The extra tables of an entity: ids absent from the dump, ids that the filter leaves out, names and
+-- ids that the rows refer to, rejected records, and the claim of each shard by an attempt to stage it.
+-- They are unlogged, so a crash of the server empties them. It also empties the staging tables
+-- that are unlogged; the empty table of claims shows that.
 CREATE UNLOGGED TABLE {absent} (shard integer NOT NULL, id integer NOT NULL);
 CREATE UNLOGGED TABLE {filtered} (shard integer NOT NULL, id integer NOT NULL);
 CREATE UNLOGGED TABLE {left_out} (shard integer NOT NULL, ids bytea NOT NULL);

@@ -1,5 +1,5 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- A staging table has the columns of its live table and no keys: they come after the rows.
+-- A staging table has the columns of its live table, but no keys: a first load builds them later.
 CREATE {persistence} TABLE {staged} (
     LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION
     INCLUDING IDENTITY INCLUDING COMMENTS

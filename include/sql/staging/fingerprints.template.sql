@@ -1,6 +1,7 @@
 -- Template: composed with psycopg.sql; does not run as it is.
--- Ids, fingerprints and states of a span of ids, packed into one value of 14 bytes a record.
--- State: 0 live, -1 placeholder, else the number of the last month that had the record.
+-- Ids, fingerprints and states of the records in a range of ids, as one value: 14 bytes per record.
+-- The state is 0 for a live record, -1 for a placeholder, and for a removed record the number of the
+-- last month that had it.
 SELECT string_agg(
     int4send(id) || int8send(coalesce(fingerprint, 0)) || int2send(
         CASE

@@ -1,5 +1,5 @@
--- Constraints and indexes of staged tables, in an order in which they can be dropped: foreign
--- keys before what they refer to, and indexes that back a constraint with it.
+-- Constraints and indexes of staging tables, in an order in which they can be dropped: foreign keys
+-- first. Indexes that back a constraint are left out, since they are dropped with it.
 SELECT kind, relname, conname
 FROM (
     SELECT 'constraint' AS kind, t.relname, c.conname, c.contype <> 'f' AS later

@@ -1,1 +1,1 @@
-"""Rows to PostgreSQL: connections, migrations, COPY, staging, merge, checks."""
+"""The target database: connections, migrations, COPY, staging, merging."""

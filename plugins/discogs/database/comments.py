@@ -1,4 +1,4 @@
-"""The comments of the tables and columns that hold the dump, from the mapping."""
+"""The comments of the dumps' tables and columns in the database, written from the mapping."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ LEFT JOIN schema_comments w ON w.relation = c.relname AND w.attribute = coalesce
 WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = ANY (%s)
 """
 
-_NOTE = """
+_RECORD = """
 INSERT INTO schema_comments (relation, attribute, comment) VALUES (%s, %s, %s)
 ON CONFLICT (relation, attribute) DO UPDATE SET comment = excluded.comment
 """
 
 
 def write_comments(conn: Connection, schema: str) -> int:
-    """Write the comments that are missing or were written by another version of the package; the
-    caller commits. A comment that a user has written stays.
+    """Write the comments that are missing or from another version of the package; the caller
+    commits. Comments that a user has written are kept.
 
     :returns: how many were written.
     """
     row = conn.execute("SELECT to_regclass('schema_comments') IS NULL").fetchone()
-    if row is None or row[0]:  # migrations of another package
+    if row is None or row[0]:  # migrated from another folder of migrations
         return 0
     wanted = _wanted()
     names = list({name for name, _ in wanted})
@@ -47,7 +47,7 @@ def write_comments(conn: Connection, schema: str) -> int:
         if comment is None or comment == present == ours:
             continue
         if present and present not in (ours, comment) and ours is not None:
-            continue  # a user's own
+            continue  # written by a user
         conn.execute(
             sql.SQL("COMMENT ON {} {} IS {}").format(
                 sql.SQL("COLUMN" if column else kind),
@@ -55,13 +55,13 @@ def write_comments(conn: Connection, schema: str) -> int:
                 sql.Literal(comment),
             )
         )
-        conn.execute(_NOTE, [table, column, comment])
+        conn.execute(_RECORD, [table, column, comment])
         written += 1
     return written
 
 
 def _wanted() -> dict[tuple[str, str], str]:
-    """The comments by table and column; the column of a table's own is empty."""
+    """The comments by table and column; the column is empty for the comment of a table itself."""
     wanted = {}
     for table in dictionary.tables():
         view = PREFIX + table.name

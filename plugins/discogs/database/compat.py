@@ -1,4 +1,4 @@
-"""Views under the names of another loader, for queries that were written for it."""
+"""Views with the table and column names of another loader, for queries written for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from discogs.database.connection import Connect, explain
 from discogs.database.schemas import create_schemas
 from discogs.database.sql_files import compose
 
-#: The loaders whose names there are, and what is put behind our schema's name for each.
+#: The loaders, each with the suffix of the schema of its views.
 SCHEMAS = {"discogs-xml2db": "_xml2db"}
 
 
@@ -19,10 +19,11 @@ def compat_schema(schema: str, loader: str) -> str:
 
 
 def write_compat(connect: Connect, schema: str, loader: str) -> str:
-    """Create or replace the views of a loader's names; the schema that has them.
+    """Create or replace the views for a loader's queries.
 
+    :returns: the schema of the views.
     :raises MigrationError: when the role may not create the schema.
-    :raises DatabaseError: for what the server refuses.
+    :raises DatabaseError: when the server refuses a statement.
     """
     compat = compat_schema(schema, loader)
     parts = {"schema": sql.Identifier(schema), "compat": sql.Identifier(compat)}

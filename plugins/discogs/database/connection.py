@@ -1,4 +1,4 @@
-"""Connections to the target database: how they are opened, and what their errors mean."""
+"""Connections to the target database: opening and preparing them, and translating their errors."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from discogs.database.errors import DatabaseError, DatabaseUnavailable, LockBusy
 from discogs.database.pooling import require_own_session
 
 Connection = psycopg.Connection[TupleRow]
-"""A session as :func:`prepare` leaves it."""
+"""A connection prepared by :func:`prepare`."""
 
 Connect = Callable[[], Connection]
 """Opens a new connection, not in autocommit; the caller closes it."""
 
 _CONNECT_SECONDS = "10"
-# The server looks this often whether the client of a running statement is still there: else
-# the statement of a killed task goes on, with its locks.
+# How often the server checks that the client of a running statement is still connected; without it
+# the statement of a killed task would run to its end, with its locks.
 _CHECK_INTERVAL = "10s"
 _PREPARE_THRESHOLD = 5  # psycopg's own default
-# Authentication and its like, as the server words them; a connection that fails has no SQLSTATE.
+# The server's messages when it refuses a login; a failed connection has no SQLSTATE.
 _REFUSED = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|not permitted to"
     r"|permission denied|is not currently accepting|certificate|does not support SSL"
@@ -37,19 +37,20 @@ _REFUSED = re.compile(
 
 
 def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Connect:
-    """Make a :data:`Connect` for a database, with a schema as the search path.
+    """Make a function that connects to a database, with a schema as the search path.
+
+    The function raises :class:`DatabaseUnavailable` when the server does not answer, and
+    :class:`DatabaseError` when it refuses the login; no message contains a password.
 
     :param dsn: a libpq URI or keyword string.
-    :param schema: need not exist yet.
+    :param schema: may not exist yet.
     :param application_name: shown in ``pg_stat_activity``.
-    :raises DatabaseError: at once, when the DSN cannot be read. The function returned raises
-        :class:`DatabaseUnavailable` when the server does not answer, and
-        :class:`DatabaseError` when it refuses the login; no message contains a password.
+    :raises DatabaseError: when the DSN cannot be parsed.
     """
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        # libpq's message quotes the text, password included.
+        # libpq's message quotes the DSN with its password.
         driver = re.match(r"postgres(ql)?\+\w+://", dsn)
         why = " (a driver after + is SQLAlchemy's syntax)" if driver else ""
         raise DatabaseError(
@@ -75,9 +76,9 @@ def connector(dsn: str, schema: str, *, application_name: str = "discogs") -> Co
     return connect
 
 
-#: What the package relies on in a session. Role, database, environment and DSN may each set a
-#: default of their own: a client encoding other than UTF8, for one, stores the UTF-8 that COPY
-#: sends as other characters, without an error. Settings that a server lacks are left out.
+#: The settings that the package relies on, whatever defaults the role, database, environment and
+#: DSN set. With a client encoding other than UTF8, for example, COPY would store wrong characters
+#: without an error. Settings that the server does not have are skipped.
 _SESSION = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, MDY",
@@ -90,7 +91,8 @@ _SESSION = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
-    # A load's statements and transactions last for hours; where one must end, it says so itself.
+    # A load's statements and transactions may last for hours; where a limit is needed, it is set
+    # for one transaction.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "transaction_timeout": "0",
@@ -101,7 +103,7 @@ _SET_SESSION = (
     "SELECT set_config(w.name, w.value, false) FROM unnest(%s::text[], %s::text[])"
     " AS w (name, value) JOIN pg_settings s ON lower(s.name) = lower(w.name)"
 )
-# PostgreSQL passes over a schema of the search path that the role may not use, and finds no table.
+# PostgreSQL silently ignores a schema of the search path that the role may not use.
 _MAY_NOT_USE = """
 SELECT current_user, format('GRANT USAGE, CREATE ON SCHEMA %%I TO %%I', nspname, current_user)
 FROM pg_namespace WHERE nspname = %s AND NOT has_schema_privilege(oid, 'USAGE')
@@ -111,14 +113,13 @@ FROM pg_namespace WHERE nspname = %s AND NOT has_schema_privilege(oid, 'USAGE')
 def prepare(
     conn: psycopg.Connection[Any], schema: str, reopen: Callable[[], psycopg.Connection[Any]]
 ) -> None:
-    """Make a fresh connection's session the package's own: encoding, formats, time-outs, search
-    path, rows as tuples, no autocommit.
+    """Set up a new connection: encoding, formats, time-outs, search path, rows as tuples, no
+    autocommit. It is closed if an error is raised.
 
     :param reopen: opens another connection like it.
-    :raises PoolerUnusable: when the session is shared with other clients.
-    :raises DatabaseError: when the database's own encoding is not UTF8.
-
-    A connection that is refused is closed.
+    :raises PoolerUnusable: when a pooler shares the session with other clients.
+    :raises DatabaseError: when the database's encoding is not UTF8, or the role may not use the
+        schema.
     """
     try:
         _pin_client(conn)
@@ -131,7 +132,7 @@ def prepare(
 
 
 def _pin_client(conn: psycopg.Connection[Any]) -> Connection:
-    """Undo what the arguments of psycopg's ``connect`` may have set; autocommit on."""
+    """Reset what the arguments of psycopg's ``connect`` may have set, and turn autocommit on."""
     conn.row_factory = tuple_row
     conn.cursor_factory = psycopg.Cursor
     conn.prepare_threshold = _PREPARE_THRESHOLD
@@ -163,11 +164,11 @@ def _pin_session(conn: Connection, schema: str) -> None:
 
 
 def refusal(text: str, where: str) -> DatabaseError:
-    """The package's error for a connection that could not be opened: transient if the server is
-    not reachable, not if it refuses the login.
+    """The package's error for a connection that could not be opened: transient if the server is not
+    reachable, permanent if it refuses the login.
 
     :param text: libpq's message, without secrets.
-    :param where: the server, for the reader.
+    :param where: the server, for the message.
     """
     if _REFUSED.search(text):
         return DatabaseError(f"PostgreSQL refused the connection to {where}: {text}")
@@ -175,26 +176,26 @@ def refusal(text: str, where: str) -> DatabaseError:
 
 
 def describe(dsn: str) -> str:
-    """Where a DSN leads, without its secrets: ``discogs@db.example:5432/discogs``."""
+    """The user, server and database of a DSN: ``discogs@db.example:5432/discogs``."""
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         return "an unreadable DSN"
     user = f"{parts['user']}@" if parts.get("user") else ""
-    # A password with a bare @ makes its tail part of the host.
+    # After an unescaped @ in a password, libpq takes the rest of the password as part of the host.
     host = str(parts.get("host") or parts.get("hostaddr") or "localhost").rpartition("@")[2]
     return f"{user}{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """The message without the place in the statement that it points to."""
+    """The message without the excerpt of the statement."""
     return str(error).strip().partition("\n")[0]
 
 
 def explain(error: psycopg.Error) -> DatabaseError:
-    """The package's error for one of psycopg's, for those who read messages and not tracebacks."""
+    """The package's error for an error of psycopg's."""
     state = error.sqlstate or ""
-    # libpq's messages have several lines; those of one log line or one stderr line have one.
+    # In one line, since the messages go to logs and stderr line by line.
     text = " ".join(str(error).split()) or type(error).__name__
     # 08 connection exception, 57P operator intervention: shut down, crashed, starting up.
     lost = isinstance(error, psycopg.OperationalError) and not state
@@ -211,7 +212,8 @@ def explain(error: psycopg.Error) -> DatabaseError:
 
 
 def _without_secrets(text: str, dsn: str, password: str | None) -> str:
-    """libpq's message without the password, also where a bare @ in it made it part of the host."""
+    """libpq's message without the password, even if an unescaped @ made libpq take part of it as
+    the host."""
     secrets = {password, unquote(password)} if password else set()
     match = re.match(r"postgres(?:ql)?://[^/?]*@", dsn)
     if match is not None:

@@ -1,4 +1,4 @@
-"""Arrow batches into tables through COPY in PostgreSQL's binary format."""
+"""COPY of Arrow batches to tables, in PostgreSQL's binary format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discogs.database.connection import Connection
 
 
 class Copied(NamedTuple):
-    """What one COPY sent: rows, and bytes in the binary format."""
+    """The rows, and the bytes in binary format, that a COPY sent."""
 
     rows: int
     bytes: int
@@ -23,12 +23,12 @@ class Copied(NamedTuple):
 def copy_batches(
     conn: Connection, table: sql.Composable, batches: Iterable[pa.RecordBatch]
 ) -> Copied:
-    """Append batches of one schema to a table in one COPY; the caller commits.
+    """Append batches of one schema to a table, in one COPY; the caller commits.
 
-    The batches name the columns, so the table may have more of them. The types must be those of
-    the columns, since the binary format converts nothing: int32 for integer, string for text.
+    The columns are matched by name, and the table may have others. The types must match exactly,
+    since the binary format converts nothing: int32 for integer, string for text.
 
-    :param batches: consumed one at a time; an error that they raise ends the COPY with no row.
+    :param batches: consumed one at a time; if iterating them raises, the COPY is aborted.
     """
     filled = (batch for batch in batches if batch.num_rows)
     first = next(filled, None)
@@ -47,7 +47,7 @@ def copy_batches(
 
 
 def encoded(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
-    """Batches as the bytes of one COPY in binary format."""
+    """Encode batches as the data of one COPY in binary format."""
     encoder = ArrowToPostgresBinaryEncoder(schema)
     yield encoder.write_header()
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Expressions that say in which columns a live row ``l`` and a staged row ``s`` differ."""
+"""SQL expressions for the columns in which a live row ``l`` and a staged row ``s`` differ."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from psycopg import sql
 
 from discogs.schema.tables import Table
 
-#: In place of old values that nobody asked for.
+#: The expression when old values are not to be stored.
 NO_VALUES = sql.SQL("NULL::jsonb")
 
 
 def changed_bits(names: Sequence[str]) -> sql.Composed:
-    """A number with a bit for each column that differs, which is cheaper to sum up than names."""
+    """An integer with a bit for each column that differs, cheaper to aggregate than their names."""
     bits = [
         sql.SQL("CASE WHEN {} THEN {} ELSE 0 END").format(_differs(name), sql.Literal(1 << n))
         for n, name in enumerate(names)
@@ -22,7 +22,7 @@ def changed_bits(names: Sequence[str]) -> sql.Composed:
 
 
 def changed_columns(table: str, names: Sequence[str]) -> sql.Composed:
-    """The names, as ``table.column``, of the columns whose bits ``changed_bits`` has."""
+    """An array of the columns whose bits are set in ``changed_bits``, as ``table.column``."""
     found = [
         sql.SQL("CASE WHEN changed_bits & {} <> 0 THEN {} END").format(
             sql.Literal(1 << n), sql.Literal(f"{table}.{name}")
@@ -33,7 +33,7 @@ def changed_columns(table: str, names: Sequence[str]) -> sql.Composed:
 
 
 def old_values(names: Sequence[str]) -> sql.Composed:
-    """What the columns that differ hold in the live row, as a JSON object."""
+    """The live row's values of the columns that differ, as a JSON object."""
     return sql.SQL(
         "(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(l)) AS e"
         " WHERE e.key = ANY ({}))"
@@ -41,7 +41,8 @@ def old_values(names: Sequence[str]) -> sql.Composed:
 
 
 def old_row(table: Table) -> sql.Composed:
-    """The same of a child row, with its key; the whole row when it is gone."""
+    """The old values of a child row and its key within the record, as a JSON object: of a row that
+    is gone the whole row, of a new row NULL."""
     return sql.SQL(
         "CASE WHEN s.{parent} IS NULL THEN to_jsonb(l) - {name} WHEN l.{parent} IS NOT NULL THEN"
         " (SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(to_jsonb(l)) AS e"

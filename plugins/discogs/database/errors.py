@@ -1,4 +1,4 @@
-"""Errors of the target database and of the way to it."""
+"""Errors of the target database and of connections to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from discogs.errors import DiscogsError
 
 
 class DatabaseError(DiscogsError):
-    """PostgreSQL refused something, or cannot do it as it is set up."""
+    """PostgreSQL refused a statement or connection, or its setup does not allow a load."""
 
 
 class DatabaseUnavailable(DatabaseError):
@@ -35,7 +35,7 @@ class LockBusy(DatabaseError):
 
 
 class PoolerUnusable(DatabaseError):
-    """A connection pooler does not give a load PostgreSQL sessions of its own.
+    """A connection pooler shares PostgreSQL sessions between clients.
 
     :param where: the pooler's host, port and database.
     :param how: what it does with sessions, as a verb phrase.
@@ -43,18 +43,18 @@ class PoolerUnusable(DatabaseError):
 
     def __init__(self, where: str, how: str) -> None:
         super().__init__(
-            f"The connection pooler at {where} {how}; a load needs sessions of its own, and has"
-            " changed nothing. Use PostgreSQL's own address, or a pool with pool_mode = session"
-            " and server_reset_query = DISCARD ALL."
+            f"The connection pooler at {where} {how}, but a load needs sessions that it does not"
+            " share. Nothing was changed. Use PostgreSQL's own address, or a pool with pool_mode ="
+            " session and server_reset_query = DISCARD ALL."
         )
 
 
 class MigrationError(DatabaseError):
-    """The database's schema and the package's migrations do not go together."""
+    """The database's schema and the package's migrations do not match."""
 
 
 class StagingTaken(DatabaseError):
-    """A later try of a shard took its staging tables from this one."""
+    """A later attempt has claimed a shard that this one was staging or merging."""
 
     def __init__(self, entity: object, month: object) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
-"""The fingerprints of an entity's records in the database, held compactly.
+"""The fingerprint index: the stored fingerprints of an entity's records, compact in memory.
 
-The load compares every record of a dump with them, so they are read once, in the order of the
-ids, in packets that the server makes: a row a record would cost more than the comparison.
+A load compares every record of a dump with them. They are read once, in the order of the ids, in
+packets that the server aggregates: a result row per record would take longer than the comparison.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from discogs.database.connection import Connection
 from discogs.database.sql_files import compose
 from discogs.schema.entities import Month
 
-#: How many ids one packet spans.
+#: The range of ids in one packet.
 _SPAN = 500_000
-#: A record as the server packs it.
+#: A record in a packet.
 PACKED = np.dtype([("id", ">i4"), ("fingerprint", ">i8"), ("state", ">i2")])
 
 _PAGE_BITS = 14
 _PAGE_WORDS = 1 << (_PAGE_BITS - 6)
 
-#: States of records; of a removed one it is the number of the last month that had it.
+#: States of records. The state of a removed record is the number of the last month that had it.
 LIVE, PLACEHOLDER = 0, -1
 
 
 def month_number(month: Month) -> int:
-    """A month as the state of a removed record."""
+    """The number of a month, as the state of a removed record."""
     return month.year * 12 + month.month
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the database holds of some ids, an entry an id; of one not ``found`` nothing counts."""
+    """The stored records of some ids, an entry per id; where ``found`` is false, the other arrays
+    have no meaning."""
 
     found: npt.NDArray[np.bool_]
     fingerprints: npt.NDArray[np.int64]
@@ -44,11 +45,11 @@ class Stored:
 
 
 class FingerprintIndex:
-    """Fingerprint and state of each record, in about 9 bytes a record.
+    """Fingerprint and state of each record, in about 9 bytes per record.
 
-    A bit says that an id is there, and the number of bits before it is the position of its
-    fingerprint. Bits are kept in pages, since a single id may be far above all others. Of the
-    states only those other than LIVE are kept.
+    A bitmap has a bit for each id, and the number of bits set before it (its rank) is the position
+    of the id's fingerprint. Of the bitmap only pages with ids are kept, since a single id may be
+    far above all others; of the states, only those other than LIVE.
 
     :param packets: arrays of ``PACKED``, in ascending order of the ids throughout.
     """
@@ -75,7 +76,7 @@ class FingerprintIndex:
         self._words = np.stack([pages[page] for page in self._pages.tolist()])
         before = np.cumsum(np.bitwise_count(self._words), dtype=np.int32)
         self._ranks = np.concatenate([[np.int32(0)], before[:-1]]).reshape(self._words.shape)
-        # Slot 0 is the empty page, which stands for every page without an id.
+        # Slot 0 is an empty page, to which every page without an id is mapped.
         self._slots = np.zeros(1 << (31 - _PAGE_BITS), np.int32)
         self._slots[self._pages[1:]] = np.arange(1, len(self._pages))
 
@@ -83,7 +84,7 @@ class FingerprintIndex:
         return len(self._fingerprints)
 
     def lookup(self, ids: npt.NDArray[np.int32]) -> Stored:
-        """What is stored of these ids."""
+        """The stored fingerprints and states of some ids."""
         at, bit = self._bits(ids)
         words = self._words[at]
         found = (words & bit) != 0
@@ -119,7 +120,7 @@ class FingerprintIndex:
     def _bits(
         self, ids: npt.NDArray[np.int32]
     ) -> tuple[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]], npt.NDArray[np.uint64]]:
-        """Where the bits of ids are: slot and word, and the bit in the word."""
+        """The position of each id's bit: slot and word, and the bit as a mask of the word."""
         slot = self._slots[ids >> _PAGE_BITS]
         word = (ids >> 6) & (_PAGE_WORDS - 1)
         return (slot, word), np.uint64(1) << (ids & 63).astype(np.uint64)
@@ -132,14 +133,14 @@ def _set_bits(pages: dict[int, npt.NDArray[np.uint64]], ids: npt.NDArray[np.int3
         flags = np.zeros(1 << _PAGE_BITS, np.bool_)
         flags[part & ((1 << _PAGE_BITS) - 1)] = True
         words = np.packbits(flags, bitorder="little").view("<u8").astype(np.uint64)
-        # A page may begin in one packet and go on in the next.
+        # The ids of a page may come in two packets.
         pages[page] = pages[page] | words if page in pages else words
 
 
 def read_fingerprints(
     conn: Connection, root: str, shard: int = 0, shards: int = 1
 ) -> FingerprintIndex:
-    """Read a root table's ids, fingerprints and states, for one shard of them."""
+    """Read the ids, fingerprints and states of a root table, for one shard."""
     row = conn.execute(
         sql.SQL("SELECT min(id), max(id) FROM {}").format(sql.Identifier(root))
     ).fetchone()

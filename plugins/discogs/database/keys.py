@@ -1,7 +1,6 @@
-"""The keys of a first load: built over the staged rows, many at once.
+"""The keys and indexes of a first load, built on the staging tables in parallel.
 
-What the keys are is read from the live tables, so they are declared in the migrations and nowhere
-else.
+Their definitions are read from the live tables, so the migrations are the only place that has them.
 """
 
 from __future__ import annotations
@@ -25,12 +24,14 @@ _INDEXES = (
     "SELECT tablename, indexname, indexdef FROM pg_indexes"
     " WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) ORDER BY 1, 2"
 )
-#: Rows below which a coarser sample is enough for the planner.
+#: Tables with fewer rows are analyzed with a smaller sample.
 _SMALL_TABLE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Index:
+    """An index of a live table; ``definition`` is its CREATE INDEX statement."""
+
     table: str
     name: str
     definition: str
@@ -38,6 +39,14 @@ class Index:
 
 @dataclass(frozen=True)
 class Constraint:
+    """A constraint of a live table.
+
+    :param kind: ``pg_constraint.contype``: p, u, c or f.
+    :param definition: as ``pg_get_constraintdef`` returns it.
+    :param index: the index behind a primary key or unique constraint.
+    :param target: the table that a foreign key refers to.
+    """
+
     table: str
     name: str
     kind: str
@@ -48,7 +57,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class KeySettings:
-    """How keys are built: how many at once, and with how much memory each (bytes)."""
+    """How many keys are built at the same time, and with how many bytes of memory each."""
 
     connections: int
     memory: int
@@ -58,18 +67,18 @@ class KeySettings:
         return cls(settings.workers, settings.maintenance_memory)
 
     def parallel_workers(self, steps: int) -> int | None:
-        """How many helpers PostgreSQL may start for each step; None for as many as it likes.
+        """``max_parallel_maintenance_workers`` for each step; None keeps the server's setting.
 
-        None of them while there is a step for each connection: they would share its processors with
-        the other connections. The merge of a first load of 200,000 releases on two processors is a
-        fifth quicker so.
+        It is 0 while every connection has a step: parallel workers would then compete with the
+        other connections for processors. That makes the merge of a first load of 200,000 releases
+        on two processors a fifth faster.
         """
         return 0 if 1 < self.connections <= steps else None
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One of those that are done in parallel, on one table."""
+    """A step on one table, executed in parallel with others."""
 
     table: str
     detail: str
@@ -83,12 +92,12 @@ def build_keys(
     claims: dict[int, UUID],
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Build on the staged tables whatever keys the live ones have, in parallel.
+    """Build the keys and indexes of the live tables on the staging tables, in parallel.
 
-    What an earlier attempt has built is kept. The staged tables are seen by nobody, so
-    each step commits by itself; references to other entities come with the swap.
+    Keys that an earlier attempt has built are kept: each step commits separately, since nobody else
+    reads the staging tables. Foreign keys to other entities are added by the swap.
 
-    :raises StagingTaken: when another attempt stages one of the shards again.
+    :raises StagingTaken: when another attempt has claimed one of the shards.
     """
     with connect() as conn:
         indexes, constraints = definitions(conn, staging)
@@ -100,26 +109,26 @@ def build_keys(
 
     def in_parallel(steps: Iterable[_Step]) -> None:
         largest_first = sorted(steps, key=lambda step: -sizes.get(step.table, 0))
-        helpers = settings.parallel_workers(len(largest_first))
+        parallel = settings.parallel_workers(len(largest_first))
         number = min(settings.connections, len(largest_first))
         shared = iter(largest_first)
         with ThreadPoolExecutor(settings.connections, thread_name_prefix="keys") as pool:
-            futures = [pool.submit(work, shared, helpers) for _ in range(number)]
+            futures = [pool.submit(work, shared, parallel) for _ in range(number)]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                largest_first.clear()  # where one has failed, the others take no more
+                largest_first.clear()  # when a step has failed, no other one is begun
         for future in futures:
             future.result()
 
-    def work(steps: Iterator[_Step], helpers: int | None) -> None:
+    def work(steps: Iterator[_Step], parallel: int | None) -> None:
         with connect() as conn:
             conn.execute(
                 "SELECT set_config('maintenance_work_mem', %s, false),"
                 " set_config('synchronous_commit', 'off', false),"
                 " set_config('max_parallel_maintenance_workers',"
                 " coalesce(%s, current_setting('max_parallel_maintenance_workers')), false)",
-                [f"{settings.memory // 1024}kB", None if helpers is None else str(helpers)],
+                [f"{settings.memory // 1024}kB", None if parallel is None else str(parallel)],
             )
             conn.commit()
             for step in steps:
@@ -135,7 +144,7 @@ def build_keys(
         staging.hold(conn, claims)
         for table in staging.tables.all:
             _attach_keys(conn, staging, table, constraints)
-        # References within the entity point to ids of this very dump, or to no record at all.
+        # Ids that references within the entity point to and that the dump does not have.
         add_placeholders(conn, staging, live=False)
         for constraint in inner:
             add_reference(conn, staging, constraint, valid=False)
@@ -150,6 +159,7 @@ def build_keys(
 
 
 def definitions(conn: Connection, staging: Staging) -> tuple[list[Index], list[Constraint]]:
+    """The indexes and constraints of the live tables."""
     given = {
         "schema": staging.live_schema,
         "tables": [table.name for table in staging.tables.all],
@@ -193,8 +203,8 @@ def _index_step(staging: Staging, index: Index) -> Callable[[Connection], None]:
         name = staging.suffixed(index.name)
         if _exists(conn, staging.schema, name):
             return
-        # "CREATE [UNIQUE] INDEX name ON schema.table USING …": only what follows USING, and
-        # whether it is unique, is the index's own.
+        # Of "CREATE [UNIQUE] INDEX name ON schema.table USING …", UNIQUE and what follows USING
+        # apply to the new index too.
         unique = " UNIQUE" if index.definition.startswith("CREATE UNIQUE") else ""
         conn.execute(
             sql.SQL("CREATE{} INDEX {} ON {} USING {}").format(
@@ -233,7 +243,12 @@ def _attach_keys(
 def add_reference(
     conn: Connection, staging: Staging, constraint: Constraint, *, valid: bool
 ) -> None:
-    """Add a foreign key; its target is the staged table where the entity has it itself."""
+    """Add a foreign key to a staging table.
+
+    Its target is a staging table if it belongs to the same entity, else a live table.
+
+    :param valid: whether existing rows are checked at once; if not, the constraint is NOT VALID.
+    """
     if _has_constraint(conn, staging, constraint.table, constraint.name):
         return
     own = {table.name for table in staging.tables.all}
@@ -277,7 +292,7 @@ def _analyze_step(staging: Staging, table: Table) -> Callable[[Connection], None
             [staging.schema, staging.suffixed(table.name)],
         ).fetchone()
         if row is not None and row[0] < _SMALL_TABLE:
-            # ANALYZE samples 30,000 rows by default, which is most of a small table.
+            # By default ANALYZE samples 30,000 rows, which are most of the pages of a small table.
             conn.execute("SET LOCAL default_statistics_target TO 20")
         conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
 

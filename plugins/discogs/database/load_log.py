@@ -1,4 +1,4 @@
-"""Every load of an entity's tables, which months they were of, and which shards wait to be."""
+"""The load log: the merges of each entity, and the staged shards that are not merged yet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from discogs.schema.entities import Entity, Month
 
 @dataclass(frozen=True)
 class StagedShard:
-    """A shard whose rows are complete in staging."""
+    """A shard whose rows are completely staged.
+
+    :param generation: that of the tables when it was staged.
+    """
 
     shard: int
     shards: int
@@ -28,7 +31,11 @@ class StagedShard:
 
 @dataclass(frozen=True)
 class EntityLoad:
-    """One load of a month of one entity."""
+    """One load of a month of an entity.
+
+    :param generation: number of the merge, from 1, over all months of the entity.
+    :param records: the number of records in the dump.
+    """
 
     month: Month
     generation: int
@@ -37,7 +44,7 @@ class EntityLoad:
 
 
 def merged_months(conn: Connection, entity: Entity) -> dict[Month, EntityLoad]:
-    """The months merged so far, oldest first, each with its last load."""
+    """The merged months, oldest first, each with its last load."""
     rows = conn.execute(
         "SELECT DISTINCT ON (year_month) year_month, generation, records, report FROM entity_loads"
         " WHERE entity = %s ORDER BY year_month, generation DESC",
@@ -48,7 +55,7 @@ def merged_months(conn: Connection, entity: Entity) -> dict[Month, EntityLoad]:
 
 
 def reports(conn: Connection, entity: Entity, month: Month) -> list[dict[str, Any]]:
-    """The reports of every load of a month, oldest first."""
+    """The reports of all loads of a month, oldest first."""
     rows = conn.execute(
         "SELECT report FROM entity_loads WHERE entity = %s AND year_month = %s ORDER BY generation",
         [str(entity), str(month)],
@@ -57,7 +64,7 @@ def reports(conn: Connection, entity: Entity, month: Month) -> list[dict[str, An
 
 
 def generation(conn: Connection, entity: Entity) -> int:
-    """How many merges the entity's tables have seen."""
+    """The number of merges into the entity's tables so far."""
     row = conn.execute(
         "SELECT coalesce(max(generation), 0) FROM entity_loads WHERE entity = %s", [str(entity)]
     ).fetchone()
@@ -74,9 +81,10 @@ def record_load(
     report: dict[str, Any],
     run: tuple[str, str] | None = None,
 ) -> None:
-    """Note a merge, in the transaction that does it.
+    """Record a merge, in its own transaction.
 
-    :param run: the DAG and the run that do it, if known.
+    :param number: the generation of the tables after it.
+    :param run: the ids of the DAG and the run, if known.
     """
     conn.execute(
         "INSERT INTO entity_loads (year_month, entity, generation, records, report, dag_id, run_id)"
@@ -86,7 +94,7 @@ def record_load(
 
 
 def staged(conn: Connection, entity: Entity, month: Month) -> list[StagedShard]:
-    """The shards that are complete."""
+    """The staged shards of a month."""
     rows = conn.execute(
         "SELECT shard, shards, generation, report FROM staged_shards"
         " WHERE year_month = %s AND entity = %s ORDER BY shard",
@@ -96,7 +104,7 @@ def staged(conn: Connection, entity: Entity, month: Month) -> list[StagedShard]:
 
 
 def record_staged(conn: Connection, entity: Entity, month: Month, shard: StagedShard) -> None:
-    """Note that a shard is complete."""
+    """Record that a shard is staged."""
     conn.execute(
         "INSERT INTO staged_shards (year_month, entity, shard, shards, generation, report)"
         " VALUES (%s, %s, %s, %s, %s, %s)",
@@ -112,7 +120,7 @@ def record_staged(conn: Connection, entity: Entity, month: Month, shard: StagedS
 
 
 def forget_staged(conn: Connection, entity: Entity, month: Month, shard: int | None = None) -> None:
-    """Take back that a shard (or every shard) is complete."""
+    """Delete the record that a shard is staged; of all shards when ``shard`` is None."""
     conn.execute(
         "DELETE FROM staged_shards WHERE year_month = %s AND entity = %s"
         " AND (%s::integer IS NULL OR shard = %s::integer)",
@@ -123,7 +131,10 @@ def forget_staged(conn: Connection, entity: Entity, month: Month, shard: int | N
 def stage_left_out(
     conn: Connection, table: sql.Identifier, shard: int, ids: npt.NDArray[np.int32]
 ) -> None:
-    """Keep the ids that a filter left out, in ascending order; the caller commits."""
+    """Store the ids that a filter left out in a staging table; the caller commits.
+
+    :param ids: in ascending order.
+    """
     if len(ids):
         packed = zlib.compress(np.diff(ids, prepend=0).astype("<i4").tobytes(), 1)
         query = sql.SQL("INSERT INTO {} (shard, ids) VALUES (%s, %s)").format(table)
@@ -131,7 +142,7 @@ def stage_left_out(
 
 
 def left_out(conn: Connection, entity: Entity, *, after: Month) -> Iterator[npt.NDArray[np.int32]]:
-    """The ids that filters left out of the months after one."""
+    """The ids that filters left out of the months after ``after``, in arrays."""
     query = "SELECT ids FROM filtered_records WHERE entity = %s AND year_month > %s"
     for (packed,) in conn.execute(query, [str(entity), str(after)]).fetchall():
         differences = np.frombuffer(zlib.decompress(packed), "<i4")

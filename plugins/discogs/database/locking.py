@@ -1,10 +1,10 @@
-"""Locks between loads, and on tables that others read.
+"""Advisory locks between loads, and locks on tables that others read.
 
-Acquire ACCESS EXCLUSIVE locks with a short lock_timeout and retry, so readers never queue behind
-the load: a lock that waits for one long query makes every later query of the table wait behind it.
+ACCESS EXCLUSIVE locks are requested with a short lock_timeout and retried: a request that waits for
+a long query blocks every later query of the table.
 
-A first load waits for the snapshots of other sessions, which PostgreSQL's deadlock detection does
-not see. So nothing here waits while it holds a snapshot itself.
+A first load waits until the snapshots of other sessions have ended. PostgreSQL's deadlock detection
+does not see such waits, so nothing here waits while this session has a snapshot itself.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from discogs.database.sql_files import read
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two tries for an advisory lock, from the first pause to the longest.
+#: Seconds between two attempts to get an advisory lock: the first pause, and the longest.
 _POLL_SECONDS = (0.02, 0.5)
-#: Seconds that a try may wait for one table, from the first try to the last. The most is below
-#: PostgreSQL's deadlock_timeout (1 s), so that a reader who holds one table and waits for
-#: another sees the load step back, and is never the one whom the server ends.
-_TRY_SECONDS = (0.05, 0.8)
-#: Seconds between two tries.
+#: lock_timeout of an attempt to lock a table, in seconds: of the first attempt, and the longest. It
+#: is below PostgreSQL's deadlock_timeout (1 s): in a deadlock with a reader it is the load that
+#: gives up, before the server cancels either.
+_LOCK_TIMEOUTS = (0.05, 0.8)
+#: Seconds between two attempts to lock tables: the first pause, and the longest.
 _PAUSE_SECONDS = (0.05, 2.0)
 
 
 @contextlib.contextmanager
 def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> Iterator[None]:
-    """Hold a session-level advisory lock; the server drops it when the connection dies.
+    """Hold a session-level advisory lock; the server releases it when the connection is lost.
 
-    Leaving releases the lock whether or not the caller committed: commit first.
+    The lock is released at the end even if the caller has not committed: commit first.
 
-    :param conn: outside a transaction, so that it holds no snapshot while it waits.
-    :param key: what is locked, such as ``"migrations:discogs"``; the keys of two databases do not
-        collide.
-    :param wait: seconds; 0 tries once, None waits for ever.
-    :raises LockBusy: when another connection still holds it, naming the connection.
+    :param conn: not in a transaction, so that it has no snapshot while it waits.
+    :param key: what is locked, such as ``"migrations:discogs"``. Advisory locks belong to one
+        database, so loads into two databases do not conflict.
+    :param wait: seconds; 0 tries once, None waits without limit.
+    :raises LockBusy: naming the connection that still holds it.
     """
     number = _lock_number(key)
     if not _acquire(conn, number, wait):
@@ -54,7 +54,7 @@ def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> I
     try:
         yield
     finally:
-        # A lost connection has lost its lock too, and the caller has the error of the loss.
+        # With the connection the lock is lost too, and the caller already has that error.
         with contextlib.suppress(psycopg.OperationalError):
             if conn.info.transaction_status == TransactionStatus.INERROR:
                 conn.rollback()
@@ -65,7 +65,7 @@ def advisory_lock(conn: Connection, key: str, *, wait: float | None = None) -> I
 
 
 def merge_lock(schema: str, entity: object) -> str:
-    """The key of the lock that an entity's merge holds."""
+    """The key of the lock that a merge of an entity holds."""
     return f"merge:{schema}:{entity}"
 
 
@@ -105,7 +105,7 @@ def _session(pid: int, application: str, user: str, detail: str = "") -> str:
 
 
 def table_holders(conn: Connection, schema: str, tables: Iterable[str]) -> str:
-    """The other sessions that hold locks on tables, for a message; empty when there are none."""
+    """The other sessions that hold locks on tables, for a message; empty if there are none."""
     given = {"schema": schema, "tables": list(tables)}
     rows = conn.execute(read("locks/table_holders.sql"), given).fetchall()
     return "; ".join(
@@ -114,7 +114,7 @@ def table_holders(conn: Connection, schema: str, tables: Iterable[str]) -> str:
 
 
 class LockRetry:
-    """How long the swap of one entity's tables may wait for others in all.
+    """The pauses of a swap of an entity's tables, with a limit on their total.
 
     :param seconds: the limit, from now.
     """
@@ -127,9 +127,10 @@ class LockRetry:
         self._logged = False
 
     def pause(self, who: str) -> None:
-        """Wait a moment, longer each time.
+        """Wait, longer each time.
 
-        :raises LockBusy: when the time is up.
+        :param who: the sessions that are waited for, for messages.
+        :raises LockBusy: when the limit is reached.
         """
         left = self._end - time.monotonic()
         if left <= 0:
@@ -146,10 +147,10 @@ class LockRetry:
 
 
 def outwait_snapshots(conn: Connection, retry: LockRetry) -> None:
-    """Wait for the transactions that began before what was committed last; commits.
+    """Wait until all transactions that have a snapshot now have ended; commits.
 
-    A table that takes another's place is seen at once, even by a transaction that has looked
-    at the database before: it would find those rows alone that are older than its snapshot.
+    A table that is swapped in is visible to every transaction at once, but a transaction with an
+    older snapshot does not see the rows that were committed after it: the table would be empty.
 
     :raises LockBusy: when they do not end in time.
     """
@@ -173,13 +174,12 @@ def lock_tables(
 ) -> None:
     """Lock tables in ACCESS EXCLUSIVE mode until the transaction ends.
 
-    :param tables: in the order in which most readers come to them, so that the load queues
-        behind a reader at the first of them, and holds none that the reader wants.
-    :param views: schema and name of views of these tables, which are locked first, as their
-        readers do.
+    :param tables: in the order in which most queries lock them, so that the load waits at the first
+        table that a query has locked, without locks on those that the query needs next.
+    :param views: schema and name of views of these tables; they are locked first, as queries do.
     :raises LockBusy: when they cannot be locked in time.
-    :raises psycopg.errors.DeadlockDetected: when one who holds such a table waits for what this
-        transaction holds already. PostgreSQL itself sees that only while both wait.
+    :raises psycopg.errors.DeadlockDetected: when a session that has locked one of the tables waits
+        for a lock of this transaction. PostgreSQL detects that only while both sessions wait.
     """
     names = list(dict.fromkeys(tables))
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
@@ -187,12 +187,12 @@ def lock_tables(
             sql.Identifier(*found) for found in [*views, *((schema, name) for name in names)]
         )
     )
-    seconds, most = _TRY_SECONDS
+    timeout, longest = _LOCK_TIMEOUTS
     while True:
         try:
             with conn.transaction():
                 conn.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", [f"{round(seconds * 1000)}ms"]
+                    "SELECT set_config('lock_timeout', %s, true)", [f"{round(timeout * 1000)}ms"]
                 )
                 conn.execute(statement)
             return
@@ -202,4 +202,4 @@ def lock_tables(
             if conn.execute(read("locks/waits_for_this.sql"), given).fetchone():
                 raise psycopg.errors.DeadlockDetected(f"{who} waits for this session") from None
         retry.pause(who)
-        seconds = min(seconds * 2, most)
+        timeout = min(timeout * 2, longest)

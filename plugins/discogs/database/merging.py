@@ -1,4 +1,4 @@
-"""The merge of a staged month into live tables, in one transaction that the caller ends."""
+"""The merge of a staged month into the live tables, in one transaction that the caller commits."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from discogs.database import differences
 from discogs.database.connection import Connection
 from discogs.database.references import add_names, add_placeholders, drop_unused
 from discogs.database.sql_files import compose
-from discogs.database.staging import ABSENT, FILTERED, LEFT_OUT, REJECTED, Staging
+from discogs.database.staging import ABSENT, FILTERED, Staging
 from discogs.progress import OnProgress, Parts
 from discogs.schema.entities import Month
 from discogs.schema.tables import Table
 
-#: How each kind of difference between children is written, in this order.
+#: The statement for each kind of difference between child rows, in the order of execution.
 _WRITES = {
     "gone": "DELETE FROM {live} l USING merge_rows s WHERE s.merge_change = 'gone' AND {same_key}",
     "changed": "UPDATE {live} l SET {assignments} FROM merge_rows s"
     " WHERE s.merge_change = 'changed' AND {same_key}",
-    # In the order of the key, so that neighbours in the table and its indexes are written together.
+    # In key order, so that rows of the same table and index pages are written together.
     "new": "INSERT INTO {live} ({columns})"
     " SELECT {columns} FROM merge_rows WHERE merge_change = 'new' ORDER BY {key}",
 }
-#: What the merge notes on the way. Records whose rows differ have changed; those of equal rows only
-#: look different in the file.
-_NOTES = (
+#: Tables that the merge fills for its change feed and counts. A record has changed only if it has
+#: an entry in ``merge_differences``; otherwise its bytes differ, but its rows are the same.
+_TEMP_TABLES = (
     "CREATE TEMP TABLE merge_changes (id integer PRIMARY KEY, change text NOT NULL,"
     " changed_bits integer NOT NULL, old jsonb) ON COMMIT DROP",
     "CREATE TEMP TABLE merge_differences (id integer NOT NULL, table_name text NOT NULL,"
@@ -37,24 +37,24 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class MonthNeighbours:
-    """Where the month stands among those that were merged before it."""
+    """The merged months before and after a month."""
 
     month: Month
     before: Month | None
     after: Month | None
-    #: Whether nothing of the entity was merged before, this month included.
+    #: Whether no month of the entity has been merged so far, not even this one.
     first: bool
-    #: Whether no newer month was merged.
+    #: Whether no newer month has been merged.
     newest: bool
 
     @classmethod
     def among(
         cls, month: Month, merged: Collection[Month], unsure: Collection[Month] = ()
     ) -> MonthNeighbours:
-        """The month's neighbours among the merged ones, itself left out.
+        """The neighbours of a month among the merged months, itself left out.
 
-        :param unsure: months that have removed nothing, since their dumps have records whose ids
-            cannot be read; a record that such a month lacks is not known to be gone.
+        :param unsure: months whose dumps have records with unreadable ids. A record that is absent
+            from such a dump is not known to be removed, so these months are not used as ``after``.
         """
         before = [other for other in merged if other < month]
         newer = [other for other in merged if other > month]
@@ -66,7 +66,7 @@ class MonthNeighbours:
 class Merged:
     """How many records the merge added, changed, removed and restored.
 
-    ``changed`` counts those whose rows differ from before.
+    ``changed`` counts the records whose rows differ from the stored ones.
     """
 
     added: int
@@ -80,64 +80,69 @@ class Merged:
 def merge_rows(
     conn: Connection,
     staging: Staging,
-    place: MonthNeighbours,
+    neighbours: MonthNeighbours,
     memory: int,
     on_progress: OnProgress | None,
     *,
     old_values: bool,
 ) -> Merged:
-    """Merge what is staged; nothing is seen of it before the caller commits.
+    """Merge the staged rows; the caller commits.
 
-    :param memory: bytes that one of its statements may take in the server.
-    :param old_values: whether the change feed gets what changed columns held before.
+    :param memory: bytes that a statement may use in the server.
+    :param old_values: whether to store the old values of changed columns in the change feed.
     """
     entity = str(staging.tables.entity)
     parts = Parts("merge", entity, 5 + len(staging.tables.children), on_progress)
     with parts.part("analyze what is staged"):
-        _plan_for_few_rows(conn, staging, memory)
-    with parts.part(f"compare with {entity}") as found:
-        staged = _classify(conn, staging, place, old_values)
-        found(f"{staged:,} records are new or have other bytes")
-    with parts.part("names and placeholders") as found:
+        _tune_planner(conn, staging, memory)
+    with parts.part(f"compare with {entity}") as report:
+        staged = _classify(conn, staging, neighbours, old_values)
+        report(f"{staged:,} records are new or have other bytes")
+    with parts.part("names and placeholders") as report:
         add_names(conn, staging)
-        made = add_placeholders(conn, staging)
-        found(f"{made:,} placeholders added")
-    with parts.part(entity) as found:
-        found(f"{_upsert_roots(conn, staging, place):,} rows written")
+        placeholders = add_placeholders(conn, staging)
+        report(f"{placeholders:,} placeholders added")
+    with parts.part(entity) as report:
+        report(f"{_upsert_roots(conn, staging, neighbours):,} rows written")
     for table in staging.tables.children:
-        with parts.part(table.name) as found:
-            found(_counted(_merge_children(conn, staging, table, old_values)))
-    with parts.part("removed records, unused placeholders and the change feed") as found:
-        _mark_removed(conn, staging, place)
+        with parts.part(table.name) as report:
+            report(_counted(_merge_children(conn, staging, table, old_values)))
+    with parts.part("removed records, unused placeholders and the change feed") as report:
+        _mark_removed(conn, staging, neighbours)
         filtered = _filter_out(conn, staging)
         dropped = drop_unused(conn, staging, root=filtered > 0)
         conn.execute("ANALYZE merge_differences")
-        if not place.first:  # whoever follows the feed starts from the tables
+        if not neighbours.first:  # the first month is read from the tables, not from the feed
             conn.execute(
                 compose(
                     "merge/log_changes", feed=sql.Identifier(staging.live_schema, "entity_changes")
                 ),
-                {"month": str(place.month), "entity": entity},
+                {"month": str(neighbours.month), "entity": entity},
             )
         counts = _changes(conn)
-        found(_counted(counts))
+        report(_counted(counts))
     return Merged(
         added=counts.get("added", 0),
         changed=counts.get("changed", 0),
         removed=counts.get("removed", 0),
         restored=counts.get("restored", 0),
-        placeholders_added=made,
+        placeholders_added=placeholders,
         placeholders_dropped=dropped,
     )
 
 
-def _classify(conn: Connection, staging: Staging, place: MonthNeighbours, old_values: bool) -> int:
-    """Note in ``merge_changes`` what each staged record is to the live ones; how many there are."""
+def _classify(
+    conn: Connection, staging: Staging, neighbours: MonthNeighbours, old_values: bool
+) -> int:
+    """Fill ``merge_changes`` with what the merge does to each staged record.
+
+    :returns: the number of staged records.
+    """
     live = _live(staging, staging.tables.root)
     staged = staging.table(staging.tables.root)
     root = staging.tables.root
     content = [name for name in root.values if name not in ("fingerprint", "dump_month")]
-    for statement in _NOTES:
+    for statement in _TEMP_TABLES:
         conn.execute(statement)
     cursor = conn.execute(
         compose(
@@ -147,7 +152,7 @@ def _classify(conn: Connection, staging: Staging, place: MonthNeighbours, old_va
             changed_bits=differences.changed_bits(content),
             old=differences.old_values(content) if old_values else differences.NO_VALUES,
         ),
-        {"newest": place.newest},
+        {"newest": neighbours.newest},
     )
     conn.execute("ANALYZE merge_changes")
     conn.execute(
@@ -161,7 +166,7 @@ def _classify(conn: Connection, staging: Staging, place: MonthNeighbours, old_va
 
 
 def _changes(conn: Connection) -> dict[str, int]:
-    """How many records were added, removed and restored, and how many changed: differ in rows."""
+    """The number of records by change: added, changed, removed and so on."""
     rows = conn.execute(
         "SELECT change, count(*) FROM merge_changes"
         " WHERE change <> 'changed' OR id IN (SELECT id FROM merge_differences)"
@@ -175,8 +180,11 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items()) or "nothing to change"
 
 
-def _upsert_roots(conn: Connection, staging: Staging, place: MonthNeighbours) -> int:
-    """Write the root rows; how many."""
+def _upsert_roots(conn: Connection, staging: Staging, neighbours: MonthNeighbours) -> int:
+    """Write the root rows.
+
+    :returns: how many.
+    """
     root = staging.tables.root
     cursor = conn.execute(
         compose(
@@ -187,78 +195,32 @@ def _upsert_roots(conn: Connection, staging: Staging, place: MonthNeighbours) ->
             assignments=_assignments(root.values, "excluded"),
         ),
         {
-            "removed_in": str(place.after) if place.after else None,
-            "last_seen": str(place.month) if place.after else None,
+            "removed_in": str(neighbours.after) if neighbours.after else None,
+            "last_seen": str(neighbours.month) if neighbours.after else None,
         },
     )
     return max(0, cursor.rowcount)
 
 
-def keep_records(conn: Connection, staging: Staging) -> int:
-    """Let the merge mark no record as removed; how many the dump lacks."""
+def skip_removals(conn: Connection, staging: Staging) -> int:
+    """Make the merge mark no record as removed.
+
+    :returns: how many records are absent from the dump.
+    """
     cursor = conn.execute(sql.SQL("DELETE FROM {}").format(staging.extra(ABSENT)))
     return max(0, cursor.rowcount)
 
 
-def log_unread(conn: Connection, staging: Staging, ids: Collection[int]) -> None:
-    """Write to the change feed which rows stay as they were, since the dump's records could not
-    be read.
-
-    :param ids: of those records; some may be in no table.
-    """
-    given = {"month": str(staging.month), "entity": str(staging.tables.entity), "ids": list(ids)}
-    parts = {
-        "feed": sql.Identifier(staging.live_schema, "entity_changes"),
-        "live": _live(staging, staging.tables.root),
-    }
-    conn.execute(
-        sql.SQL(
-            "DELETE FROM {feed} WHERE year_month = %(month)s AND entity = %(entity)s"
-            " AND change = 'rejected'"
-        ).format(**parts),
-        given,
-    )
-    conn.execute(
-        sql.SQL(
-            "INSERT INTO {feed} (year_month, entity, id, change)"
-            " SELECT %(month)s, %(entity)s, id, 'rejected' FROM {live}"
-            " WHERE id = ANY(%(ids)s::integer[]) AND NOT placeholder"
-            " ON CONFLICT (year_month, entity, id) DO NOTHING"
-        ).format(**parts),
-        given,
-    )
-
-
-def log_rejected(conn: Connection, staging: Staging) -> None:
-    """Write the month's rejected records where users look for them, in place of older ones."""
-    columns = ("byte_offset", "record_id", "reason", "xml")
-    _replace_months(conn, staging, "rejected_records", staging.extra(REJECTED), columns)
-
-
-def rejected_reasons(
-    conn: Connection, staging: Staging, shard: int, limit: int
-) -> list[tuple[str, int, int | None]]:
-    """Why records of a staged shard were rejected, how many, and the lowest id of them."""
-    rows = conn.execute(
-        sql.SQL(
-            "SELECT reason, count(*), min(record_id) FROM {} WHERE shard = %s"
-            " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT %s"
-        ).format(staging.extra(REJECTED)),
-        [shard, limit],
-    ).fetchall()
-    return [(str(reason), int(count), record_id) for reason, count, record_id in rows]
-
-
-def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
-    """Let the planner see how few rows there are, and that the live ones are read by key."""
+def _tune_planner(conn: Connection, staging: Staging, memory: int) -> None:
+    """Analyze the staging tables, and prefer plans that read few live rows by their keys."""
     conn.execute("SET LOCAL default_statistics_target TO 10")
     for table in staging.tables.all:
         conn.execute(sql.SQL("ANALYZE {}").format(staging.table(table)))
     conn.execute(sql.SQL("ANALYZE {}").format(staging.extra(ABSENT)))
     conn.execute("SET LOCAL random_page_cost TO 1.1")
-    # A merge join would read the whole of a live table's index for the few rows that it needs.
+    # A merge join would read the whole index of a live table for a few of its rows.
     conn.execute("SET LOCAL enable_mergejoin TO off")
-    # One hash a statement, which takes hash_mem_multiplier (2) times as much; else it spills.
+    # Half of it, since a hash table may use work_mem times hash_mem_multiplier, which is 2.
     conn.execute("SELECT set_config('work_mem', %s, true)", [f"{max(64, memory // 2048)}kB"])
     conn.execute("SET LOCAL jit TO off")
 
@@ -266,7 +228,10 @@ def _plan_for_few_rows(conn: Connection, staging: Staging, memory: int) -> None:
 def _merge_children(
     conn: Connection, staging: Staging, table: Table, old_values: bool
 ) -> dict[str, int]:
-    """Write what differs of a table; how many rows are new, changed and gone."""
+    """Write the rows of a child table that differ.
+
+    :returns: the number of rows by difference: new, changed, gone.
+    """
     parts = {
         "table": sql.Literal(table.name),
         "changed_bits": differences.changed_bits(table.values),
@@ -305,21 +270,24 @@ def _merge_children(
     return changes
 
 
-def _mark_removed(conn: Connection, staging: Staging, place: MonthNeighbours) -> None:
-    name = "mark_removed" if place.newest else "mark_removed_earlier"
-    previous = place.before or place.month.plus(-1)
+def _mark_removed(conn: Connection, staging: Staging, neighbours: MonthNeighbours) -> None:
+    name = "mark_removed" if neighbours.newest else "mark_removed_earlier"
+    previous = neighbours.before or neighbours.month.plus(-1)
     conn.execute(
         compose(
             f"merge/{name}",
             live=_live(staging, staging.tables.root),
             absent=staging.extra(ABSENT),
         ),
-        {"month": str(place.month), "previous": str(previous)},
+        {"month": str(neighbours.month), "previous": str(previous)},
     )
 
 
 def _filter_out(conn: Connection, staging: Staging) -> int:
-    """Make placeholders of loaded records that the filter leaves out; how many there are."""
+    """Turn stored records that the filter leaves out into placeholders.
+
+    :returns: how many.
+    """
     root, filtered = staging.tables.root, staging.extra(FILTERED)
     row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(filtered)).fetchone()
     found = int(row[0]) if row else 0
@@ -341,41 +309,6 @@ def _filter_out(conn: Connection, staging: Staging) -> int:
             )
         )
     return found
-
-
-def log_filtered(conn: Connection, staging: Staging) -> None:
-    """Keep which records the filter left out of the month, in place of older notes."""
-    source = staging.extra(LEFT_OUT)
-    _replace_months(conn, staging, "filtered_records", source, ("shard", "ids"))
-
-
-def _replace_months(
-    conn: Connection, staging: Staging, table: str, source: sql.Identifier, columns: tuple[str, ...]
-) -> None:
-    """Put an entity's rows of the month, as they are staged, in place of those that are there.
-
-    :param columns: beside the month and the entity; the rows are in the order of the first.
-    """
-    given = {"month": str(staging.month), "entity": str(staging.tables.entity)}
-    target = sql.Identifier(staging.live_schema, table)
-    conn.execute(
-        sql.SQL("DELETE FROM {} WHERE year_month = %(month)s AND entity = %(entity)s").format(
-            target
-        ),
-        given,
-    )
-    conn.execute(
-        sql.SQL(
-            "INSERT INTO {target} (year_month, entity, {columns})"
-            " SELECT %(month)s, %(entity)s, {columns} FROM {source} ORDER BY {first}"
-        ).format(
-            target=target,
-            columns=_columns(columns),
-            source=source,
-            first=sql.Identifier(columns[0]),
-        ),
-        given,
-    )
 
 
 def _live(staging: Staging, table: Table) -> sql.Identifier:

@@ -1,4 +1,4 @@
-"""The numbered migrations of ``include/sql/migrations``: each applied once, in order."""
+"""The numbered migrations in ``include/sql/migrations``, each applied once, in order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from discogs.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: What a migration creates; a table and a view have a row type of the same name.
+#: The tables, views and types that a migration creates.
 _CREATES = re.compile(r"^CREATE (?:TABLE|VIEW|TYPE) (\w+)", re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the text; ends of lines as git may change them do not count."""
+        """SHA-256 of the text with LF line endings, whatever line endings git has checked out."""
         return hashlib.sha256(self.text.replace("\r\n", "\n").encode()).hexdigest()
 
 
@@ -56,39 +56,41 @@ class AppliedMigration:
 def available(folder: Path | None = None) -> list[Migration]:
     """The package's migrations in order.
 
-    :raises MigrationError: when a file is misnamed or two have one number.
+    :raises MigrationError: when a file is misnamed, two have the same number, or there are none.
     """
     folder = folder if folder is not None else sql_folder() / "migrations"
     found: dict[int, Migration] = {}
     for path in sorted(folder.glob("*.sql")):
         match = re.fullmatch(r"([0-9]{4})_([a-z0-9_]+)\.sql", path.name)
         if match is None:
-            raise MigrationError(f"{path} is not named as a migration: NNNN_name.sql")
+            raise MigrationError(f"{path} is not named like a migration: NNNN_name.sql")
         migration = Migration(int(match[1]), match[2], path.read_bytes().decode("utf-8"))
         if migration.version in found:
             other = found[migration.version].file_name
-            raise MigrationError(f"{path.name} and {other} have one number: renumber one of them.")
+            raise MigrationError(
+                f"{path.name} and {other} have the same number: renumber one of them."
+            )
         found[migration.version] = migration
     if not found:
-        raise MigrationError(f"{folder} holds no migrations: is include/ beside plugins/?")
+        raise MigrationError(f"{folder} has no migrations: is include/ beside plugins/?")
     return list(found.values())
 
 
 def migrate(connect: Connect, schema: str, folder: Path | None = None) -> list[AppliedMigration]:
-    """Bring a schema up to date; one that is up to date stays as it is.
+    """Bring a schema up to date; does nothing when it is.
 
-    Each file runs in a transaction of its own, with the schema as its search path, so a file
-    that fails leaves those before it applied. Callers at the same time wait for each other.
+    Each file runs in its own transaction, with the schema as search path, so files before one that
+    fails remain applied. Concurrent calls wait for one another.
 
     :param folder: the migrations; the package's own by default.
-    :returns: what was applied, oldest first.
-    :raises MigrationError: when a file fails or was edited after it was applied, naming it; when
-        the database is ahead of the package; and before anything is created, when the role lacks
-        a right or another application has tables in the schema.
+    :returns: the migrations that were applied, oldest first.
+    :raises MigrationError: when a file fails or was edited after it was applied, naming it; when a
+        newer version of the package has migrated the database; and, before anything is created,
+        when the role lacks a right or another application has tables in the schema.
     """
     migrations = available(folder)
     with connect() as conn, advisory_lock(conn, f"migrations:{schema}"):
-        conn.autocommit = True  # so that each conn.transaction() below is one, and no savepoint
+        conn.autocommit = True  # so that conn.transaction() begins a transaction, not a savepoint
         _prepare(conn, schema, migrations)
         done = _applied(conn)
         _compare(migrations, done)
@@ -119,7 +121,7 @@ def _prepare(conn: Connection, schema: str, migrations: list[Migration]) -> None
         if taken:
             raise MigrationError(
                 f"The schema {schema} already has {', '.join(taken)} of another application;"
-                " nothing was created. Set DISCOGS_SCHEMA to a schema of its own."
+                " nothing was created. Set DISCOGS_SCHEMA to a schema that no other one uses."
             )
         if not columns:
             conn.execute(
@@ -136,7 +138,7 @@ def _prepare(conn: Connection, schema: str, migrations: list[Migration]) -> None
 
 
 def _columns(conn: Connection, schema: str) -> set[str]:
-    """The columns of the table of applied migrations; empty when there is none."""
+    """The columns of the table of applied migrations; empty when there is no such table."""
     rows = conn.execute(
         "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -147,9 +149,10 @@ def _columns(conn: Connection, schema: str) -> set[str]:
 
 
 def _taken(conn: Connection, schema: str, migrations: list[Migration]) -> list[str]:
-    """What the schema has under the names of tables, views and types of the migrations."""
+    """The names of tables, views and types of the migrations that the schema already has."""
     wanted = [name for migration in migrations for name in _CREATES.findall(migration.text)]
     rows = conn.execute(
+        # Every table and view has a row type of its name.
         "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
         " WHERE n.nspname = %s AND t.typname = ANY (%s) ORDER BY 1",
         [schema, wanted],
@@ -168,7 +171,7 @@ def _compare(migrations: list[Migration], done: dict[int, tuple[str, str]]) -> N
     if unknown:
         raise MigrationError(
             f"The database has migrations that this package lacks: {', '.join(unknown)}."
-            " It was migrated by a newer version: upgrade the package."
+            " A newer version of the package has migrated it: upgrade the package here."
         )
     changed = [
         known[version].file_name
@@ -177,8 +180,8 @@ def _compare(migrations: list[Migration], done: dict[int, tuple[str, str]]) -> N
     ]
     if changed:
         raise MigrationError(
-            f"Applied migrations were changed since: {', '.join(changed)}. Restore the old text,"
-            " and write the change as a new migration."
+            f"Migrations were changed after they were applied: {', '.join(changed)}. Restore the"
+            " old text, and write the change as a new migration."
         )
 
 
@@ -194,7 +197,7 @@ def _apply(conn: Connection, migration: Migration) -> AppliedMigration:
             )
             seconds = _clock(conn) - started
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege):
-        raise  # says nothing about the file
+        raise  # not caused by the migration's text
     except psycopg.Error as error:
         raise MigrationError(f"Migration {migration.file_name} failed: {error}") from error
     return AppliedMigration(migration.version, migration.name, seconds)

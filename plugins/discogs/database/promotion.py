@@ -1,7 +1,7 @@
-"""The swap of a first load: staged tables take the place of the empty live ones.
+"""The swap of a first load: the staging tables replace the empty live tables.
 
-The rows are written once, into bare tables; keys and indexes are built over them in parallel;
-and one short transaction puts the tables in place of the empty ones.
+The rows are written once, into tables without keys. Keys and indexes are then built in parallel,
+and one short transaction swaps the tables in.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from discogs.schema.tables import Table
 
 log = logging.getLogger(__name__)
 
-#: The tables of all entities, with those of names; any other table is a user's own.
+#: The tables of all entities, and those of genres and styles; all other tables are users' own.
 _OWN_TABLES = sorted(
     {table.name for tables in TABLES.values() for table in tables.all}
     | {name for tables in TABLES.values() for name in tables.names_tables}
 )
-#: Privileges that the new tables were created with, by the role's default privileges.
+#: Statements that revoke the default privileges with which the new tables were created.
 _DEFAULT_GRANTS = (
     "SELECT DISTINCT 'REVOKE ALL ON ' || c.oid::regclass || ' FROM '"
     " || CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
@@ -37,11 +37,11 @@ _DEFAULT_GRANTS = (
 
 
 def is_promotable(conn: Connection, staging: Staging) -> bool:
-    """Whether the live tables are empty and a swap would lose nothing that users made.
+    """Whether the live tables are empty and can be swapped without losing anything of users'.
 
-    What users set on the tables themselves (privileges, comments, statistics targets and the
-    like) is set again on the new ones, and views are redirected to them. Where there is more, such
-    as a trigger, or a foreign key of another application's table, the month is merged instead.
+    Privileges, comments, statistics targets and similar settings of the tables are copied to the
+    new tables, and views are redirected to them. If there is anything else, such as a trigger or a
+    foreign key of another application's table, the month is merged instead.
     """
     tables = [table.name for table in staging.tables.all]
     for name in tables:
@@ -55,7 +55,8 @@ def is_promotable(conn: Connection, staging: Staging) -> bool:
     rows = conn.execute(read("first_load/blockers.sql"), given).fetchall()
     if rows:
         log.info(
-            "%s is merged row by row, which is slower than a swap of its tables, to keep: %s",
+            "%s is merged row by row, which is slower than swapping its tables in, in order to"
+            " keep: %s",
             staging.tables.entity,
             "; ".join(str(row[0]) for row in rows),
         )
@@ -63,11 +64,11 @@ def is_promotable(conn: Connection, staging: Staging) -> bool:
 
 
 def promote(conn: Connection, staging: Staging, retry: LockRetry) -> int | None:
-    """Put the staged tables in place of the live ones; the caller commits.
+    """Swap the staging tables in for the live ones; the caller commits.
 
-    :returns: how many placeholders there are now that were not there before; None, with nothing
-        done, when the live tables are no longer promotable.
-    :raises LockBusy: when others do not let go of the live tables in time.
+    :returns: how many placeholders were added; None when the live tables are no longer promotable,
+        and the transaction was rolled back.
+    :raises LockBusy: when the live tables cannot be locked in time.
     """
     indexes, constraints = definitions(conn, staging)
     own = {table.name for table in staging.tables.all}
@@ -78,7 +79,7 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> int | None:
             add_reference(conn, staging, constraint, valid=True)
     given = {"schema": staging.live_schema, "tables": sorted(own)}
     incoming = conn.execute(read("first_load/incoming_references.sql"), given).fetchall()
-    # Dropping a table locks what refers to it, and what it refers to.
+    # Dropping a table also locks the tables that it refers to, and those that refer to it.
     targets = {constraint.target for constraint in constraints if constraint.target is not None}
     others = targets | {str(row[0]) for row in incoming}
     tables = [table.name for table in staging.tables.all]
@@ -96,8 +97,8 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> int | None:
                 sql.Identifier(staging.live_schema, table), sql.Identifier(name)
             )
         )
-    # The empty tables stay until the views are redirected: a view that is replaced keeps its
-    # grants, its comments and what reads it.
+    # The empty tables are dropped after the views are redirected by CREATE OR REPLACE VIEW, which
+    # keeps a view's privileges, its comments, and the views that depend on it.
     for name in tables:
         conn.execute(
             sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
@@ -128,7 +129,7 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> int | None:
                     sql.Identifier(index.name),
                 )
             )
-    # The definitions come from the catalogue itself, so they may be run as they are.
+    # The definitions come from PostgreSQL's catalogs, so they need no quoting.
     for table, name, definition in incoming:
         conn.execute(
             sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
@@ -143,7 +144,7 @@ def promote(conn: Connection, staging: Staging, retry: LockRetry) -> int | None:
 
 
 def _own_placeholders(conn: Connection, staging: Staging) -> int:
-    """How many placeholders of the entity its own rows have needed."""
+    """The number of placeholders in the entity's staged root table."""
     root = staging.tables.root
     if not any(c.references == root.name for table in staging.tables.all for c in table.references):
         return 0
@@ -154,7 +155,7 @@ def _own_placeholders(conn: Connection, staging: Staging) -> int:
 
 
 def _views(conn: Connection, staging: Staging) -> list[tuple[str, str, str]]:
-    """Schema, name and statement of the views that read the live tables."""
+    """The views of the live tables: schema, name, and the statement that redirects each."""
     given = {
         "schema": staging.live_schema,
         "tables": [table.name for table in staging.tables.all],

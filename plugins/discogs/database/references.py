@@ -1,4 +1,4 @@
-"""What staged rows refer to: names to add, placeholders to make, and to take away again."""
+"""The rows that staged rows refer to: genres, styles and placeholders, added and deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_names(conn: Connection, staging: Staging) -> None:
     for names in staging.tables.names_tables:
         conn.execute(
             sql.SQL(
-                # Two months may bring the same name at once: the second finds it there.
+                # Two merges may add the same name at the same time.
                 "INSERT INTO {} (id, name) SELECT DISTINCT id, name FROM {}"
                 " WHERE kind = %(kind)s ON CONFLICT (id) DO NOTHING"
             ).format(sql.Identifier(staging.live_schema, names), staging.extra(NAMES)),
@@ -27,19 +27,21 @@ def add_names(conn: Connection, staging: Staging) -> None:
 
 
 def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = None) -> int:
-    """Make a placeholder for each id that staged rows refer to and no table has.
+    """Add a placeholder for each id that staged rows refer to and that no record has.
 
-    :param live: only references to other entities (True), or only those within the entity,
-        whose placeholders go into its own staged root (False); None merges into live tables.
+    :param live: True for references to other entities only, added to their live tables; False for
+        references within the entity only, added to its staged root table; None for all, added to
+        the live tables.
+    :returns: how many were added.
     """
-    made = 0
+    added = 0
     for target in staging.tables.record_references:
         own = target == staging.tables.root.name
         if live is not None and own is live:
             continue
         staged_root = staging.table(staging.tables.root)
         into = staged_root if live is False else sql.Identifier(staging.live_schema, target)
-        # What is staged itself is about to come.
+        # The entity's own staged records are inserted by the same merge.
         present = [into, staged_root] if own and live is None else [into]
         missing = [
             sql.SQL("NOT EXISTS (SELECT FROM {} t WHERE t.id = r.id)").format(table)
@@ -54,11 +56,11 @@ def add_placeholders(conn: Connection, staging: Staging, *, live: bool | None = 
                 missing=sql.SQL(" AND ").join(missing),
             ),
         )
-        made += cursor.rowcount
+        added += cursor.rowcount
         names = PLACEHOLDER_NAMES.get(Entity(target))
         if names:
             _name_placeholders(conn, into, names)
-    return made
+    return added
 
 
 def _name_placeholders(conn: Connection, table: sql.Identifier, names: dict[int, str]) -> None:
@@ -73,9 +75,11 @@ def _name_placeholders(conn: Connection, table: sql.Identifier, names: dict[int,
 
 
 def drop_unused(conn: Connection, staging: Staging, *, root: bool = False) -> int:
-    """Delete placeholders and names that nothing refers to any more, a user's tables included.
+    """Delete placeholders and names that no foreign key refers to any more, also of users' tables.
 
-    :param root: also those of the entity itself, where none of its own rows refer to it.
+    :param root: also delete placeholders of the entity itself, when its own tables do not refer to
+        it.
+    :returns: how many were deleted.
     """
     targets = {str(c.references) for table in staging.tables.all for c in table.references}
     targets |= {staging.tables.root.name} if root else set()

@@ -1,4 +1,4 @@
-"""A role that may read the tables and nothing else."""
+"""A role that can read the tables and nothing else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from discogs.database.sql_files import compose
 
 
 def grant_read(connect: Connect, schema: str, role: str) -> bool:
-    """Let a role read all tables and views of a schema, also those that come later.
+    """Let a role read all tables and views of a schema and of its compatibility schemas, those
+    created later included.
 
-    A role that does not exist is created, without the right to log in: others become members.
+    A role that does not exist is created without LOGIN, to be granted to login roles.
 
     :returns: whether the role was created.
-    :raises DatabaseError: when the schema is not there, or the server refuses.
+    :raises DatabaseError: when the schema does not exist, or the server refuses a statement.
     """
     name = sql.Identifier(role)
     wanted = [schema, *(compat_schema(schema, loader) for loader in SCHEMAS)]

@@ -1,4 +1,4 @@
-"""The schemas that the tables are in, and the rights that a load needs in them."""
+"""The schemas of the tables, and the privileges that a load needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ORDER BY w.number
 def create_schemas(conn: Connection, names: Iterable[str]) -> None:
     """Create the schemas that are missing; the caller commits.
 
-    A role without CREATE on the database may work in schemas that an administrator has made.
+    A role without CREATE on the database can work in schemas that an administrator has created.
 
-    :raises MigrationError: when the role lacks a right, with the statements that grant it; nothing
-        was created.
+    :raises MigrationError: when the role lacks a privilege, with the statements that grant it;
+        nothing is created.
     """
     role, database, temporary = conn.execute(
         "SELECT current_user::text, current_database()::text,"

@@ -1,7 +1,7 @@
-"""The search indexes of ``include/sql/search``, which a database has on request.
+"""The optional search indexes of ``include/sql/search``.
 
-They are ordinary indexes: a merge keeps them, and a first load builds on its new tables whatever
-indexes the empty ones have.
+They are ordinary indexes: a merge maintains them, and a first load builds all indexes of the empty
+tables on its new ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from discogs.schema.entities import ENTITIES
 
 log = logging.getLogger(__name__)
 
-#: How many seconds to wait for merges, which write to the tables.
+#: Seconds to wait for merges to end.
 _LOCK_SECONDS = 600
 _INDEX = re.compile(r"^CREATE INDEX (\w+) ON (\w+) .*?;$", re.MULTILINE | re.DOTALL)
 _TRIGRAMS = (
@@ -38,7 +38,7 @@ _TRIGRAMS = (
 
 @dataclass(frozen=True)
 class SearchIndex:
-    """One index, with the statement that creates it."""
+    """An index, and the statement that creates it."""
 
     name: str
     table: str
@@ -47,7 +47,7 @@ class SearchIndex:
 
 @dataclass(frozen=True)
 class SearchBuilt:
-    """What a call built.
+    """The indexes that a call built.
 
     :param lacking: why there are no trigram indexes; None when there are.
     """
@@ -58,12 +58,12 @@ class SearchBuilt:
 
 
 def build_search(connect: Connect, schema: str, settings: KeySettings) -> SearchBuilt:
-    """Build the search indexes that are missing, many at once.
+    """Build the search indexes that are missing, in parallel.
 
-    Readers are not held up. Merges are, and one that is under way is waited for.
+    Readers are not blocked. Merges wait for the build, which first waits for a running merge.
 
-    :raises LockBusy: when a merge does not end in time, naming it.
-    :raises DatabaseError: for what the server refuses.
+    :raises LockBusy: naming a merge that does not end in time.
+    :raises DatabaseError: when the server refuses a statement.
     """
     started = time.monotonic()
     with _alone(connect, schema) as conn:
@@ -75,7 +75,7 @@ def build_search(connect: Connect, schema: str, settings: KeySettings) -> Search
         if missing:
             with _no_merge(connect, schema):
                 _in_parallel(connect, settings, [index.statement for index in missing])
-                # For the planner, an index on an expression has no statistics before this.
+                # Without ANALYZE, the planner has no statistics of an index's expression.
                 tables = sorted({index.table for index in missing})
                 _in_parallel(connect, settings, [f"ANALYZE {table}" for table in tables])
     built = SearchBuilt(tuple(i.name for i in missing), time.monotonic() - started, lacking)
@@ -87,11 +87,11 @@ def build_search(connect: Connect, schema: str, settings: KeySettings) -> Search
 
 
 def drop_search(connect: Connect, schema: str) -> tuple[str, ...]:
-    """Drop the search indexes; the functions stay, since queries call them.
+    """Drop the search indexes, but not the functions, which queries call.
 
-    :returns: the names of the dropped.
-    :raises LockBusy: when a merge does not end in time, naming it.
-    :raises DatabaseError: for what the server refuses.
+    :returns: the names of the dropped indexes.
+    :raises LockBusy: naming a merge that does not end in time.
+    :raises DatabaseError: when the server refuses a statement.
     """
     with _alone(connect, schema) as conn:
         present = _present(conn, schema)
@@ -117,7 +117,7 @@ def _parse(text: str) -> list[SearchIndex]:
 
 
 def _trigrams(conn: Connection) -> tuple[str | None, list[SearchIndex]]:
-    """Why there are no trigram indexes, if so; and those that there are to be."""
+    """The trigram indexes; empty, with the reason, when the extension is not available."""
     schema, available = conn.execute(_TRIGRAMS).fetchall()[0]
     if schema is None and not available:
         return "the server has no extension pg_trgm (PostgreSQL's contrib modules)", []
@@ -141,7 +141,7 @@ def _present(conn: Connection, schema: str) -> set[str]:
 
 @contextmanager
 def _alone(connect: Connect, schema: str) -> Iterator[Connection]:
-    """A connection, while no other call is at the search indexes."""
+    """A connection that holds the lock on the search indexes."""
     try:
         with connect() as conn, advisory_lock(conn, f"search:{schema}"):
             yield conn
@@ -151,7 +151,7 @@ def _alone(connect: Connect, schema: str) -> Iterator[Connection]:
 
 @contextmanager
 def _no_merge(connect: Connect, schema: str) -> Iterator[None]:
-    """While nothing is merged: a first load reads which indexes there are, and builds them."""
+    """Hold the merge locks of all entities, since a first load reads and builds the indexes."""
     with ExitStack() as stack:
         for entity in ENTITIES:
             conn = stack.enter_context(connect())

@@ -1,4 +1,4 @@
-"""The statements of ``include/sql``: its README says which those are."""
+"""The SQL statements in ``include/sql``; its README describes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from discogs.errors import PackageIncomplete
 
 
 def folder() -> Path:
-    """Where the statements are: ``include/sql`` beside ``plugins/``, ``discogs/sql`` in a wheel."""
+    """The folder of the statements: ``include/sql`` beside ``plugins/``, or ``discogs/sql`` of an
+    installed wheel."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "sql"
     return installed if installed.is_dir() else package.parents[1] / "include" / "sql"
@@ -31,6 +32,6 @@ def read(name: str) -> str:
 
 
 def compose(name: str, **parts: sql.Composable) -> sql.Composed:
-    """A template with its ``{names}`` filled in: ``merge/classify`` is
+    """Replace the ``{names}`` of a template: ``merge/classify`` is the file
     ``merge/classify.template.sql``."""
     return sql.SQL(read(f"{name}.template.sql")).format(**parts)

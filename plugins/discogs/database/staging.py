@@ -1,7 +1,7 @@
-"""The staging tables: a month's rows, by entity, until they are merged.
+"""The staging tables, which have a month's rows until they are merged.
 
-Each live table has one like it in the staging schema, with the month in its name; so two
-months never meet, and whatever a killed task left is found and replaced by the next try.
+Each live table has a counterpart in the staging schema, with the month in its name. So months do
+not conflict, and the next attempt of a killed task finds and replaces the rows that it left.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from discogs.database.sql_files import compose, read
 from discogs.schema.entities import Month
 from discogs.schema.tables import EntityTables, Table
 
-#: Beside the tables' own rows: ids that the dump lacks, ids of loaded records that the filter
-#: leaves out now, all ids that it leaves out, names, ids of records that the rows refer to,
-#: rejected records, and claims.
+#: The extra tables of an entity: stored ids that are absent from the dump, ids of loaded records
+#: that the filter now leaves out, all ids that it leaves out, names of genres and styles, ids of
+#: records that the rows refer to, rejected records, and the claims of the shards.
 ABSENT, FILTERED, LEFT_OUT = "absent", "filtered", "left_out"
 NAMES, REFERENCED, REJECTED, CLAIMS = "names", "referenced", "rejected", "claims"
 _EXTRAS = (ABSENT, FILTERED, LEFT_OUT, NAMES, REFERENCED, REJECTED, CLAIMS)
@@ -40,18 +40,18 @@ class Staging:
         return f"{name}_{self.month.year:04d}_{self.month.month:02d}"
 
     def table(self, table: Table) -> sql.Identifier:
-        """A live table's counterpart."""
+        """The staging table of a live table."""
         return sql.Identifier(self.schema, self.suffixed(table.name))
 
     def extra(self, kind: str) -> sql.Identifier:
-        """One of the tables beside, such as ABSENT or NAMES."""
+        """An extra table, such as ABSENT or NAMES."""
         return sql.Identifier(self.schema, self.suffixed(f"{self.tables.entity}_{kind}"))
 
     def exists(self, conn: Connection) -> bool:
         return self._persistence(conn) is not None
 
     def is_logged(self, conn: Connection) -> bool:
-        """Whether the tables may become the live ones: only logged ones survive a crash."""
+        """Whether the tables are logged, so that they can become live tables."""
         return self._persistence(conn) == "p"
 
     def _persistence(self, conn: Connection) -> str | None:
@@ -63,8 +63,8 @@ class Staging:
         return str(row[0]) if row else None
 
     def is_outdated(self, conn: Connection) -> bool:
-        """Whether columns of the live tables, or the package, were changed since these were
-        created."""
+        """Whether the columns of the live tables differ, or extra tables are missing, since the
+        tables or the package were changed after the staging tables were created."""
         live = _columns(conn, self.live_schema, [table.name for table in self.tables.all])
         names = {self.suffixed(table.name): table.name for table in self.tables.all}
         staged = _columns(conn, self.schema, list(names))
@@ -74,7 +74,11 @@ class Staging:
         return {table for table, _, _ in _columns(conn, self.schema, extras)} != set(extras)
 
     def create(self, conn: Connection, *, logged: bool) -> None:
-        """Create the tables; the caller commits."""
+        """Create the staging tables; the caller commits.
+
+        :param logged: create logged tables, which can become the live ones; the extra tables are
+            always unlogged.
+        """
         persistence = sql.SQL("" if logged else "UNLOGGED")
         for table in self.tables.all:
             conn.execute(
@@ -85,7 +89,7 @@ class Staging:
                     live=sql.Identifier(self.live_schema, table.name),
                 )
             )
-        # The month is the same for every row of the load: the server fills it in.
+        # Every row of the load has the same month, so it is a default and not sent by COPY.
         conn.execute(
             sql.SQL("ALTER TABLE {} ALTER COLUMN dump_month SET DEFAULT {}").format(
                 self.table(self.tables.root), sql.Literal(str(self.month))
@@ -105,7 +109,7 @@ class Staging:
         )
 
     def drop(self, conn: Connection) -> None:
-        """Drop what is there; the caller commits."""
+        """Drop the staging tables that exist; the caller commits."""
         names = sql.SQL(", ").join(self._all())
         conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(names))
 
@@ -115,26 +119,28 @@ class Staging:
         ]
 
     def clear_shard(self, conn: Connection, shard: int, shards: int) -> None:
-        """Remove one shard's rows; the caller commits."""
+        """Delete the rows of a shard; the caller commits."""
         if shards == 1:
             names = [self.table(table) for table in self.tables.all]
             conn.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
-        for table in self.tables.all if shards > 1 else ():
-            conn.execute(
-                sql.SQL("DELETE FROM {} WHERE {} %% %s = %s").format(
-                    self.table(table), sql.Identifier(table.key[0])
-                ),
-                [shards, shard],
-            )
+        else:
+            for table in self.tables.all:
+                conn.execute(
+                    sql.SQL("DELETE FROM {} WHERE {} %% %s = %s").format(
+                        self.table(table), sql.Identifier(table.key[0])
+                    ),
+                    [shards, shard],
+                )
         for kind in (ABSENT, FILTERED, LEFT_OUT, NAMES, REFERENCED, REJECTED):
             conn.execute(
                 sql.SQL("DELETE FROM {} WHERE shard = %s").format(self.extra(kind)), [shard]
             )
 
-    def strip(self, conn: Connection) -> None:
-        """Take away what building keys has added; the caller commits.
+    def drop_keys(self, conn: Connection) -> None:
+        """Drop the keys, indexes and placeholders of a first load; the caller commits.
 
-        A try that ended between its keys and its merge leaves them, and rows go into bare tables.
+        An attempt that ended after it had built keys leaves them, and rows are copied to, or merged
+        from, tables without keys.
         """
         given = {
             "schema": self.schema,
@@ -157,11 +163,11 @@ class Staging:
             conn.execute(sql.SQL("DELETE FROM {} WHERE placeholder").format(root))
 
     def lock(self, conn: Connection, claims: dict[int, UUID], seconds: float) -> None:
-        """Keep everybody else away from the tables until the transaction ends.
+        """Lock the tables in ACCESS EXCLUSIVE mode until the transaction ends.
 
-        :param seconds: how long to wait for those who are at them.
-        :raises LockBusy: when another session still uses them; it names that session.
-        :raises StagingTaken: when another try has one of the shards.
+        :param seconds: how long to wait for the locks.
+        :raises LockBusy: naming the session that still uses the tables.
+        :raises StagingTaken: when another attempt has claimed one of the shards.
         """
         names = sql.SQL(", ").join(self._all())
         conn.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(seconds * 1000)}ms"])
@@ -176,7 +182,7 @@ class Staging:
         self.hold(conn, claims)
 
     def busy(self, conn: Connection) -> LockBusy:
-        """The error that names who is at the tables."""
+        """An error that names the sessions that use the tables."""
         names = [self.suffixed(table.name) for table in self.tables.all]
         names += [self.suffixed(f"{self.tables.entity}_{kind}") for kind in _EXTRAS]
         who = table_holders(conn, self.schema, names) or "a connection that has just gone"
@@ -186,10 +192,10 @@ class Staging:
         )
 
     def claim(self, conn: Connection, shard: int) -> UUID:
-        """Take a shard from whatever try had it; commits.
+        """Claim a shard, in place of an earlier attempt; commits.
 
-        Every write of a try holds its claim, so this waits for the one that is under way, and
-        none of an older try comes after it.
+        Each transaction that writes rows locks the claim that it belongs to. So this waits for such
+        a transaction of the earlier attempt, and later ones of that attempt fail.
         """
         claim = uuid4()
         conn.execute(
@@ -203,9 +209,10 @@ class Staging:
         return claim
 
     def hold(self, conn: Connection, claims: dict[int, UUID]) -> None:
-        """Keep shards from being taken until the transaction ends.
+        """Lock the claims of shards until the transaction ends: no other attempt can take them.
 
-        :raises StagingTaken: when another try has one of them, or a crash has emptied it.
+        :raises StagingTaken: when another attempt has claimed one, or a crash has emptied the
+            table of claims.
         """
         try:
             rows = conn.execute(
@@ -220,9 +227,9 @@ class Staging:
             raise StagingTaken(self.tables.entity, self.month)
 
     def complete(self, conn: Connection, claims: dict[int, UUID]) -> None:
-        """Note beside the rows that they are all there; the caller commits.
+        """Mark shards as complete; the caller commits.
 
-        :raises StagingTaken: when another try has one of the shards.
+        :raises StagingTaken: when another attempt has claimed one of them.
         """
         self.hold(conn, claims)
         conn.execute(
@@ -233,7 +240,7 @@ class Staging:
         )
 
     def completed(self, conn: Connection) -> dict[int, UUID]:
-        """The shards whose rows are all there, and the claim of each."""
+        """The complete shards, each with its claim."""
         if not self.exists(conn):
             return {}
         rows = conn.execute(
@@ -255,7 +262,7 @@ def _columns(conn: Connection, schema: str, tables: list[str]) -> set[tuple[str,
 
 
 def leftovers(conn: Connection, schema: str) -> list[tuple[str, Month]]:
-    """The staging tables that are there, each with its month."""
+    """The staging tables that exist, each with its month."""
     rows = conn.execute(
         "SELECT tablename, replace(right(tablename, 7), '_', '-') FROM pg_tables"
         " WHERE schemaname = %s AND tablename ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY tablename",

@@ -1,6 +1,6 @@
-"""The views of the live records' child tables: ``live_release_tracks`` and its like.
+"""The views of the live records' child rows, such as ``live_release_tracks``.
 
-The views of the four root tables are written by hand, in the migrations.
+The views of the four root tables are written in the migrations.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from discogs.schema.mapping import TABLES
 from discogs.schema.tables import EntityTables, Table
 
 PREFIX = "live_"
-#: What the views of the root tables have beside the tables' own columns.
+#: The columns that the views of the root tables have besides those of the tables.
 EXTRA_COLUMNS = {
     "artist": "the artists as people write them: name variations, and the phrases that join them",
     "label": "name of the first label",
     "catno": "catalogue number on the first label",
     "genres": "names of the genres, in the record's order",
     "styles": "names of the styles, in the record's order",
-    "released_date": "released as a date; NULL where it gives no day",
+    "released_date": "released as a date; NULL if it has no day",
 }
 _COLUMNS = """
 SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
@@ -31,7 +31,7 @@ WHERE attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))
 def write_views(conn: Connection, schema: str) -> list[str]:
     """Create the views that are missing or lack a column of their table; the caller commits.
 
-    :returns: the names of those that were created or replaced.
+    :returns: the names of the views that were created or replaced.
     """
     written = []
     for tables in TABLES.values():
@@ -52,7 +52,7 @@ def _columns(conn: Connection, schema: str, name: str) -> list[str] | None:
 def _view(
     schema: str, name: str, tables: EntityTables, table: Table, columns: list[str]
 ) -> sql.Composed:
-    """A child row is live with its record; placeholders have none."""
+    """The statement of a view: the child rows of live records. Placeholders have no child rows."""
     return sql.SQL(
         "CREATE OR REPLACE VIEW {} AS SELECT {} FROM {} c JOIN {} r ON r.id = c.{}"
         " WHERE r.removed_in IS NULL"

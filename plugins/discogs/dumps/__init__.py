@@ -1,1 +1,1 @@
-"""What a dump is: names, listing, CHECKSUM, download, verification, storage, retention."""
+"""Dump files: names, listings, checksums, download, verification, storage, retention."""

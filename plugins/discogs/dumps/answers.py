@@ -1,8 +1,8 @@
-"""What an answer to a GET means, whichever client sent it: its status, its redirects, its faults.
+"""The meaning of responses to GET requests, whichever client sent them: status and redirects.
 
-What passes: faults of the network, wrong answers of an overloaded server and pauses that it asks
-for are tried again. Everything else is an error at once, since asking again changes nothing and
-some servers hold it against the asker.
+Network failures, errors of an overloaded server, and short pauses that it asks for are retried.
+Everything else is an error at once: the next request would fail too, and some servers block clients
+that repeat refused requests.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _FAR = 30 * 86400
 
 
 class Broken(Exception):
-    """A transfer broke in a way that another attempt may repair; never leaves the package.
+    """A transfer broke, and another attempt may succeed. Not raised to users of the package.
 
-    :param wait: seconds that the server asked for.
+    :param wait: the pause that the server asked for, in seconds.
     """
 
     got_further = False
-    """Whether what came is kept, so that the next attempt has less to do."""
+    """Whether received bytes were kept, so that the next attempt has fewer to fetch."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         self.reason = reason
@@ -40,7 +40,7 @@ class Broken(Exception):
 
 
 def shown(url: str) -> str:
-    """An address for messages: no login, and no query that could hold a signature."""
+    """An address for messages, without login and without a query that may have a signature."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     kept = parts.query if parts.query.startswith(("download=", "prefix=", "list-type=")) else ""
@@ -48,7 +48,7 @@ def shown(url: str) -> str:
 
 
 def retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After header names, as a number or a date; None if it is neither."""
+    """The seconds of a Retry-After header, which is a number or a date; None if it is neither."""
     if text is None:
         return None
     text = text.strip()
@@ -65,12 +65,12 @@ def retry_after(text: str | None) -> float | None:
 
 
 def check(url: str, status: int, headers: Mapping[str, str], longest_pause: float) -> None:
-    """Let statuses 200, 206 and 416 pass.
+    """Raise an error for a status other than 200, 206 and 416.
 
-    :param longest_pause: seconds; a longer Retry-After is raised as RateLimited.
+    :param longest_pause: the longest Retry-After, in seconds, that is waited for here.
     :raises Broken: when another attempt may succeed.
-    :raises RateLimited: at 429, or 503, that asks for longer or does not say for how long.
-    :raises RequestRefused: for good.
+    :raises RateLimited: at 429 or 503, if the pause is longer, or 429 does not state one.
+    :raises RequestRefused: when another attempt would fail too.
     """
     if status in _BODIES:
         return
@@ -85,14 +85,14 @@ def check(url: str, status: int, headers: Mapping[str, str], longest_pause: floa
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port: what a login is meant for."""
+    """Scheme, host and port, to which a login belongs."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname, port
 
 
 def redirect_target(url: str, location: str) -> str:
-    """Where a redirect leads.
+    """The address that a redirect leads to.
 
     :raises SourceError: when it is not followed.
     """
@@ -100,9 +100,9 @@ def redirect_target(url: str, location: str) -> str:
         target = urljoin(url, location)
         scheme, host, _ = origin(target)
     except ValueError:
-        raise not_followed(url, "to something unreadable") from None
+        raise not_followed(url, "to an address that cannot be read") from None
     if scheme not in ("http", "https") or host is None:
-        raise not_followed(url, "to something that is not HTTP")
+        raise not_followed(url, "to an address that is not HTTP")
     if scheme == "http" and urlsplit(url).scheme == "https":
         raise not_followed(url, f"from https to {shown(target)}")
     return target
@@ -116,8 +116,8 @@ def not_followed(url: str, where: str) -> SourceError:
 
 
 def not_trusted(url: str, reason: str) -> SourceError:
-    """The error for a server whose certificate does not prove that it is the one asked for."""
+    """The error for a server whose certificate is not valid for the address."""
     return SourceError(
-        f"{shown(url)} cannot be trusted: {reason}. Check the address; for a certificate authority"
-        " of your own, name its file in REQUESTS_CA_BUNDLE."
+        f"{shown(url)} cannot be trusted: {reason}. Check the address; for a private certificate"
+        " authority, set REQUESTS_CA_BUNDLE to its file."
     )

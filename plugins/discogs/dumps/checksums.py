@@ -13,25 +13,26 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 1024
 _LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(\S{1,200})")
-# A file that Discogs may add one day must not stop the four that this package reads.
+# Files of other kinds, which Discogs may add, are ignored.
 _UNKNOWN = re.compile(r"discogs_[0-9]{8}_[A-Za-z]{1,40}(\.xml\.gz|\.txt)")
 
 
 def first_words(data: bytes, limit: int = 80) -> str:
-    """The beginning of what a server sent, for a message: printable, tags and all."""
+    """The beginning of a document for a message, with unprintable characters removed."""
     text = data[: 4 * limit].decode("utf-8", "replace")
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def parse(name: str, data: bytes) -> dict[str, str]:
-    """The digests, lower-case hexadecimal, by file name.
+    """Parse a CHECKSUM.txt: the digests, in lower-case hexadecimal, by file name.
 
-    Lines are ``<64 hex> <name>``: one space today, two or `` *`` before, in any order.
+    Each line is ``<64 hex> <name>``. Older files have two spaces, or a space and ``*``, before the
+    name.
 
-    :param name: the CHECKSUM.txt's own name, for messages.
-    :raises ChecksumFileInvalid: when it holds anything else, such as a page, a path or
-        two digests of one file.
+    :param name: the name of the CHECKSUM.txt, for messages.
+    :raises ChecksumFileInvalid: when it has anything else, such as a web page, a path or two
+        digests of one file.
     """
     if len(data) > MAX_BYTES:
         raise ChecksumFileInvalid(name, f"it is longer than {MAX_BYTES} bytes")
@@ -53,7 +54,7 @@ def parse(name: str, data: bytes) -> dict[str, str]:
                 raise ChecksumFileInvalid(
                     name, f"line {number} names {first_words(named.encode())!r}"
                 )
-            log.info("%s names %s, which is not known; it is left out.", name, named)
+            log.info("%s lists %s, which is not a known dump file; it is ignored.", name, named)
             continue
         if digests.setdefault(named, digest) != digest:
             raise ChecksumFileInvalid(name, f"it has two digests of {named}")
@@ -63,9 +64,9 @@ def parse(name: str, data: bytes) -> dict[str, str]:
 
 
 def combine(parsed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The digests of several CHECKSUM.txt of one month; each decides on the files of its own day.
+    """The digests of several CHECKSUM.txt of a month; for a file, that of its own day decides.
 
-    :param parsed: what :func:`parse` returned, by the CHECKSUM.txt's name.
+    :param parsed: what :func:`parse` returned, by the name of the CHECKSUM.txt.
     """
     published: dict[str, str] = {}
     for marker, digests in parsed.items():

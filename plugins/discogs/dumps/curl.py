@@ -1,10 +1,11 @@
-"""Bodies of files by libcurl: HTTP/2 where the server offers it, else HTTP/1.1.
+"""Downloading files with libcurl, over HTTP/2 if the server offers it, else HTTP/1.1.
 
-Over HTTP/1.1 Discogs' server cuts long transfers. libcurl's flow-control window is 10 MiB or more
-from the first round trip on, where other clients stay at 64 KiB: enough for 1 Gbit/s at 100 ms.
+Discogs' server cuts long transfers over HTTP/1.1. libcurl's flow-control window is at least 10 MiB
+from the first round trip on, enough for 1 Gbit/s at 100 ms; other clients' windows are 64 KiB.
 
-Every callback is a method of a list: libcurl swallows what is raised inside a callback, and a
-signal's handler, such as the one that ends a task, runs only where Python's own code does.
+All callbacks are methods of lists, since libcurl drops exceptions that a callback raises. A signal
+handler, such as the one that stops a task, raises its exception in Python code, so it must not run
+inside a callback.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pycurl
 from discogs.dumps.answers import Broken, not_trusted, shown
 from discogs.dumps.errors import AddressInvalid
 
-#: Bytes a second; a server that sends less, for as long as it may be silent, has stalled.
+#: Bytes per second; a transfer that is slower over the read timeout has stalled.
 LOWEST_RATE = 4096
 _BUFFER = 1 << 18
 _WAIT_SECONDS = 0.5
@@ -47,13 +48,13 @@ _CUT = (pycurl.E_PARTIAL_FILE, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2, _HTTP2_STRE
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """How requests get to a server, and what they trust.
+    """The proxy, certificates and timeouts of a request.
 
     :param verify: file or folder of trusted certificates; False trusts every server.
-    :param cert: the client's certificate, or that and its key; None sends none.
-    :param proxy: its address, login included; None for none.
-    :param connect: seconds until a connection must stand, TLS included.
-    :param read: seconds that the server may send nothing.
+    :param cert: the client's certificate, or certificate and key; None sends none.
+    :param proxy: the proxy's address with its login; None for no proxy.
+    :param connect: timeout of connecting, TLS included, in seconds.
+    :param read: seconds after which a transfer without data has stalled.
     """
 
     verify: str | bool
@@ -64,19 +65,19 @@ class Route:
 
 
 class Response:
-    """The answer to a GET, its body unread; the caller closes it.
+    """The response to a GET, with its body not yet read; the caller closes it.
 
-    :param headers: to be sent; nothing else is, but for ``Host``.
-    :raises Broken: when no answer comes, and another attempt may bring one.
+    :param headers: the request's headers; only ``Host`` is added.
+    :raises Broken: when there is no response, and another attempt may succeed.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], route: Route) -> None:
         self.url = url
         self.status_code = 0
         self.headers: dict[str, str] = {}
-        """Names in lower case; of several alike, the last."""
+        """By name in lower case; of several with the same name, the last."""
         self.version = ""
-        """Of HTTP: ``1.1`` or ``2``."""
+        """The HTTP version: ``1.1`` or ``2``."""
         self._route = route
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -96,15 +97,15 @@ class Response:
             raise
 
     def close(self) -> None:
-        """End the transfer, wherever it is."""
+        """End the transfer, even if it is not complete."""
         self._multi.remove_handle(self._easy)
         self._easy.close()
         self._multi.close()
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes, undecoded, until its end.
+        """The body as it arrives, with no content encoding removed.
 
-        :raises Broken: when it is cut, or stalls.
+        :raises Broken: when the transfer is cut or stalls.
         """
         while True:
             if self._chunks:
@@ -129,7 +130,7 @@ class Response:
         self.version = _VERSIONS.get(version, "3")
 
     def _headers_read(self) -> bool:
-        """Whether all headers of the last answer are there; interim ones (1xx) are left out."""
+        """Whether all headers of the response are there; interim responses (1xx) are skipped."""
         while b"\r\n" in self._lines:
             end = self._lines.index(b"\r\n")
             first, *rest = self._lines[:end]
@@ -145,7 +146,7 @@ class Response:
         return False
 
     def _advance(self) -> None:
-        """Let the transfer go on; wait a moment where nothing comes."""
+        """Continue the transfer; wait a moment if no data arrives."""
         try:
             _, active = self._multi.perform()
         except pycurl.error as error:
@@ -158,30 +159,30 @@ class Response:
         self._active = active > 0
         self._check_rate(sum(map(len, self._chunks)))
         if self._active and not self._chunks and self._multi.select(_WAIT_SECONDS) == -1:
-            time.sleep(0.01)  # there is nothing to wait for, such as while a name is looked up
+            time.sleep(0.01)  # no socket to wait for, such as during name resolution
 
     def _check_rate(self, came: int) -> None:
-        """:raises Broken: when nothing came for as long as it may, or too little."""
+        """:raises Broken: when the transfer has stalled."""
         now, limit = time.monotonic(), self._route.read
         if not self._active:
             return
         if not self._easy.getinfo(pycurl.PRETRANSFER_TIME):
-            self._last = self._since = now  # connecting has a limit of its own
+            self._last = self._since = now  # connecting has its own timeout
         if came:
             self._last = now
             self._came += came
         if now - self._last >= limit:
-            raise Broken(f"nothing came for {limit:g} s")
+            raise Broken(f"no data came for {limit:g} s")
         if now - self._since >= limit:
             if self._came < LOWEST_RATE * limit:
-                raise Broken(f"no more than {self._came:,} bytes came for {limit:g} s")
+                raise Broken(f"only {self._came:,} bytes came in {limit:g} s")
             self._since, self._came = now, 0
 
 
 def _prepared(url: str, headers: Mapping[str, str], route: Route) -> pycurl.Curl:
     easy = pycurl.Curl()
     easy.setopt(pycurl.URL, url)
-    # An empty header is written with a semicolon; libcurl adds those that are None or not named.
+    # An empty header is written with a semicolon. One without a value keeps libcurl from adding it.
     sent = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
     absent = [f"{name}:" for name in ("Accept", "User-Agent") if name not in headers]
     easy.setopt(pycurl.HTTPHEADER, [line.encode("latin-1") for line in (*sent, *absent)])
@@ -192,7 +193,7 @@ def _prepared(url: str, headers: Mapping[str, str], route: Route) -> pycurl.Curl
     easy.setopt(pycurl.NOSIGNAL, 1)
     easy.setopt(pycurl.TCP_KEEPALIVE, 1)
     easy.setopt(_SUPPRESS_CONNECT_HEADERS, 1)
-    easy.setopt(pycurl.PROXY, route.proxy or "")  # empty: whatever the environment says
+    easy.setopt(pycurl.PROXY, route.proxy or "")  # empty: ignore the environment's proxy
     if route.verify is False:
         easy.setopt(pycurl.SSL_VERIFYPEER, 0)
         easy.setopt(pycurl.SSL_VERIFYHOST, 0)
@@ -208,9 +209,9 @@ def _prepared(url: str, headers: Mapping[str, str], route: Route) -> pycurl.Curl
 
 
 def _translated(url: str, code: int, text: str, errno: int, route: Route) -> Exception:
-    """What libcurl's error means here: another attempt, or an error for the user.
+    """The exception for an error of libcurl: Broken to try again, or an error for the user.
 
-    Its own text is not shown but for a certificate: it may name a proxy with its login.
+    libcurl's text is shown only for certificates; others may have a proxy's address with its login.
     """
     if code in _UNTRUSTED:
         reason = re.search(r"(?:problem|result): (.+?)(?: \(\d+\))?$", text)
@@ -222,7 +223,7 @@ def _translated(url: str, code: int, text: str, errno: int, route: Route) -> Exc
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return Broken(f"no connection within {route.connect:g} s")
     if code in _CUT:
-        return Broken("the connection was cut in the middle")
+        return Broken("the connection was cut")
     if errno:
         return Broken(f"the connection failed ({os.strerror(errno)})")
     return Broken(f"the connection failed (libcurl's error {code})")

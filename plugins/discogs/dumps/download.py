@@ -1,4 +1,4 @@
-"""Download of a dump's file: resumed, retried, hashed while written, renamed when whole."""
+"""Download of a dump file: resumed, retried, hashed while written, renamed when complete."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Whole files with another digest than the published one until that is an error.
+#: The number of complete files with a wrong digest after which the download fails.
 MISMATCHES = 3
-#: Seconds between two reports of how far a download is.
+#: Seconds between two progress reports.
 PROGRESS_SECONDS = 5.0
-#: Seconds below which a cut is a fault like others, and how much of the longer of two ages the
-#: shorter must be for both to be the same.
+#: A transfer that is cut sooner, in seconds, counts as an ordinary network failure.
 SHORTEST_CUT = 60.0
+#: Two transfers are cut at the same age if the shorter one is at least this share of the longer.
 _SAME_AGE = 0.75
-#: Long transfers of one file that may be lost whole, whatever their ages.
+#: The number of long transfers without resumption after which the download fails, whatever their
+#: ages.
 _LOST = 3
-#: Bytes that an attempt must have added for the next one not to count as a repetition.
+#: An attempt that adds at least this many bytes has made progress, and attempts are counted anew.
 FURTHER = 1 << 20
 
 _ABSENT = (404, 410)
@@ -58,13 +59,13 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 class DownloadReport:
     """What a download did.
 
-    :param sha256: of the file, equal to the published digest.
-    :param republished: whether that is another digest than the caller expected, because
-        Discogs uploaded the file and its CHECKSUM.txt again.
-    :param already_there: whether the file was there, whole and verified, and nothing was
-        fetched.
-    :param resumed_from: bytes that an earlier process had left and that were kept.
-    :param transferred: bytes that came over the network, over all attempts.
+    :param sha256: the file's SHA-256, equal to the published digest.
+    :param republished: whether it is not the digest that the caller expected, since Discogs
+        uploaded the file and its CHECKSUM.txt again.
+    :param already_there: whether the complete, verified file was in the storage, so that nothing
+        was fetched.
+    :param resumed_from: bytes of an earlier process that were kept.
+    :param transferred: bytes received in all attempts.
     """
 
     name: str
@@ -94,36 +95,37 @@ def download(
     progress_seconds: float = PROGRESS_SECONDS,
     shortest_cut: float = SHORTEST_CUT,
 ) -> DownloadReport:
-    """Fetch a file into the storage, unless it is there already with the expected digest.
+    """Fetch a file into the storage, unless it is there with the expected digest.
 
-    After a fault that may pass, the ``.part`` stays, and the next call goes on where it ends
-    if the server honours ranges and still has the same version. After any other error
-    nothing of the file is left. A transfer that gets further may go on for as long as it needs.
+    After a transient error the ``.part`` is kept. The next call resumes it if the server supports
+    ranges and still has the same version. After any other error nothing of the file is kept. There
+    is no limit on the duration of a transfer that makes progress.
 
     :param expected: the published SHA-256, lower-case hexadecimal.
-    :param current: asks for the digest that is published now; called when what came has
-        another digest than expected, to distinguish a re-upload from damage.
+    :param current: fetches the digest that is published now; called when the received file has
+        another digest than expected, to distinguish a new upload from damage.
     :param on_progress: called every few seconds and at the end.
-    :raises ChecksumMismatch: at the last of several mismatches; before, a file that differs is
-        deleted and fetched again.
+    :raises ChecksumMismatch: after several mismatches; a file with a wrong digest is deleted and
+        fetched again.
     :raises DumpIncomplete: when the server does not have the file yet.
-    :raises NotAGzipFile: when something else came, such as a page.
-    :raises DiskFull: before or while it is written.
+    :raises NotAGzipFile: when something else was received, such as a web page.
+    :raises DiskFull: when the file does not fit, before or while it is written.
     :raises RateLimited: when the server asks for a longer pause than is waited for here.
-    :raises TransferCut: when a server that resumes nothing cuts it twice at about the same age,
-        or three times.
-    :raises TransferFailed: after the last of several attempts that got no further.
-    :raises DownloadUnderWay: when another process is at it.
-    :raises SourceError: when the server refuses.
+    :raises TransferCut: when a server that does not resume transfers cuts two at about the same
+        age, or three.
+    :raises TransferFailed: after several attempts without progress.
+    :raises DownloadUnderWay: when another process downloads the file.
+    :raises SourceError: when the server refuses the request.
     """
     expected = expected.lower()
     if storage.exists(file.name):
         actual, size = digest(storage, file.name)
         if actual == expected:
-            log.info("%s is there, whole and verified; nothing is fetched.", file.name)
+            log.info("%s is already in the storage, with the published SHA-256.", file.name)
             return DownloadReport(file.name, file.url, size, actual, already_there=True)
         log.warning(
-            "%s is there with another SHA-256 than published; it is fetched again.", file.name
+            "%s is in the storage with another SHA-256 than published; it is fetched again.",
+            file.name,
         )
         storage.delete(file.name)
     with storage.part(file.name, file.url, expected) as part:
@@ -150,7 +152,7 @@ def download(
 
 
 class _Transfer:
-    """One file's way through all its attempts."""
+    """The download of a file, in all its attempts."""
 
     def __init__(
         self,
@@ -172,12 +174,13 @@ class _Transfer:
         self.transferred = 0
         self.resumed_from = self.kept_from_before = part.size
         self.ranges = True
-        """False once the server has shown that it cannot be trusted with a range."""
+        """Whether to request ranges; False after the server has answered one wrongly."""
         self.doubtful = False
-        """Whether the end of the body may not be the end of the file."""
+        """Whether the length of the file is not known for certain."""
         self.lost = 0
+        """How many long transfers were cut."""
         self.cut_age: float | None = None
-        """Age at which the last transfer from the beginning was cut; None when it was resumed."""
+        """The age, in seconds, at which the last transfer was cut."""
         self.published = ""
 
     def run(self, expected: str, current: Callable[[], str] | None) -> DownloadReport:
@@ -194,7 +197,7 @@ class _Transfer:
             if self.part.digest == self.published:
                 return
             try:
-                self._judge(current)
+                self._check_digest(current)
             except ChecksumMismatch as error:
                 mismatches += 1
                 if mismatches >= MISMATCHES:
@@ -206,7 +209,7 @@ class _Transfer:
         self.part.finish()
         seconds = time.monotonic() - self.started
         log.info(
-            "%s: %s bytes, whole, in %s and %d attempt%s.",
+            "%s: downloaded, %s bytes in %s and %d attempt%s.",
             self.file.name,
             f"{size:,}",
             duration(seconds),
@@ -225,15 +228,16 @@ class _Transfer:
             seconds=round(seconds, 3),
         )
 
-    def _judge(self, current: Callable[[], str] | None) -> None:
-        """What to make of a digest that is not the published one: nothing if it is by now.
+    def _check_digest(self, current: Callable[[], str] | None) -> None:
+        """Handle a digest that is not the expected one; it may be the one that is published now.
 
         :raises Broken: when another attempt may succeed.
+        :raises ChecksumMismatch: when the file is damaged.
         """
         actual, before = self.part.digest, self.published
         if self.kept_from_before:
             self._restart()
-            raise Broken("what was there from before does not go with the rest")
+            raise Broken("the bytes of an earlier process do not match the rest")
         if current is not None:
             self.published = current().lower()
         if self.published != before:
@@ -244,7 +248,7 @@ class _Transfer:
         if self.published != before:
             raise Broken("the file is being uploaded again")
         if self.doubtful:
-            raise Broken("the SHA-256 differs, and the length was not what was expected")
+            raise Broken("the SHA-256 differs, and the length was not the expected one")
         raise ChecksumMismatch(self.file.name, before, actual)
 
     def _restart(self, origin: Origin | None = None) -> None:
@@ -252,7 +256,7 @@ class _Transfer:
         self.resumed_from = self.kept_from_before = 0
 
     def _fetch(self, expected: str) -> None:
-        """One request, until the server ends it."""
+        """Send one request, and write the response's body."""
         part, headers = self.part, {}
         if part.size > 0 and not self.ranges:
             self._restart()
@@ -263,29 +267,30 @@ class _Transfer:
         began = time.monotonic()
         with self.transport.get(self.file.url, headers) as response:
             if response.status_code == 416:
-                self._distrust("the server cannot serve the range that is missing")
+                self._reject_ranges("the server cannot serve the missing range")
             elif response.status_code == 206:
                 self._check_range(response, asked="Range" in headers)
             else:
                 if part.size > 0:
-                    log.info("%s: the server sends it from the beginning.", self.file.name)
+                    log.info("%s: the server sends the file from the beginning.", self.file.name)
                 self._restart(self._origin(response, expected))
-            log.info("%s comes over HTTP/%s.", self.file.name, response.version)
+            log.info("%s is transferred over HTTP/%s.", self.file.name, response.version)
             kept = part.size
             try:
                 self._receive(response)
             except Broken as broken:
                 broken.got_further = kept > 0 and part.size - kept >= FURTHER
                 resumable = kept > 0 or (self.ranges and "Range" not in headers)
-                self._judge_cut(time.monotonic() - began, response.version, resumable)
+                self._check_cut(time.monotonic() - began, response.version, resumable)
                 raise
 
-    def _judge_cut(self, age: float, version: str, resumable: bool) -> None:
-        """Compare with the cut before.
+    def _check_cut(self, age: float, version: str, resumable: bool) -> None:
+        """Compare a cut with the one before it.
 
-        :param resumable: whether the next attempt may go on where this one ended.
-        :raises TransferCut: when both are of about the same age, or it is one too many, and the
-            server resumes nothing.
+        :param age: seconds from the request to the cut.
+        :param resumable: whether the next attempt may resume the transfer.
+        :raises TransferCut: when the transfer cannot be resumed, and both cuts were at about the
+            same age, or there were too many.
         """
         before, self.cut_age = self.cut_age, age
         self.lost += age >= self.shortest_cut
@@ -295,7 +300,11 @@ class _Transfer:
             total = self.part.origin.length if self.part.origin is not None else None
             raise TransferCut(self.file.name, [before, age], self.part.size, total, version)
 
-    def _distrust(self, reason: str) -> None:
+    def _reject_ranges(self, reason: str) -> None:
+        """Start from the beginning, and request no more ranges.
+
+        :raises Broken: with the reason.
+        """
         self.ranges = False
         self._restart()
         raise Broken(reason)
@@ -314,7 +323,7 @@ class _Transfer:
                 self.file.size,
             )
         etag = response.headers.get("etag", "")
-        # A weak ETag does not promise equal bytes, so If-Range may not have it.
+        # RFC 9110 does not allow a weak ETag in If-Range, since it does not imply equal bytes.
         strong = etag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
         validator = strong or response.headers.get("last-modified")
         return Origin(self.file.url, expected, length, validator)
@@ -322,14 +331,14 @@ class _Transfer:
     def _check_range(self, response: Response, *, asked: bool) -> None:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if not asked or match is None or int(match[1]) != self.part.size:
-            self._distrust("the server sends another range than asked for")
+            self._reject_ranges("the server sends another range than requested")
         elif self.part.origin is not None:
             total = None if match[3] == "*" else int(match[3])
             known = self.part.origin.length
             etag, before = response.headers.get("etag"), self.part.origin.validator or ""
             changed_etag = etag is not None and before.startswith('"') and etag != before
             if (None not in (total, known) and total != known) or changed_etag:
-                self._distrust("the file changed on the server")
+                self._reject_ranges("the file changed on the server")
 
     def _receive(self, response: Response) -> None:
         part = self.part
@@ -343,7 +352,7 @@ class _Transfer:
         for chunk in response.chunks():
             self.transferred += len(chunk)
             if not checked:
-                # A few bytes at a time may come: judged once there are enough for a message.
+                # Chunks may be small: collect enough bytes for the message.
                 head += chunk
                 if head[:2] != GZIP[: len(head)] and len(head) < _HEAD:
                     continue
@@ -352,7 +361,7 @@ class _Transfer:
                 if not checked:
                     continue
             if total is not None and part.size + len(chunk) > total:
-                self._distrust(f"the server sends more than the {total} bytes that it stated")
+                self._reject_ranges(f"the server sends more than the {total} bytes that it stated")
             part.write(chunk)
             if ticker.due():
                 self._report(total, begun_at, time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""Errors of the server that dumps come from, of their files, and of where these are stored."""
+"""Errors of the server of dumps, of dump files, and of their storage."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from discogs.errors import DiscogsError, DumpError, StorageError
 
 
 class SourceError(DiscogsError):
-    """The server that dumps come from, or the way to it, did not do what it should."""
+    """The server of dumps, or the connection to it, has failed."""
 
 
 class AddressInvalid(SourceError, ValueError):
-    """A text, or the server at an address, is not where dumps can be fetched."""
+    """An address is not valid, or is not that of a server of dumps."""
 
     def __init__(self, text: str, detail: str) -> None:
         super().__init__(
@@ -40,21 +40,21 @@ class DumpIncomplete(DumpNotPublished):
 
 
 class RateLimited(SourceError):
-    """The server asks to come back later; ``retry_after`` is seconds, None if it names none."""
+    """The server limits requests; ``retry_after`` is the pause in seconds, None if not stated."""
 
     transient = True
 
     def __init__(self, url: str, status: int, retry_after: float | None) -> None:
         self.retry_after = retry_after
-        when = "without saying when" if retry_after is None else f"in {_duration(retry_after)}"
+        when = "later" if retry_after is None else f"in {_duration(retry_after)}"
         super().__init__(
-            f"{url} answered {status}: come back later, {when}. The limit counts for every machine"
-            " behind the same address, and asking sooner may make the wait longer."
+            f"{url} answered {status}: too many requests. Try again {when}. The limit counts all"
+            " machines behind one address, and earlier requests may extend it."
         )
 
 
 class TransferFailed(SourceError):
-    """A transfer broke and did not succeed in the attempts that it had."""
+    """A transfer failed in all its attempts."""
 
     transient = True
 
@@ -65,12 +65,12 @@ class TransferFailed(SourceError):
 
 
 class TransferCut(TransferFailed):
-    """A server that resumes nothing cuts a long transfer each time.
+    """A server that does not resume transfers cuts a long transfer each time.
 
-    :param ages: seconds from the request to each cut, the last one last.
-    :param done: bytes that had come at the last.
-    :param total: bytes of the file, None when not known.
-    :param version: of HTTP.
+    :param ages: seconds from the request to each of the last two cuts.
+    :param done: bytes received before the last cut.
+    :param total: bytes of the file; None when not known.
+    :param version: the HTTP version.
     """
 
     transient = False
@@ -85,15 +85,15 @@ class TransferCut(TransferFailed):
             self,
             f"{name} was cut after {_minutes(ages[-1])} with {_size(done)}{of} at"
             f" {rate / 1e6:.1f} MB/s over HTTP/{version}, and in the attempt before after"
-            f" {_minutes(ages[0])}; this server does not resume a transfer{needed}. More attempts"
-            " would end the same way. Use a faster line or a mirror, or download it on another"
-            " machine (python -m discogs fetch); the next scheduled run tries again.",
+            f" {_minutes(ages[0])}; this server does not resume transfers{needed}. Use a faster"
+            " connection or a mirror, or download the file on another machine (python -m discogs"
+            " fetch). The next scheduled run tries again.",
         )
         self.attempts = len(ages)
 
 
 class RequestRefused(SourceError):
-    """The server refused a request for good, with ``status``."""
+    """The server refused a request permanently, with ``status``."""
 
     def __init__(self, url: str, status: int, detail: str = "") -> None:
         self.status = status
@@ -105,10 +105,9 @@ class RequestRefused(SourceError):
 
 _CAUSES = {
     401: "The server asks for a login: check login and password of the connection to the dumps",
-    403: "A User-Agent was sent, so the probable causes are: this machine's network is barred"
-    " (hosted runners and some clouds are; fetch elsewhere, or use a mirror), the login of the"
-    " connection is missing or wrong, or its layout is not the server's"
-    " (data.discogs.com or s3)",
+    403: "The probable causes are: this machine's network is blocked (those of hosted CI runners"
+    " and some clouds are; download on another machine, or use a mirror), the login of the"
+    " connection is missing or wrong, or its layout is not the server's (data.discogs.com or s3)",
 }  # fmt: skip
 
 
@@ -120,13 +119,14 @@ class ListingUnreadable(SourceError):
 
 
 class BrowserCheck(ListingUnreadable):
-    """The server answers with a page that tests for a browser."""
+    """The server answers with a page that checks for a browser."""
 
     def __init__(self, url: str) -> None:
         SourceError.__init__(
             self,
-            f"{url} answered with a check for a browser instead of dumps: it refuses this network"
-            " or this kind of client for now. Fetch elsewhere, use a mirror, or try again later.",
+            f"{url} answered with a browser check instead of dumps: it refuses this network or this"
+            " kind of client at the moment. Download on another machine, use a mirror, or try again"
+            " later.",
         )
 
 
@@ -138,7 +138,7 @@ class ChecksumFileInvalid(DumpError):
 
 
 class NotAGzipFile(DumpError):
-    """A server sent something else than a gzip file, such as a page that says why."""
+    """A server sent something else than a gzip file, such as an error page."""
 
     transient = True
     verdict = "is not a gzip file"
@@ -162,30 +162,31 @@ class DumpFileMissing(DumpError):
 
     verdict = "is not in the storage"
     advice = (
-        " If it was downloaded, then by a worker with another storage. All workers must share one:"
-        " set DISCOGS_STORAGE on each to a folder of one shared volume, or to an address such as"
-        " s3://connection@bucket/dumps. Otherwise download it first (in Airflow: clear its task"
+        " If it was downloaded, a worker with another storage has done it. All workers must share"
+        " one: set DISCOGS_STORAGE on each to a folder of one shared volume, or to an address such"
+        " as s3://connection@bucket/dumps. Otherwise download it first (in Airflow: clear its task"
         " download)."
     )
 
 
 class StorageRefused(StorageError):
-    """An object store does not let the storage be used as it is set up.
+    """An object store refused access.
 
-    :param what: what was being done, as a gerund.
-    :param why: the store's own words.
+    :param what: the operation, as a gerund.
+    :param why: the store's message.
     """
 
     def __init__(self, storage: object, what: str, why: str) -> None:
         super().__init__(
             f"The storage {storage} refused {what}: {why}. Check DISCOGS_STORAGE (the bucket must"
-            " exist), the login (access key) and password (secret) of its connection, and that"
-            " they may list, read, write and delete there."
+            " exist), the login (access key) and password (secret) of its connection, and their"
+            " permission to list, read, write and delete."
         )
 
 
 class StorageUnreachable(StorageError):
-    """An object store did not answer, or broke off; what was stored of a download stays."""
+    """An object store did not answer, or the connection was lost; the stored parts of a download
+    are kept."""
 
     transient = True
 
@@ -194,11 +195,12 @@ class StorageUnreachable(StorageError):
 
 
 class DiskFull(StorageError):
-    """There is no room for a dump; what was written of it was deleted."""
+    """There is not enough disk space for a dump; its unfinished file was deleted."""
 
     def __init__(self, folder: object, detail: str) -> None:
         super().__init__(
-            f"No room in {folder}: {detail}. Free some, or set DISCOGS_STORAGE to a larger place."
+            f"Not enough disk space in {folder}: {detail}. Free some, or set DISCOGS_STORAGE to a"
+            " larger disk."
         )
 
 

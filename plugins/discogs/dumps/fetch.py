@@ -1,4 +1,4 @@
-"""A month's files from a server into a storage, one after another."""
+"""Fetching a month's files from a server into a storage, one after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discogs.dumps.storage import DumpStorage
 from discogs.progress import OnProgress
 from discogs.schema.entities import ENTITIES, Entity, Month
 
-#: In which files are fetched: as Discogs publishes them, so that the largest comes last.
+#: The order in which Discogs publishes the files; the largest is last.
 FETCH_ORDER = (Entity.LABELS, Entity.MASTERS, Entity.ARTISTS, Entity.RELEASES)
 
 
@@ -23,14 +23,14 @@ def fetch_month(
     *,
     on_progress: OnProgress | None = None,
 ) -> Iterator[DownloadReport]:
-    """Fetch and verify the files of a month, and put their CHECKSUM.txt beside them.
+    """Fetch and verify the files of a month, with their CHECKSUM.txt.
 
-    What is there already, whole, is not fetched again, and what is there in part is gone on with
-    where the server allows it. Two requests and one a file.
+    Complete files are not fetched again, and unfinished ones are resumed if the server supports it.
+    Takes two requests, and one per file.
 
-    :raises DumpNotPublished: when the month, or one of the files, is not there yet.
-    :raises DiskFull: before anything is fetched, when not all fits.
-    :raises DiscogsError: as :func:`~discogs.dumps.download.download` raises.
+    :raises DumpNotPublished: when the month, or one of its files, is not published yet.
+    :raises DiskFull: when the files do not fit, before anything is fetched.
+    :raises DiscogsError: see :func:`~discogs.dumps.download.download`.
     """
     dump = source.find(month, entities)
     published = source.checksums(dump, keep=storage.write)

@@ -1,10 +1,10 @@
-"""What a listing says is there, and which files make the dump of a month.
+"""Parsing a server's listing, and choosing the files of a month's dump.
 
-How a month's set is chosen: the files of one day belong together. A day is complete when its
-CHECKSUM.txt and every wanted file are listed; Discogs lists them in any order. Of several complete
-days of a month the newest counts. When no day is complete, but a month was split over several (as
-20191003 and 20191010 were), the newest file of each entity counts that has a CHECKSUM.txt of its
-own day or of a later one; the dump's date is then the newest of those days.
+The files of one day belong together. A day is complete when its CHECKSUM.txt and all required files
+are listed, in any order; of several complete days of a month, the newest is chosen. If no day is
+complete, since the dump was published on several days (as 20191003 and 20191010), the newest file
+of each entity is chosen that has a CHECKSUM.txt of its own day or a later one. The date of the dump
+is then the newest of these days.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(B|KB|MB|GB|TB)\s*$", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
-# How far a page is searched, and what is found in those that test for a browser.
+# How many bytes of a page are searched, and for which texts of browser checks.
 _PAGE = 64 * 1024
 _CHECKS = (b"checking your browser", b"just a moment", b"challenge-platform", b"cf-chl", b"captcha")
 _S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -38,8 +38,8 @@ _S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 class DumpFile:
     """A file of a dump on a server.
 
-    :param size: bytes, as the listing states them; None if it does not.
-    :param exact: whether the size is exact: data.discogs.com rounds it (``10.4 GB``).
+    :param size: in bytes, as listed; None if it is not listed.
+    :param exact: whether the size is exact; data.discogs.com rounds sizes (``10.4 GB``).
     """
 
     name: str
@@ -49,20 +49,20 @@ class DumpFile:
 
     @property
     def entity(self) -> Entity | None:
-        """The entity that it holds; None for a CHECKSUM.txt."""
+        """The entity of the file; None for a CHECKSUM.txt."""
         name = DumpName.parse(self.name)
         return None if name is None else name.entity
 
 
 @dataclass(frozen=True)
 class DumpSet:
-    """The files that make the dump of a month, in the order of the entities."""
+    """The files of a month's dump, in the order of the entities."""
 
     month: Month
     dump_date: dt.date
     files: tuple[DumpFile, ...]
     checksums: tuple[DumpFile, ...]
-    """The CHECKSUM.txt; more than one for a month that was split over several days."""
+    """The CHECKSUM.txt files; several for a dump that was published on several days."""
 
     def file(self, entity: Entity) -> DumpFile:
         """:raises KeyError: when the set lacks the entity."""
@@ -94,7 +94,7 @@ class DumpSet:
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of a listing."""
+    """A dump file in a listing."""
 
     name: DumpName
     size: int | None = None
@@ -103,14 +103,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a page of a listing holds; ``token`` names its next page."""
+    """A page of a listing; ``token`` is that of the next page."""
 
     files: tuple[Listed, ...]
     token: str | None = None
 
 
 def parse(layout: Layout, body: bytes, url: str) -> Listing:
-    """Read a listing; whatever is not a dump's file is left out.
+    """Parse a listing; files that are not dump files are ignored.
 
     :param url: for messages.
     :raises ListingUnreadable: when it is not a listing of this layout.
@@ -130,7 +130,7 @@ def _no_listing(body: bytes, url: str, detail: str) -> ListingUnreadable:
 
 
 class _Rows(html.parser.HTMLParser):
-    """Collects the links inside ``<pre>`` with the text before each."""
+    """Collects the links inside ``<pre>``, each with the text before it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -171,7 +171,7 @@ def _parse_html(body: bytes, url: str) -> Listing:
             key = None
         name = DumpName.parse_key(key) if key is not None else None
         if name is None:
-            log.debug("Left out of the listing: %.100r", link)
+            log.debug("Ignored in the listing: %.100r", link)
             continue
         match = _SIZE.search(text)
         unit = match[2].upper() if match is not None else "B"
@@ -196,7 +196,7 @@ def _parse_xml(body: bytes, url: str) -> Listing:
         key, size = item.findtext(f"{space}Key") or "", item.findtext(f"{space}Size") or ""
         name = DumpName.parse_key(key)
         if name is None:
-            log.debug("Left out of the listing: %.100r", key)
+            log.debug("Ignored in the listing: %.100r", key)
             continue
         stated = re.fullmatch("[0-9]{1,15}", size)
         files.append(Listed(name, int(size) if stated else None, exact=stated is not None))
@@ -211,12 +211,12 @@ def choose(
     address: Callable[[DumpName], str],
     entities: Sequence[Entity] = ENTITIES,
 ) -> DumpSet:
-    """The set of files that makes the month's dump.
+    """Choose the files of a month's dump.
 
-    :param address: the URL of a file.
-    :param entities: those that the set must have.
-    :raises DumpNotPublished: when there is nothing of the month.
-    :raises DumpIncomplete: naming the files that are lacking.
+    :param address: returns the URL of a file.
+    :param entities: the entities whose files are required.
+    :raises DumpNotPublished: when no file of the month is listed.
+    :raises DumpIncomplete: naming the missing files.
     """
     days: dict[dt.date, dict[Entity | None, Listed]] = {}
     for item in listed:
@@ -251,7 +251,7 @@ def choose(
 
 
 def _markers(days: Iterable[dt.date], markers: Sequence[dt.date]) -> list[dt.date]:
-    """The days whose CHECKSUM.txt speak for files of these days: their own, or the next."""
+    """The days of the CHECKSUM.txt for files of some days: the same day, or else the next one."""
     return sorted({next(marker for marker in markers if marker >= day) for day in days})
 
 
@@ -260,10 +260,10 @@ def _lacking(
     entities: Sequence[Entity],
     marked: bool,
 ) -> list[str]:
-    """The names of what is not there: of each entity its file, or the CHECKSUM.txt for it.
+    """The names of the missing files: of each entity its own file, or the CHECKSUM.txt for it.
 
-    :param entities: those that no file can be taken for.
-    :param marked: whether there is any CHECKSUM.txt.
+    :param entities: the entities for which no file can be chosen.
+    :param marked: whether any CHECKSUM.txt is listed.
     """
     newest = max(days)
     names = {}

@@ -1,4 +1,4 @@
-"""The names of a dump's files, and the two ways in which servers address them."""
+"""The names of dump files, and their addresses in the two layouts of servers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class DumpName:
-    """The name of a file of a dump; ``entity`` is None for its CHECKSUM.txt.
+    """The name of a dump file; ``entity`` is None for a CHECKSUM.txt.
 
-    Whatever a server or a CHECKSUM.txt calls a file, only the text of such a value is ever
-    used as a name, so that no path comes from the network.
+    Names from a server or a CHECKSUM.txt are used only after they were parsed to such a value, so
+    that no path comes from the network.
     """
 
     day: dt.date
@@ -30,7 +30,7 @@ class DumpName:
 
     @classmethod
     def parse(cls, text: str) -> DumpName | None:
-        """Read a bare file name; None when it is not one of a dump."""
+        """Parse a file name without a folder; None when it is not a dump file's name."""
         match = _NAME.fullmatch(text)
         if match is None:
             return None
@@ -43,7 +43,7 @@ class DumpName:
 
     @classmethod
     def parse_key(cls, text: str) -> DumpName | None:
-        """Read a key such as ``data/2026/discogs_20260701_labels.xml.gz``."""
+        """Parse a key such as ``data/2026/discogs_20260701_labels.xml.gz``; None for others."""
         folder, _, text = text.rpartition("/")
         name = cls.parse(text)
         return name if name is not None and folder == f"data/{name.day.year}" else None
@@ -72,9 +72,9 @@ class Layout(str, Enum):
         return self.value
 
     def listing_url(self, base: str, month: Month, token: str | None = None) -> str:
-        """The address of the list of what a month has; of its next page, given a token.
+        """The address of the listing that has a month's files; with a token, of its next page.
 
-        data.discogs.com lists whole years, the bucket lists whatever starts alike.
+        data.discogs.com lists whole years, a bucket the keys with a prefix.
         """
         if self is Layout.DISCOGS:
             return f"{base}/?prefix={quote(f'data/{month.year}/', safe='')}"
@@ -92,8 +92,8 @@ class Layout(str, Enum):
 def checked_base(text: str) -> str:
     """The base address of a server, without a slash at its end.
 
-    :raises AddressInvalid: when it is no HTTP address, or holds a login, which would end up
-        in logs and tables.
+    :raises AddressInvalid: when it is not an HTTP address, or has a login, which would be written
+        to logs and tables.
     """
     try:
         parts = urlsplit(text)
@@ -104,7 +104,7 @@ def checked_base(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise AddressInvalid(shown, "it does not start with https:// or http:// and a host")
     if "@" in parts.netloc:
-        raise AddressInvalid(shown, "it holds a login, which belongs in the connection's fields")
+        raise AddressInvalid(shown, "it has a login, which belongs in the connection's fields")
     if parts.query or parts.fragment:
-        raise AddressInvalid(shown, "it has something after a ? or #")
+        raise AddressInvalid(shown, "it has a query (?) or a fragment (#)")
     return text.rstrip("/")

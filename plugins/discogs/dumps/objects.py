@@ -1,8 +1,8 @@
-"""Dumps in an object store, by fsspec: read as streams, and written in parts.
+"""Dumps in an object store, through fsspec: read as streams, and written in parts.
 
-A download is stored as it comes, in objects ``NAME.part.0001``, … of one size, so that it needs no
-local disk and can be resumed by any worker. When it is whole, the store puts the parts together
-(S3 copies them itself; elsewhere they are copied through the worker), and they are deleted.
+A download is stored as it arrives, in objects of equal size, ``NAME.part.0001`` and so on, so that
+it needs no local disk and any worker can resume it. When it is complete, the parts are joined (by
+S3 itself; in other stores they are copied through the worker) and deleted.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from types import TracebackType
 from typing import Any, BinaryIO, Protocol, cast
 
 from discogs.dumps.errors import StorageRefused, StorageUnreachable
-from discogs.dumps.part import Origin, Part, fits, read_origin
+from discogs.dumps.part import Origin, Part, is_resumable, read_origin
 from discogs.errors import DiscogsError, StorageError
 
 log = logging.getLogger(__name__)
 
-#: Bytes of a part. S3 puts parts of 5 MiB and more together, and at most 10,000 of them.
+#: Bytes of a part. S3 joins at most 10,000 parts, of at least 5 MiB each.
 PART_BYTES = 16 << 20
 _COPY = 8 << 20
-_BLOCK = 8 << 20  # what is asked for at once while an object is read
+_BLOCK = 8 << 20  # bytes per request while an object is read
 _NUMBERED = re.compile(r"\.part\.([0-9]{4,5})$")
-# What to install for an address; for others, whatever brings its filesystem to Airflow.
+# The package to install for a protocol; for others, the Airflow provider of the protocol.
 _PACKAGES = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "airflow-discogs[s3]"),
     **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
@@ -52,9 +52,9 @@ class ObjectRoot(Protocol):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as it is listed.
+    """An object in a listing.
 
-    :param modified: seconds since the epoch; None where the store does not say.
+    :param modified: seconds since the epoch; None if the store does not state it.
     """
 
     name: str
@@ -63,7 +63,7 @@ class StoredObject:
 
 
 class ObjectStore:
-    """Objects side by side below a root.
+    """The objects directly below a root.
 
     Its methods raise :class:`StorageRefused` when the store refuses, and
     :class:`StorageUnreachable` when it does not answer.
@@ -92,7 +92,10 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
-        """:param what: done to which object, for the reader."""
+        """Turn errors of the file system into the package's own.
+
+        :param what: the operation, as a gerund.
+        """
         try:
             yield
         except DiscogsError:
@@ -104,13 +107,13 @@ class ObjectStore:
             if "Credentials" in type(error).__name__:
                 raise StorageRefused(self, what, text) from error
             module = type(error).__module__.partition(".")[0]
-            # botocore's and aiohttp's are no OSErrors.
+            # The errors of botocore and aiohttp are not OSErrors.
             if isinstance(error, OSError | TimeoutError) or module in ("botocore", "aiohttp"):
                 raise StorageUnreachable(self, what, text) from error
             raise
 
     def size(self, name: str) -> int | None:
-        """Bytes of an object; None when it is not there."""
+        """The size of an object in bytes; None when it does not exist."""
         with self._explained(f"looking for {name}"):
             self._fs.invalidate_cache()  # another worker may have written it
             try:
@@ -119,9 +122,9 @@ class ObjectStore:
                 return None
 
     def open(self, name: str) -> BinaryIO:
-        """An object, to be read from its beginning to its end.
+        """Open an object for sequential reading.
 
-        :raises FileNotFoundError: when it is not there.
+        :raises FileNotFoundError: when it does not exist.
         """
         if self.size(name) is None:
             raise FileNotFoundError(name)
@@ -137,12 +140,12 @@ class ObjectStore:
             self._fs.pipe_file(self._path(name), data)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object if it exists."""
         with self._explained(f"deleting {name}"), contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
 
     def list(self) -> list[StoredObject]:
-        """What is there, by name; nothing where there is no such place."""
+        """The objects, sorted by name; empty when the root does not exist."""
         with self._explained("listing"):
             self._fs.invalidate_cache()
             try:
@@ -157,9 +160,9 @@ class ObjectStore:
         return sorted(objects, key=lambda item: item.name)
 
     def compose(self, name: str, parts: Iterable[str]) -> None:
-        """Put objects together, in order, to one. Readers see the whole of it or nothing."""
+        """Join objects, in order, to one. Readers see the complete object or none."""
         target = self._path(name)
-        with self._explained(f"putting together {name}"):
+        with self._explained(f"joining the parts of {name}"):
             self.abort_uploads(name)
             try:
                 if self._is_s3:
@@ -181,8 +184,8 @@ class ObjectStore:
         return callable(getattr(self._fs, "call_s3", None))
 
     def abort_uploads(self, name: str) -> None:
-        """Abort what a killed process has left of an upload in parts: no listing shows it, and it
-        is paid for."""
+        """Abort multipart uploads that a killed process has left: they are not listed as objects,
+        but cost as much."""
         if not self._is_s3:
             return
         bucket, _, key = self._path(name).partition("/")
@@ -200,10 +203,10 @@ class ObjectStore:
 
 
 class PartObjects(Part):
-    """An unfinished file in an object store; as :class:`~discogs.dumps.part.PartFile`.
+    """An unfinished file in an object store, like :class:`~discogs.dumps.part.PartFile` on a disk.
 
-    Nothing keeps two processes apart that are at one file: they store the same bytes under the same
-    names, or the checksum of the whole differs.
+    There are no locks. Two processes that download one file store the same bytes under the same
+    names; if they do not, the checksum of the complete file differs.
     """
 
     def __init__(
@@ -224,7 +227,7 @@ class PartObjects(Part):
             for item in store.list()
             if item.name.startswith(f"{name}.part.") and _NUMBERED.search(item.name)
         ]
-        self._take_up(url, expected)
+        self._resume(url, expected)
 
     def __exit__(
         self,
@@ -232,7 +235,7 @@ class PartObjects(Part):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Store what has come since the last part, for the next attempt."""
+        """Store the bytes since the last complete part, for the next attempt."""
         if self._buffer and self.origin is not None:
             with contextlib.suppress(StorageError):
                 self._store.put(self._part_name(len(self._parts)), bytes(self._buffer))
@@ -240,7 +243,7 @@ class PartObjects(Part):
     def _part_name(self, index: int) -> str:
         return f"{self.name}.part.{index + 1:04d}"
 
-    def _take_up(self, url: str, expected: str) -> None:
+    def _resume(self, url: str, expected: str) -> None:
         try:
             with self._store.open(self._state) as opened:
                 origin = read_origin(opened.read(), self._state)
@@ -258,16 +261,16 @@ class PartObjects(Part):
             self.size += len(data)
             if len(data) == self._part_bytes:
                 self._parts.append(part)
-            else:  # the last one, which goes on; one that is not the last fits nothing
+            else:  # only the last part may be shorter; it is filled up
                 self._buffer += data
                 whole = part == found[-1]
                 break
-        if not whole or not fits(origin, url, expected, self.size):
+        if not whole or not is_resumable(origin, url, expected, self.size):
             self._parts = found
             self.restart()
             return
         self.origin = origin
-        log.info("%s: %d bytes are there from before.", self.name, self.size)
+        log.info("%s: %d bytes of an earlier attempt are kept.", self.name, self.size)
 
     def restart(self, origin: Origin | None = None) -> None:
         self._clear()
@@ -299,13 +302,13 @@ class PartObjects(Part):
         self._clear()
 
     def discard(self) -> None:
-        """Delete it, as far as the store lets it: the caller has an error of its own."""
+        """Delete the parts; an error is ignored, since the caller already has one."""
         with contextlib.suppress(StorageError):
             self._clear()
             self._store.abort_uploads(self.name)
 
     def _clear(self) -> None:
-        # A short last part, which an earlier process has left, is in the buffer and in the store.
+        # A shorter last part of an earlier process is in the store too, besides the buffer.
         last = [self._part_name(len(self._parts))] if self._buffer else []
         for name in [self._state, *self._parts, *last]:
             self._store.delete(name)

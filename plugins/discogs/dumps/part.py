@@ -1,4 +1,4 @@
-"""A download under way: ``<name>.part``, its hash, and what is needed to go on later."""
+"""An unfinished download: ``<name>.part``, its hash, and the state needed to resume it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 @dataclass(frozen=True)
 class Origin:
-    """Which version of which file the bytes come from; kept beside the ``.part``.
+    """The file and version that the bytes come from, stored beside the ``.part``.
 
-    :param length: of the whole file, None if the server did not say.
-    :param validator: what goes into If-Range: a strong ETag, or a Last-Modified.
+    :param expected: the published SHA-256.
+    :param length: of the complete file; None if the server did not state it.
+    :param validator: for If-Range: a strong ETag, or a Last-Modified.
     """
 
     url: str
@@ -39,9 +40,9 @@ class Origin:
 
 
 def read_origin(text: bytes, name: object) -> Origin | None:
-    """What is kept beside a ``.part``; None when it cannot be read.
+    """Parse the state stored beside a ``.part``; None when it cannot be read.
 
-    :param name: of where it was read, for the log.
+    :param name: the file's name, for the log.
     """
     try:
         return Origin(**json.loads(text))
@@ -50,17 +51,17 @@ def read_origin(text: bytes, name: object) -> Origin | None:
         return None
 
 
-def fits(origin: Origin | None, url: str, expected: str, size: int) -> bool:
-    """Whether so many bytes, kept from before, are the beginning of what is to be fetched."""
+def is_resumable(origin: Origin | None, url: str, expected: str, size: int) -> bool:
+    """Whether the ``size`` bytes of an earlier attempt are the beginning of the file to fetch."""
     if origin is None or (origin.url, origin.expected) != (url, expected):
         return False
     return 0 < size <= (size if origin.length is None else origin.length)
 
 
 class Part(ABC):
-    """A download under way, as a transfer uses it: in a ``with``.
+    """An unfinished download; a context manager.
 
-    :param name: of the whole file.
+    :param name: the name of the complete file.
     """
 
     def __init__(self, name: str) -> None:
@@ -82,36 +83,36 @@ class Part(ABC):
 
     @abstractmethod
     def restart(self, origin: Origin | None = None) -> None:
-        """Discard what is there and begin again, with bytes of this version."""
+        """Discard the bytes, and begin again with those of ``origin``."""
 
     @abstractmethod
     def write(self, chunk: bytes) -> None:
-        """Append.
+        """Append bytes.
 
-        :raises DiskFull: when there is no room for it.
+        :raises DiskFull: when there is not enough disk space.
         """
 
     @abstractmethod
     def finish(self) -> None:
-        """Give the whole file its name."""
+        """Give the complete file its final name."""
 
     @abstractmethod
     def discard(self) -> None:
-        """Delete it."""
+        """Delete the unfinished file and its state."""
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what is there, in lower-case hexadecimal."""
+        """The SHA-256 of the bytes so far, in lower-case hexadecimal."""
         return self._hash.hexdigest()
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are there that the server said it has."""
+        """Whether the file has the length that the server stated."""
         return self.origin is not None and self.origin.length == self.size > 0
 
 
 def sync_folder(folder: Path) -> None:
-    """Let a rename survive a loss of power."""
+    """Flush a folder to the disk, so that a rename in it survives a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -120,12 +121,11 @@ def sync_folder(folder: Path) -> None:
 
 
 class PartFile(Part):
-    """An unfinished file, appended to and hashed as it grows; used in a ``with``.
+    """An unfinished file on a disk, hashed as it is written.
 
-    What an earlier process left is resumed when it comes from the same address and has the same
-    published digest.
+    The file of an earlier process is resumed if it has the same address and published digest.
 
-    :raises DownloadUnderWay: when another process has it open.
+    :raises DownloadUnderWay: when another process writes it.
     """
 
     def __init__(self, folder: Path, name: str, url: str, expected: str) -> None:
@@ -138,7 +138,7 @@ class PartFile(Part):
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             self._lock()
-            self._take_up()
+            self._resume()
         except BaseException:
             os.close(self._handle)
             raise
@@ -160,18 +160,18 @@ class PartFile(Part):
             if error.errno not in _NO_LOCKS:
                 raise
             log.debug("%s cannot be locked: %s", self.path, error)
-        # Whoever held the lock before may have given the file its final name since.
+        # The process that held the lock before may have renamed the file after it was opened here.
         if not self.path.exists() or not os.path.samestat(os.fstat(self._handle), self.path.stat()):
             raise DownloadUnderWay(self.name)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         origin = self._read_state()
         size = os.fstat(self._handle).st_size
-        if not fits(origin, self._url, self._expected, size):
+        if not is_resumable(origin, self._url, self._expected, size):
             self.restart()
             return
         self.origin = origin
-        log.info("%s: %d bytes are there from before.", self.name, size)
+        log.info("%s: %d bytes of an earlier attempt are kept.", self.name, size)
         with self.path.open("rb") as before:
             while chunk := before.read(_READ):
                 self._hash.update(chunk)
@@ -219,7 +219,7 @@ class PartFile(Part):
         return error
 
     def finish(self) -> None:
-        """Give the whole file its name, once the disk has it."""
+        """Flush the file to the disk, and give it its final name."""
         try:
             os.fsync(self._handle)
         except OSError as error:

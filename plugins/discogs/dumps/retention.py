@@ -1,8 +1,8 @@
-"""Which files of dumps may go, and their deletion.
+"""Retention: deleting dump files that are no longer needed.
 
-A whole file goes when its month is completed, no run uses it, and it is not among the newest
-completed months that are kept. An unfinished download goes when its month is completed, or
-when nobody has written to it for long; never while a run uses its month.
+A complete file is deleted when its month is completed, is not one of the newest completed months
+that are kept, and no run uses it. An unfinished download is deleted when its month is completed, or
+when it has not been written to for long, but never while a run uses its month.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 class CleanupReport:
     """What a cleanup did.
 
-    :param deleted: names and bytes.
-    :param failed: names and reasons.
-    :param disk_before: use of the storage's disk; None when it is not local.
+    :param deleted: sizes of the deleted files, by name.
+    :param failed: errors by name.
+    :param disk_before: use of the storage's disk; None when it is not a local disk.
     """
 
     deleted: dict[str, int]
@@ -42,7 +42,7 @@ class CleanupReport:
         return {**asdict(self), "bytes_freed": self.bytes_freed}
 
 
-def may_go(
+def expired(
     files: Iterable[Stored],
     *,
     completed: Collection[Month],
@@ -51,29 +51,30 @@ def may_go(
     stale_seconds: float,
     now: float,
 ) -> list[Stored]:
-    """The files that retention lets go.
+    """The files to delete.
 
     :param completed: months whose load is completed.
-    :param in_use: months that a run is working on, whatever their rows say.
-    :param keep: newest completed months whose files stay; None keeps all, 0 none.
-    :param stale_seconds: age at which an unfinished file of another month goes.
+    :param in_use: months that a run works on.
+    :param keep: the number of newest completed months whose files are kept; None keeps all.
+    :param stale_seconds: age from which an unfinished file of a month that is not completed is
+        deleted.
     :param now: seconds since the epoch.
     """
     kept = set(completed if keep is None else sorted(completed, reverse=True)[:keep])
-    going = []
+    found = []
     for item in files:
         month = item.dump.month
         if month in in_use:
             continue
         if not item.part:
-            goes = month in completed and month not in kept
+            is_expired = month in completed and month not in kept
         elif month in completed:
-            goes = True
+            is_expired = True
         else:
-            goes = item.modified is not None and now - item.modified > stale_seconds
-        if goes:
-            going.append(item)
-    return going
+            is_expired = item.modified is not None and now - item.modified > stale_seconds
+        if is_expired:
+            found.append(item)
+    return found
 
 
 def clean(
@@ -84,17 +85,17 @@ def clean(
     keep: int | None,
     stale_seconds: float,
 ) -> CleanupReport:
-    """Delete what ``may_go``; a failure is logged and reported, never raised."""
+    """Delete the expired files; a failure is logged and reported, not raised."""
     before = _disk_use(storage)
     deleted: dict[str, int] = {}
     failed: dict[str, str] = {}
     try:
         files = storage.files()
     except Exception as error:
-        # Object stores raise errors of their own kinds; none may fail a finished load.
-        log.warning("%s cannot be listed, nothing is cleaned up: %s", storage, error)
+        # Object stores raise many kinds of errors; none may fail a load that is complete.
+        log.warning("%s cannot be listed, so no file is deleted: %s", storage, error)
         return CleanupReport({}, {str(storage): str(error)}, before, before)
-    going = may_go(
+    found = expired(
         files,
         completed=completed,
         in_use=in_use,
@@ -102,7 +103,7 @@ def clean(
         stale_seconds=stale_seconds,
         now=time.time(),
     )
-    for item in going:
+    for item in found:
         try:
             storage.delete_stored(item)
         except Exception as error:
@@ -113,7 +114,7 @@ def clean(
             deleted[item.name] = item.size
     report = CleanupReport(deleted, failed, before, _disk_use(storage))
     log.info(
-        "Cleanup: %d files deleted, %d bytes freed, %d failed, %d files stay.",
+        "Cleanup: %d files deleted, %d bytes freed, %d failed, %d files kept.",
         len(deleted),
         report.bytes_freed,
         len(failed),
@@ -126,5 +127,5 @@ def _disk_use(storage: DumpStorage) -> DiskUse | None:
     try:
         return storage.disk_use()
     except OSError as error:
-        log.warning("Disk use of %s is unknown: %s", storage, error)
+        log.warning("The disk use of %s is unknown: %s", storage, error)
         return None

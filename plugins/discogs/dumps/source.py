@@ -1,4 +1,4 @@
-"""A server of dumps: which set of files makes a month, and their published digests."""
+"""A server of dumps: the files of a month, and their published digests."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = ["DumpFile", "DumpSet", "DumpSource", "Limits", "make_session"]
 log = logging.getLogger(__name__)
 
 _MAX_PAGES = 10
-# What a server says of what is not there, or that it does not show.
+# Statuses of files that do not exist, or that the server does not show.
 _ABSENT = (403, 404, 405, 410)
 
 
 class DumpSource:
     """A server of dumps.
 
-    :param session: sends the requests; its login goes to this server alone.
+    :param session: sends the requests; its login is sent only to this server.
     :param base_url: such as ``https://data.discogs.com``.
     :param layout: how the server addresses its files.
     :raises AddressInvalid: when ``base_url`` is not an HTTP address, or holds a login.
@@ -58,15 +58,15 @@ class DumpSource:
         return self.layout.file_url(self.base_url, name)
 
     def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
-        """The set of files that makes the month's dump: one request.
+        """Find the files of a month's dump, with one request.
 
-        Where the listing is refused or cannot be read, the CHECKSUM of the 1st is asked for
-        instead, and then whether each file that it names is there.
+        If the listing is refused or cannot be read, the CHECKSUM.txt of the 1st of the month is
+        requested instead, and then the beginning of each file that it lists.
 
-        :param entities: those that the set must have.
-        :raises DumpNotPublished, RateLimited, TransferFailed: look again later.
-        :raises RequestRefused, BrowserCheck: when the server lets this client see nothing.
-        :raises ListingUnreadable: when something else comes than a listing and a CHECKSUM.
+        :param entities: the entities whose files are required.
+        :raises DumpNotPublished, RateLimited, TransferFailed: try again later.
+        :raises RequestRefused, BrowserCheck: when the server refuses this client.
+        :raises ListingUnreadable: when the server sends neither a listing nor a CHECKSUM.txt.
         :raises AddressInvalid: when the server has neither of them.
         """
         url = self.layout.listing_url(self.base_url, month)
@@ -104,9 +104,9 @@ class DumpSource:
         entities: Sequence[Entity],
         refusal: RequestRefused | ListingUnreadable,
     ) -> DumpSet:
-        """The set of the 1st, as its CHECKSUM.txt names it.
+        """Find the files of the 1st of the month by its CHECKSUM.txt.
 
-        :param refusal: what the listing ended with.
+        :param refusal: the error of the listing.
         """
         marker = DumpName(month.first_day, None)
         try:
@@ -130,7 +130,7 @@ class DumpSource:
         refusal: RequestRefused | ListingUnreadable,
         error: RequestRefused | ChecksumFileInvalid,
     ) -> SourceError:
-        """What it means that neither the listing nor the CHECKSUM.txt can be read."""
+        """The error when neither the listing nor the CHECKSUM.txt can be read."""
         status = error.status if isinstance(error, RequestRefused) else None
         if status is not None and status not in _ABSENT:
             return error  # type: ignore[return-value]
@@ -163,13 +163,13 @@ class DumpSource:
     def checksums(
         self, dump_set: DumpSet, *, keep: Callable[[str, bytes], object] | None = None
     ) -> dict[str, str]:
-        """The published SHA-256 of each file of the set, lower-case hexadecimal, by name.
+        """The published SHA-256 of the files, in lower-case hexadecimal, by name.
 
-        Read it again when a digest does not fit: Discogs has re-uploaded files of a dump,
-        with a new CHECKSUM.txt.
+        To be called again when a digest does not match, since Discogs may have uploaded the files
+        and the CHECKSUM.txt again.
 
-        :param keep: called with the name and the text of each CHECKSUM.txt.
-        :raises ChecksumFileInvalid: when a CHECKSUM.txt cannot be read or lacks a file.
+        :param keep: called with the name and content of each CHECKSUM.txt.
+        :raises ChecksumFileInvalid: when a CHECKSUM.txt cannot be read, or does not list a file.
         """
         published = checksums.combine(
             {file.name: self._read(file, keep) for file in dump_set.checksums}
@@ -180,5 +180,5 @@ class DumpSource:
         return {file.name: published[file.name] for file in dump_set.files}
 
     def checksum(self, dump_set: DumpSet, name: str) -> str:
-        """The SHA-256 that is published for a file now."""
+        """The SHA-256 of a file that is published now."""
         return self.checksums(dump_set)[name]

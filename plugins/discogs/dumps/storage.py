@@ -1,8 +1,8 @@
-"""Where dumps are stored: a local folder, or whatever universal_pathlib and Airflow's
-ObjectStoragePath can address.
+"""The storage of dump files: a local folder, or an address of universal_pathlib or Airflow's
+ObjectStoragePath.
 
-Files are stored side by side under their own names. What is written is a ``.part`` until it is
-whole: a file that is renamed, or objects that are put together (:mod:`discogs.dumps.objects`).
+All files are in one folder, under their own names. A file is written as ``.part`` and renamed when
+it is complete; in an object store, parts are joined (:mod:`discogs.dumps.objects`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNFINISHED = re.compile(r"\.part(\.json(\.new)?|\.[0-9]{4,5})?$")
 
 @dataclass(frozen=True)
 class DiskUse:
-    """Bytes of the disk that a folder is on."""
+    """Total, used and free bytes of a disk."""
 
     total: int
     used: int
@@ -34,10 +34,12 @@ class DiskUse:
 
 @dataclass(frozen=True)
 class Stored:
-    """A file in the storage or its workspace, unfinished ones included.
+    """A file in the storage, complete or unfinished.
 
-    :param name: as on disk, with ``.part`` and the like.
-    :param modified: seconds since the epoch; None where the storage does not say.
+    :param name: with the suffix of an unfinished file, such as ``.part``.
+    :param modified: seconds since the epoch; None if the storage does not state it.
+    :param dump: the name of the complete file.
+    :param part: whether the file is unfinished.
     """
 
     name: str
@@ -66,17 +68,17 @@ def _root(place: str | Path | ObjectRoot) -> Path | ObjectRoot:
 
 
 def _split(name: str) -> tuple[DumpName, bool] | None:
-    """The dump's file that a stored name belongs to, and whether it is unfinished."""
+    """The dump file that a stored name belongs to, and whether it is unfinished."""
     whole, unfinished = _UNFINISHED.subn("", name)
     dump = DumpName.parse(whole)
     return None if dump is None else (dump, bool(unfinished))
 
 
 class DumpStorage:
-    """The place where dumps are stored.
+    """A storage of dump files.
 
-    :param root: a folder or an address; it need not exist yet.
-    :param margin: bytes of the disk that stay free, where the root is a folder.
+    :param root: a folder or an address; it may not exist yet.
+    :param margin: bytes that must stay free on the disk of a folder.
     """
 
     def __init__(self, root: str | Path | ObjectRoot, *, margin: int = 0) -> None:
@@ -95,9 +97,9 @@ class DumpStorage:
         return self._store
 
     def open(self, name: str) -> BinaryIO:
-        """A file of a dump, for reading.
+        """Open a dump file for reading.
 
-        :raises DumpFileMissing: when it is not there.
+        :raises DumpFileMissing: when it does not exist.
         """
         try:
             if self.local is not None:
@@ -108,7 +110,7 @@ class DumpStorage:
             raise DumpFileMissing(name, where) from None
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; None when it is not there."""
+        """The size of a file in bytes; None when it does not exist."""
         if self.local is None:
             return self._objects.size(_checked(name))
         try:
@@ -117,11 +119,11 @@ class DumpStorage:
             return None
 
     def exists(self, name: str) -> bool:
-        """Whether a file is there, whole."""
+        """Whether a complete file exists."""
         return self.size(name) is not None
 
     def delete(self, name: str) -> int:
-        """Delete a file and return its bytes, 0 when it is not there.
+        """Delete a file; returns its size, 0 when it does not exist.
 
         :raises OSError: when it cannot be deleted.
         """
@@ -137,11 +139,11 @@ class DumpStorage:
             self._objects.delete(name)
 
     def names(self) -> list[str]:
-        """The names of the whole files that are there."""
+        """The names of the complete files."""
         return [item.name for item in self.files() if not item.part]
 
     def files(self) -> list[Stored]:
-        """The files of dumps that are there, unfinished ones included, by name."""
+        """The complete and unfinished dump files, sorted by name."""
         found = _listed(self.local) if self.local is not None else self._objects.list()
         stored = []
         for item in found:
@@ -151,7 +153,7 @@ class DumpStorage:
         return sorted(stored, key=lambda item: item.name)
 
     def delete_stored(self, item: Stored) -> None:
-        """Delete what ``files`` listed; what is gone already is no error.
+        """Delete a file that ``files`` returned, if it still exists.
 
         :raises OSError: when it cannot be deleted.
         """
@@ -160,7 +162,7 @@ class DumpStorage:
             self._objects.abort_uploads(str(item.dump))
 
     def write(self, name: str, data: bytes) -> None:
-        """Store a small file of a dump, such as its CHECKSUM.txt.
+        """Store a small file, such as a CHECKSUM.txt.
 
         :raises OSError: when the storage refuses it.
         """
@@ -175,26 +177,27 @@ class DumpStorage:
         sync_folder(self.local)
 
     def part(self, name: str, url: str, expected: str) -> Part:
-        """The unfinished file of a download; what an earlier process left of it is resumed when it
-        comes from the same address and has the same published digest.
+        """Open the unfinished file of a download. The file of an earlier process is resumed if it
+        has the same address and published digest.
 
         :param expected: the published SHA-256.
-        :raises DownloadUnderWay: when another process has it open, where a disk can say so.
+        :raises DownloadUnderWay: when another process writes it; not detected in object stores, and
+            on file systems without locks.
         """
         if self.local is not None:
             return PartFile(self.local, _checked(name), url, expected)
         return PartObjects(self._objects, _checked(name), url, expected)
 
     def disk_use(self) -> DiskUse | None:
-        """Use of the storage's disk; None when it is not local."""
+        """Use of the storage's disk; None when it is not a local disk."""
         if self.local is None:
             return None
         return DiskUse(*shutil.disk_usage(_existing(self.local)))
 
     def require_space(self, needed: int) -> None:
-        """Check that the disk has so many bytes and the margin; an object store needs no check.
+        """Check that the disk has the needed bytes and the margin; object stores are not checked.
 
-        :raises DiskFull: saying how many it has.
+        :raises DiskFull: when it has not.
         """
         if self.local is None:
             return
@@ -208,9 +211,9 @@ class DumpStorage:
             )
 
     def missing(self, sizes: Iterable[tuple[str, int | None]]) -> int:
-        """Bytes of some files that are still to come.
+        """The bytes of some files that are still to be downloaded.
 
-        :param sizes: names and bytes; a file of unknown size counts as nothing.
+        :param sizes: names and sizes; a file of unknown size counts as 0 bytes.
         """
         stored: dict[DumpName, int] = {}
         whole = set()
@@ -227,18 +230,18 @@ class DumpStorage:
         return needed
 
     def require_space_for(self, sizes: Iterable[tuple[str, int | None]]) -> None:
-        """Check that what is still missing of some files fits, with the margin.
+        """Check that the missing bytes of some files fit on the disk, with the margin.
 
-        :param sizes: as for :meth:`missing`.
-        :raises DiskFull: saying how much is free.
+        :param sizes: see :meth:`missing`.
+        :raises DiskFull: when they do not.
         """
         self.require_space(self.missing(sizes))
 
 
 def _checked(name: str) -> str:
-    """:raises ValueError: when the name is not one of a dump's file."""
+    """:raises ValueError: when the name is not that of a dump file."""
     if DumpName.parse(name) is None:
-        raise ValueError(f"{name!r} is not the name of a dump's file")
+        raise ValueError(f"{name!r} is not the name of a dump file")
     return name
 
 
@@ -247,7 +250,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that exists."""
+    """The folder, or its nearest parent that exists."""
     folder = folder.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -1,12 +1,11 @@
 """GET requests to a server of dumps.
 
-Listings and CHECKSUM go through a ``requests`` session, which knows host, login, headers, proxies
-and certificates; bodies of files through libcurl, by the same rules. A login and the session's
-other headers go to the server that was asked and to no other that it redirects to.
+Listings and CHECKSUM.txt are fetched with a ``requests`` session, which has login, headers, proxies
+and certificates; files are fetched with libcurl, with the same settings. The login and the
+session's other headers are sent only to the requested server, not to servers that it redirects to.
 
-Nothing compressed on the way is decompressed, so that what is counted, hashed and limited is
-what came; a server that compresses in spite of being asked not to makes the file a different one,
-which its SHA-256 shows.
+Content encodings are not removed, so that the received bytes are counted, hashed and limited. If a
+server compresses a file although no encoding was accepted, its SHA-256 differs.
 """
 
 from __future__ import annotations
@@ -53,13 +52,13 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How long and how often a server is asked; seconds.
+    """Timeouts and retries; times are in seconds.
 
-    :param connect: until a connection must be accepted.
-    :param read: that a server may send nothing.
-    :param attempts: one after another that bring nothing.
-    :param backoff: before the second attempt; doubles from there, with jitter.
-    :param max_backoff: longest wait between two attempts.
+    :param connect: timeout of connecting.
+    :param read: timeout without data.
+    :param attempts: successive attempts without progress.
+    :param backoff: pause before the second attempt; it doubles from there, with jitter.
+    :param max_backoff: longest pause between two attempts.
     :param max_retry_after: a longer Retry-After is raised as RateLimited.
     """
 
@@ -71,19 +70,19 @@ class Limits:
     max_retry_after: float = MAX_RETRY_AFTER
 
 
-#: For a look that is repeated anyway, such as while a dump is waited for.
+#: For a request that is repeated anyway, such as while waiting for a dump.
 ONE_LOOK = Limits(attempts=1)
 
 
 def make_session(user_agent: str = f"airflow-discogs/{__version__}") -> requests.Session:
-    """A session with a User-Agent, which servers ask for; the caller closes it."""
+    """A session with a User-Agent, which some servers require; the caller closes it."""
     session = requests.Session()
     session.headers["User-Agent"] = user_agent
     return session
 
 
 class Answer(Protocol):
-    """What both clients' answers have; header names are looked up in lower case."""
+    """The interface of both clients' responses; header names are in lower case."""
 
     status_code: int
 
@@ -96,7 +95,7 @@ A = TypeVar("A", bound=Answer)
 
 
 class Transport:
-    """GET requests on a session, with what every one of them needs."""
+    """Sends GET requests: follows redirects, checks the status, and retries."""
 
     def __init__(self, session: requests.Session, limits: Limits) -> None:
         self.session = session
@@ -104,13 +103,14 @@ class Transport:
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Response]:
-        """The answer to a GET with status 200, 206 or 416, its body unread; by libcurl.
+        """The response to a GET with libcurl, of status 200, 206 or 416, with its body not yet
+        read.
 
         :raises Broken: when another attempt may succeed.
-        :raises RateLimited: at 429, or 503, that asks for longer than is waited for here.
-        :raises SourceError: for good.
+        :raises RateLimited: at 429 or 503, if the pause is longer than is waited for here.
+        :raises SourceError: when another attempt would fail too.
         """
-        from discogs.dumps.curl import Response, Route  # late: nothing else here loads libcurl
+        from discogs.dumps.curl import Response, Route  # late: loads libcurl, which few need
 
         def send(url: str, own: bool) -> Response:
             trust = self._trust(url, own)
@@ -122,7 +122,7 @@ class Transport:
                 read=self.limits.read,
             )
             prepared = self._prepared(url, headers or {}, own)
-            # HTTP/2 has no such header.
+            # HTTP/2 forbids the header Connection.
             sent = {k: str(v) for k, v in prepared.headers.items() if k.lower() != "connection"}
             return Response(url, sent, route)
 
@@ -130,7 +130,7 @@ class Transport:
             yield answer
 
     def is_there(self, url: str) -> bool:
-        """Whether a file's body begins as gzip does; little more than its beginning is sent.
+        """Whether there is a gzip file at an address; only its first bytes are read.
 
         :raises TransferFailed: after the last attempt.
         """
@@ -152,7 +152,7 @@ class Transport:
             raise
 
     def text(self, url: str, limit: int) -> bytes:
-        """A small document, retried like every transfer; no longer than the limit and a byte.
+        """A small document; of a longer one, the first ``limit`` + 1 bytes.
 
         :raises TransferFailed: after the last attempt.
         """
@@ -177,8 +177,8 @@ class Transport:
                 body = bytearray()
                 while len(body) <= limit:
                     try:
-                        # read1 returns what is there: read() would wait for a whole chunk, and
-                        # a body that drips would never meet the deadline.
+                        # read1 returns the bytes that are there. read() would wait for a full
+                        # chunk, so the deadline would not be checked during a slow transfer.
                         chunk = answer.raw.read1(_CHUNK, decode_content=False)
                     except (urllib3.exceptions.HTTPError, OSError) as error:
                         raise translate(error, url, self.limits) from error
@@ -192,31 +192,34 @@ class Transport:
         return self.attempts(shown(url), fetch)
 
     def attempts(self, what: str, call: Callable[[], T]) -> T:
-        """Call until it does not break, with exponential backoff and jitter between attempts.
+        """Call until no Broken is raised, with exponential backoff and jitter between attempts.
 
-        :raises TransferFailed: after the last of the attempts that brought nothing.
+        :raises TransferFailed: after too many successive attempts without progress.
         """
-        limits, made, vain = self.limits, 0, 0
+        limits, made, without_progress = self.limits, 0, 0
         while True:
             made += 1
             try:
                 return call()
             except Broken as error:
-                vain = 1 if error.got_further else vain + 1
-                if vain >= limits.attempts:
+                without_progress = 1 if error.got_further else without_progress + 1
+                if without_progress >= limits.attempts:
                     raise TransferFailed(what, error.reason, made) from error
                 jitter = random.uniform(0, limits.backoff)
-                pause = min(limits.backoff * 2 ** (vain - 1), limits.max_backoff) + jitter
+                backoff = limits.backoff * 2 ** (without_progress - 1)
+                pause = min(backoff, limits.max_backoff) + jitter
                 if error.wait is not None:
-                    # At least what the server asks for, and not all clients at once.
+                    # Jitter here too, so that not all clients come back at the same time.
                     pause = error.wait + jitter
-                log.warning("%s: attempt %d broke: %s. Next in %.1f s.", what, made, error, pause)
+                log.warning(
+                    "%s: attempt %d failed: %s. Next attempt in %.1f s.", what, made, error, pause
+                )
             time.sleep(pause)
 
     def _follow(self, url: str, send: Callable[[str, bool], A]) -> A:
-        """The answer that is no redirect.
+        """Follow redirects; the final response.
 
-        :param send: takes the address, and whether the login may be sent there.
+        :param send: called with an address, and whether the login may be sent there.
         """
         start = url
         for _ in range(MAX_REDIRECTS + 1):
@@ -241,7 +244,7 @@ class Transport:
         session = self.session
         agent = session.headers.get("User-Agent")
         text = agent.decode("latin-1") if isinstance(agent, bytes) else str(agent or "")
-        # requests' own name is what some servers refuse.
+        # Some servers refuse the default User-Agent of requests.
         if not text or text.startswith("python-requests/"):
             text = f"airflow-discogs/{__version__}"
         sent = {**headers, "User-Agent": text, "Accept-Encoding": "identity"}
@@ -252,7 +255,7 @@ class Transport:
             raise AddressInvalid(shown(url), "requests cannot read it") from error
 
     def _trust(self, url: str, own: bool) -> dict[str, Any]:
-        """Proxies and certificates, by the session and, where it says nothing, the environment."""
+        """Proxies and certificates of the session, or else of the environment."""
         session = self.session
         found = session.merge_environment_settings(url, {}, None, None, None)
         return {
@@ -263,14 +266,14 @@ class Transport:
 
 
 def _leave_redirect(response: requests.Response, *_args: object, **_options: object) -> None:
-    """Close a redirect, whose body requests would read to its end even when not following it."""
+    """Close a redirect's response, whose body requests would otherwise read to its end."""
     if response.is_redirect:
         response.close()
         redirect_target(str(response.url), response.headers["location"])
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and everything below it, outermost first."""
+    """An error and its causes, outermost first."""
     seen: set[int] = set()
     left: list[object] = [error]
     while left:
@@ -283,7 +286,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def translate(error: Exception, url: str, limits: Limits) -> Exception:
-    """What an error of requests means here: another attempt, or an error for the user."""
+    """The exception for an error of requests: Broken to try again, or an error for the user."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -299,7 +302,7 @@ def translate(error: Exception, url: str, limits: Limits) -> Exception:
         if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
             return Broken(f"no connection within {limits.connect:g} s")
         if isinstance(cause, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
-            return Broken(f"nothing came for {limits.read:g} s")
+            return Broken(f"no data came for {limits.read:g} s")
         if isinstance(cause, urllib3.exceptions.IncompleteRead):
-            return Broken("the connection was cut in the middle")
+            return Broken("the connection was cut")
     return Broken(f"the connection failed ({type(causes[-1]).__name__})")

@@ -1,4 +1,4 @@
-"""Verification of a dump's file from where it is stored."""
+"""Verification of stored dump files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _READ = 1 << 20
 def digest(
     storage: DumpStorage, name: str, on_bytes: Callable[[int], object] | None = None
 ) -> tuple[str, int]:
-    """The SHA-256 and size of a stored file, read in pieces.
+    """Compute the SHA-256 of a stored file.
 
-    :param on_bytes: called with the bytes read so far.
-    :raises DumpFileMissing: when the file is not there.
+    :param on_bytes: called with the number of bytes read so far.
+    :returns: the digest and the size.
+    :raises DumpFileMissing: when the file does not exist.
     """
     sha, size = hashlib.sha256(), 0
     with storage.open(name) as opened:
@@ -41,10 +42,10 @@ def verify(
     """Compare a stored file with its published SHA-256; a file that differs is deleted.
 
     :param expected: lower-case hexadecimal.
-    :param on_bytes: called with the bytes read so far.
-    :returns: the file's bytes.
-    :raises ChecksumMismatch: naming both digests, after the file was deleted.
-    :raises DumpFileMissing: when the file is not there.
+    :param on_bytes: called with the number of bytes read so far.
+    :returns: the file's size.
+    :raises ChecksumMismatch: when it differs.
+    :raises DumpFileMissing: when the file does not exist.
     """
     actual, size = digest(storage, name, on_bytes)
     if actual != expected.lower():

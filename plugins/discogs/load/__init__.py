@@ -1,1 +1,1 @@
-"""A month's load: the steps that Airflow's operators and the command line both call."""
+"""The steps of a month's load, which Airflow's operators and the command line call."""

@@ -20,7 +20,7 @@ from discogs.settings import Settings
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One line of a check; ``value`` is what was counted, ``detail`` what it counts."""
+    """One row that a check returned; ``value`` is a count, ``detail`` says of what."""
 
     name: str
     passed: bool
@@ -49,11 +49,11 @@ def run_checks(
     allow_shrink: bool = False,
     folder: Path | None = None,
 ) -> list[CheckResult]:
-    """Run every check for a merged month; the caller decides what a failed one means.
+    """Run all checks of a merged month. A check that fails is a result, not an error.
 
     :param folder: the checks; ``include/sql/checks`` by default.
-    :raises DatabaseError: when a check cannot be run or returns something else than its contract
-        in ``include/sql/checks/README.md`` asks, naming it.
+    :raises DatabaseError: naming a check that cannot be run, or that does not return what
+        ``include/sql/checks/README.md`` requires.
     """
     results = []
     with connect() as conn:
@@ -65,7 +65,7 @@ def run_checks(
 
 def _parameters(month: Month, settings: Settings, allow_shrink: bool) -> dict[str, Any]:
     tables = [table for entity in TABLES.values() for table in entity.all]
-    # Each child refers to its root, besides the references that its fields declare.
+    # Each child table has a foreign key to its root, besides those that its fields declare.
     own = sum(len(entity.children) for entity in TABLES.values())
     return {
         "month": str(month),
@@ -98,7 +98,7 @@ def _run(
     except psycopg.OperationalError as error:
         raise explain(error) from error
     except (psycopg.Error, KeyError) as error:
-        why = str(error).partition("\n")[0]  # without the place in the statement
+        why = str(error).partition("\n")[0]  # without the excerpt of the statement
         raise DatabaseError(f"The check {path.name} cannot be run: {why}. {_CONTRACT}") from error
     columns = tuple(column.name for column in cursor.description or ())
     if columns != _COLUMNS:

@@ -1,6 +1,6 @@
-"""Which records of a dump are needed: what an older month brings never overwrites a newer one.
+"""Which records of a dump are staged: an older month never overwrites a newer one.
 
-The decisions are pure functions of what is stored, the month, and whether it is the newest.
+The decisions are pure functions of the stored records, the month, and whether it is the newest.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from discogs.schema.entities import Month
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with some records of a dump."""
+    """What to do with a batch of a dump's records."""
 
-    #: Which of them are parsed and staged.
+    #: Which records are parsed and staged, an entry per record.
     keep: npt.NDArray[np.bool_]
-    #: How many need nothing.
+    #: How many records are skipped as unchanged.
     unchanged: int
-    #: The positions of those whose id the file has held before.
+    #: Positions of the records whose id already occurred in the file.
     duplicates: npt.NDArray[np.int64]
 
     @property
@@ -42,43 +42,45 @@ def decide(
     newest: bool,
     left_out: SeenIds | None = None,
 ) -> Decision:
-    """Decide about some records of a month's dump.
+    """Decide which records of a month's dump are staged.
 
-    A record that is unknown, or a placeholder so far, is always needed. In the newest month every
-    other one is needed unless it is live with the same bytes. In an older month a live record is
-    not, since a newer month had it; a removed one only if the last month that had it is older,
-    or is this one and had other bytes. What a newer month has and a filter left out of it is not
-    brought back by an older one.
+    A record that is not stored, or only as a placeholder, is always staged.
 
-    :param first: which of the records are the first of their id in the file, an entry a record.
-    :param stored: what the database holds of their ids.
-    :param newest: whether no newer month was merged.
+    In the newest month, every other record is staged unless it is live with the same fingerprint.
+
+    In an older month, a live record is skipped, since a newer month has it. A removed record is
+    staged if the last month that had it is older, or is this month with another fingerprint. A
+    record that a filter left out of a newer month is skipped: an older month does not restore it.
+
+    :param first: which records are the first with their id in the file, an entry per record.
+    :param stored: the stored fingerprints and states of their ids.
+    :param newest: whether no newer month has been merged.
     :param left_out: ids that filters left out of newer months.
     """
     same = stored.fingerprints == scanned.fingerprints
     live = stored.states == LIVE
     if newest:
-        settled = live & same
+        skipped = live & same
     else:
         number = month_number(month)
-        settled = live | (stored.states > number) | ((stored.states == number) & same)
-    settled &= stored.found
+        skipped = live | (stored.states > number) | ((stored.states == number) & same)
+    skipped &= stored.found
     if left_out is not None:
-        settled |= left_out.has(scanned.ids)
-    unchanged = int(np.count_nonzero(first & settled))
-    return Decision(first & ~settled, unchanged, np.flatnonzero(~first))
+        skipped |= left_out.has(scanned.ids)
+    unchanged = int(np.count_nonzero(first & skipped))
+    return Decision(first & ~skipped, unchanged, np.flatnonzero(~first))
 
 
 @dataclass
 class Counts:
-    """What was read of a file so far, and what was decided about it."""
+    """Counts of the records read so far, and of the decisions."""
 
     read: int = 0
     unchanged: int = 0
     kept: int = 0
     unpacked_bytes: int = 0
     rejected: list[Rejected] = field(default_factory=list)
-    #: Records whose id the file has held before.
+    #: Records whose id already occurred in the file.
     repeated: list[Rejected] = field(default_factory=list)
 
     def count(self, scanned: Scanned, decision: Decision) -> None:
@@ -93,12 +95,13 @@ class Counts:
 def absent_ids(
     index: FingerprintIndex, seen: SeenIds, month: Month, *, newest: bool
 ) -> npt.NDArray[np.int32]:
-    """The ids that a month's dump lacks and whose records change for it, in ascending order.
+    """The stored ids that are absent from a month's dump and whose records this changes, in
+    ascending order.
 
-    The newest month lacks live records: they are removed. An older one lacks records that only
-    months before it had: they were removed by then already.
+    For the newest month these are live records, which are now removed. For an older month they are
+    removed records that were last seen before it, whose month of removal becomes earlier.
 
-    :param seen: every id that the dump holds, those of rejected records included.
+    :param seen: all ids of the dump, those of rejected records included.
     """
     ids = np.concatenate([page[~seen.has(page)] for page in index.pages()])
     states = index.lookup(ids).states

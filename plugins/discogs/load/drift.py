@@ -1,7 +1,7 @@
-"""Fields and lists that a dump has lost or gained beside the month before it.
+"""Fields and lists that a dump no longer fills, or fills for the first time.
 
-Only the changed records of a month are parsed, so how often a dump fills a field is counted in
-those, and taken over from the load before for the others.
+Only the changed records of a month are parsed. How often they fill a field is counted; for the
+unchanged records it is estimated from the counts of the load before.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from discogs.records.columns import layouts
 from discogs.schema.entities import Entity, Month
 from discogs.schema.mapping import MAPPINGS
 
-#: In a load's report: rows and values of the dump by their path.
+#: Key of a load's report: rows and values of the dump, counted by path.
 FILLED = "filled"
-#: A field that so few of the parsed records should have may be lacking by chance.
+#: When fewer parsed records than this are expected to have a field, its absence may be chance.
 _FEW = 3.0
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What a dump fills, and how that differs from the month before.
+    """The paths that a dump fills, compared with the month before.
 
-    :param filled: rows and values of the whole dump by their path; partly an estimate.
-    :param missing: paths that the month before filled, and how often it did.
-    :param appeared: paths that the month before did not fill, and how often this one does.
+    :param filled: rows and values of the whole dump, counted by path; partly estimated.
+    :param missing: paths that only the month before filled, with its counts.
+    :param appeared: paths that the month before did not fill, with this month's counts.
     """
 
     filled: Mapping[str, int]
@@ -50,8 +50,10 @@ def drift(
 ) -> Drift:
     """Compare a merged month with the one before it.
 
-    :param merged: the loads before this one, that of an earlier load of the month included.
-    :param counted: rows and values of the parsed records by their path.
+    :param merged: the last load of each month before this load, possibly one of this month.
+    :param counted: rows and values of the parsed records, counted by path.
+    :param unchanged: how many records of the dump are unchanged.
+    :param parsed: how many records were parsed.
     """
     earlier = [load for load in merged.values() if load.month <= month and load.report.get(FILLED)]
     before = [load for load in earlier if load.month < month]
@@ -71,7 +73,7 @@ def drift(
 
 
 def _without(some: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
-    """The paths that the others lack, without what is below such a path."""
+    """The paths that ``others`` lacks; of nested ones only the outermost."""
     found = {path: number for path, number in some.items() if path not in others}
     return {
         path: number

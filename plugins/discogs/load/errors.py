@@ -1,4 +1,4 @@
-"""Errors of a month's load: what is asked for, what was found, what stops it."""
+"""Errors of a month's load."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class MonthAhead(DiscogsError, ValueError):
 
 
 class FolderUnusable(DiscogsError):
-    """A folder does not hold the dump files that a load was to take from it."""
+    """A folder does not have the dump files that were asked for."""
 
 
 class MonthNotReady(DiscogsError):
-    """A step of a month's load was called before the one that it needs."""
+    """A step of a month's load was called before a step that it depends on."""
 
 
 class RetryLimitReached(DiscogsError):
-    """A month has failed as often as it may; a person must look."""
+    """A month has reached its limit of failed attempts; a person must fix the cause."""
 
     def __init__(self, month: object, attempts: int, limit: int, error: str | None) -> None:
         super().__init__(
@@ -47,12 +47,15 @@ class RetryLimitReached(DiscogsError):
 
 
 class NotStaged(DiscogsError):
-    """A merge found that a part of the month was never staged."""
+    """A shard of the month to be merged is not staged.
+
+    :param missing: the shards' numbers, from 0.
+    """
 
     def __init__(
         self, entity: object, month: object, missing: Collection[int], shards: int
     ) -> None:
-        listed = ", ".join(map(str, missing))
+        listed = ", ".join(str(number + 1) for number in missing)
         super().__init__(
             f"{entity} of {month} cannot be merged: of {shards} shards, number {listed} is not"
             " staged. Run (or clear) its stage task first."
@@ -60,7 +63,7 @@ class NotStaged(DiscogsError):
 
 
 class StagingStale(DiscogsError):
-    """What was staged cannot be merged any more, and must be staged again."""
+    """The staged rows no longer fit the tables; the entity must be staged again."""
 
     def __init__(self, entity: object, month: object, reason: str) -> None:
         super().__init__(
@@ -69,29 +72,31 @@ class StagingStale(DiscogsError):
 
 
 class DumpRefused(DiscogsError):
-    """Guards do not let a staged month into the tables: its dump is probably broken."""
+    """A month exceeds a limit and is not merged or exported: its dump is probably broken."""
 
     def __init__(self, month: object, problems: Sequence[str], done: str = "merged") -> None:
         super().__init__(
             f"The dump of {month} is probably broken, and is not {done}: {'; '.join(problems)}."
-            " If it is right all the same, raise the limit, or run the month once with shrinking"
-            " allowed."
+            " If the dump is right, raise the limit, or run the month once with shrinking allowed."
         )
 
 
 class ExportIncomplete(DiscogsError):
-    """What was written of a month's export cannot be put together."""
+    """A month's export cannot be published, since parts of it are missing.
 
-    def __init__(self, month: object, place: object, lacking: Sequence[str]) -> None:
+    :param missing: what is missing, an item each.
+    """
+
+    def __init__(self, month: object, folder: object, missing: Sequence[str]) -> None:
         super().__init__(
-            f"The export of {month} to {place} is not whole, it lacks: {'; '.join(lacking)}. Each"
-            " worker must have the same DISCOGS_EXPORT and DISCOGS_FILTER, and see the same files"
-            " there. Clear the task export.begin, and what follows it."
+            f"The export of {month} to {folder} is incomplete; missing: {'; '.join(missing)}."
+            " All workers need the same DISCOGS_EXPORT and DISCOGS_FILTER, and must see the same"
+            " files there. Clear the task export.begin, with what follows it."
         )
 
 
 class ChecksFailed(DiscogsError):
-    """The tables do not hold what the month's dump should have brought."""
+    """A check after the merge failed: the tables do not have the rows that the dump should give."""
 
     def __init__(self, month: object, failed: Sequence[str]) -> None:
         super().__init__(f"{month} was merged, but checks failed: {'; '.join(failed)}.")

@@ -1,4 +1,4 @@
-"""What a month's load would fetch, need and take, before a byte of its files is fetched."""
+"""Estimates of the download, disk space and time of a month's load, before anything is fetched."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from discogs.schema.entities import Entity
 from discogs.tracking.model import MonthRecord
 from discogs.tracking.postgres import PostgresMonthRepository
 
-#: Bytes of tables and indexes for one of a packed file; measured on excerpts of real dumps.
-TABLES = {Entity.LABELS: 10.0, Entity.ARTISTS: 9.0, Entity.MASTERS: 8.0, Entity.RELEASES: 6.0}
-#: What staging, write-ahead log and sorting take besides, while a first load is under way.
-BESIDES = 1.25
-#: Share of a first load that a later month rewrites, and bytes of a packed file a second, as
-#: the benchmark measures them on two processors with five million releases.
-LATER = 0.1
+#: Bytes of tables and indexes per byte of the ``.gz`` file; measured on excerpts of real dumps.
+TABLE_BYTES = {Entity.LABELS: 10.0, Entity.ARTISTS: 9.0, Entity.MASTERS: 8.0, Entity.RELEASES: 6.0}
+#: Disk space during a first load per byte of the tables: staging, write-ahead log, sorting.
+FIRST_SHARE = 1.25
+#: Disk space during a later month's load per byte of the tables, as the benchmark measures it.
+LATER_SHARE = 0.1
+#: Bytes of the ``.gz`` files loaded per second, as the benchmark measures them on two processors
+#: with five million releases.
 FIRST_RATE, LATER_RATE = 8.6e6, 50e6
-#: Bytes a second that data.discogs.com was seen to send.
+#: Bytes per second as users report them of data.discogs.com.
 TRANSFER_RATE = 20e6
-#: Smaller files say nothing about a rate.
-_TELLING = 1_000_000
+#: No rate is computed from fewer bytes than these.
+_MEASURABLE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class FilePlan:
     """One file of the month.
 
-    :param stored: whether it is in the storage, whole.
-    :param loaded: whether its entity was merged for this month.
+    :param stored: whether the complete file is in the storage.
+    :param loaded: whether its entity is already merged for this month.
     """
 
     file: DumpFile
@@ -50,15 +51,17 @@ class FilePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What is known before a load.
+    """The estimate of a load.
 
     :param missing: bytes still to be fetched.
-    :param storage_free: bytes; None where the storage is not a local disk.
-    :param tables: bytes that the load adds to the database, about.
-    :param tables_free: bytes of the database's disk; None when it is not on this machine.
+    :param margin: bytes that must stay free in the storage.
+    :param storage_free: free bytes of the storage; None when it is not a local disk.
+    :param tables: bytes that the load needs on the database's disk.
+    :param tables_free: free bytes there; None when they are not known from here.
     :param first: whether the tables are empty.
-    :param transfer_rate: bytes a second, measured when ``transfer_of`` names a month.
-    :param load_seconds: about, from the load of ``load_of`` if that is not None.
+    :param transfer_rate: bytes per second.
+    :param transfer_of: the month in which the rate was measured; None for the default rate.
+    :param load_of: the month whose load ``load_seconds`` is computed from; None for the benchmark.
     """
 
     dump: DumpSet
@@ -114,8 +117,8 @@ class Estimate:
 def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None) -> Estimate:
     """Estimate a load.
 
-    :param dump: as listed; a file of unknown size counts as nothing.
-    :param connect: to the target database; None when it is not known.
+    :param dump: as listed; a file of unknown size counts as 0 bytes.
+    :param connect: connects to the target database; None when there is none.
     """
     records: Sequence[MonthRecord] = ()
     transfer: tuple[float, str] | None = None
@@ -134,7 +137,7 @@ def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None
         for entity, file in dump.by_entity.items()
     )
     first = not any(record.processing_stats for record in records)
-    share = BESIDES if first else LATER
+    share = FIRST_SHARE if first else LATER_SHARE
     use = storage.disk_use()
     seconds, load_of = _load_seconds(files, records, first)
     return Estimate(
@@ -144,7 +147,7 @@ def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None
         margin=storage.margin,
         storage=str(storage),
         storage_free=use.free if use is not None else None,
-        tables=int(sum(plan.size * TABLES[plan.entity] for plan in files) * share),
+        tables=int(sum(plan.size * TABLE_BYTES[plan.entity] for plan in files) * share),
         tables_free=tables_free,
         first=first,
         transfer_rate=transfer[0] if transfer is not None else TRANSFER_RATE,
@@ -155,7 +158,7 @@ def estimate(dump: DumpSet, storage: DumpStorage, connect: Connect | None = None
 
 
 def _records(connect: Connect) -> Sequence[MonthRecord]:
-    """The months' rows, newest first; none where the tables are not there yet."""
+    """The months' rows, newest first; empty when the database is not migrated."""
     with connect() as conn:
         row = conn.execute("SELECT to_regclass('discogs_data_processing')").fetchone()
     if row is None or row[0] is None:
@@ -165,7 +168,7 @@ def _records(connect: Connect) -> Sequence[MonthRecord]:
 
 
 def _transfer(connect: Connect, records: Sequence[MonthRecord]) -> tuple[float, str] | None:
-    """The rate of the newest month's transfers, bytes a second, and that month."""
+    """The transfer rate of the newest month that has one, in bytes per second, and that month."""
     repository = PostgresMonthRepository(connect)
     for record in records:
         size, seconds = 0, 0.0
@@ -174,7 +177,7 @@ def _transfer(connect: Connect, records: Sequence[MonthRecord]) -> tuple[float, 
                 continue
             size += file.size
             seconds += max(0.0, (file.completed_at - file.started_at).total_seconds())
-        if size >= _TELLING and seconds > 0:
+        if size >= _MEASURABLE_BYTES and seconds > 0:
             return size / seconds, str(record.month)
     return None
 
@@ -182,7 +185,8 @@ def _transfer(connect: Connect, records: Sequence[MonthRecord]) -> tuple[float, 
 def _load_seconds(
     files: Sequence[FilePlan], records: Sequence[MonthRecord], first: bool
 ) -> tuple[float, str | None]:
-    """Seconds of the load, and the month whose load they are derived from."""
+    """Seconds of the load, and the month whose load they are computed from; None for the
+    benchmark."""
     for record in records:
         sizes = {name: checksum.size or 0 for name, checksum in record.file_checksums.items()}
         packed, seconds = 0, 0.0
@@ -190,13 +194,14 @@ def _load_seconds(
             if bool(stats.get("first_load")) == first and stats.get("seconds"):
                 packed += sum(size for name, size in sizes.items() if f"_{entity}." in name)
                 seconds += float(stats["seconds"])
-        if packed >= _TELLING:
+        if packed >= _MEASURABLE_BYTES:
             return sum(plan.size for plan in files) * seconds / packed, str(record.month)
     return sum(plan.size for plan in files) / (FIRST_RATE if first else LATER_RATE), None
 
 
 def _database_free(connect: Connect) -> int | None:
-    """Free bytes of the disk of a database on this machine, where its role may know the place."""
+    """Free bytes on the database's disk; None when it is on another machine, or the role may not
+    read ``data_directory``."""
     with connect() as conn:
         host = conn.info.host
         if not (host.startswith("/") or host in ("", "localhost", "127.0.0.1", "::1")):

@@ -1,8 +1,8 @@
-"""Exporting a month of dump files to Parquet: no database, the same rows.
+"""Export of a month's dump files to Parquet: the rows that a load writes, without a database.
 
-The files of a month are written aside, in parts that any process may write; then all limits are
-checked, the files moved to their places, and named in a manifest, which comes last: a month
-without one is not whole.
+The files are first written below ``_writing``, in parts that any process may write. Then the limits
+are checked, the files are moved to their final paths, and the manifest that lists them is written
+last: a month without a manifest is incomplete.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from discogs.load.errors import DumpRefused, ExportIncomplete, FolderUnusable
-from discogs.load.export_folder import ExportFolder, writing
+from discogs.load.export_folder import ExportFolder, writing_path
 from discogs.load.export_part import (
     REJECTED,
     SIZES,
@@ -33,9 +33,9 @@ from discogs.load.manifest import (
     ExportReport,
     MonthExported,
     manifest_name,
-    month_before,
-    place,
+    previous_month,
     read_manifest,
+    table_path,
 )
 from discogs.load.options import PlannedFile
 from discogs.load.parquet import ParquetSizes, TableWriter, WrittenFile
@@ -69,13 +69,13 @@ def export_month(
     """Write a month's records as Parquet.
 
     :param out: a folder, or an address such as ``s3://bucket/prefix``.
-    :param entities: all of them must be there; None takes whatever files the folder holds.
-    :param overwrite: replace the month where it is exported already.
+    :param entities: the folder must have a file of each; None exports the files that it has.
+    :param overwrite: replace the month if it is already exported.
     :param allow_shrink: accept a dump with far fewer records than the last exported month before
         it, or none.
-    :raises MonthExported: when it is exported already.
-    :raises DumpRefused: when the dump does not keep the limits.
-    :raises DumpError: when a file is not the whole dump that it should be.
+    :raises MonthExported: when it is already exported.
+    :raises DumpRefused: when the dump exceeds a limit.
+    :raises DumpError: when a file is damaged, cut short or not the expected dump.
     :raises StorageError: when the export cannot be written.
     """
     source = FolderSource(folder)
@@ -94,7 +94,7 @@ def export_month(
             for file in dump.files
         ]
         with target.locked(month):
-            target.empty(writing(month))
+            target.empty(writing_path(month))
             try:
                 digests = {each.name: _verify(source, each, on_progress) for each in planned}
                 parts = parts_of(planned, settings.shards)
@@ -118,7 +118,7 @@ def export_month(
                     sizes=sizes.parquet,
                 )
             except DumpRefused:
-                raise  # the rejected records stay
+                raise  # publish() keeps the rejected records for the user to read
             except BaseException:
                 _delete_parts(target, month)
                 raise
@@ -126,7 +126,7 @@ def export_month(
 
 
 def parts_of(planned: Sequence[PlannedFile], shards: int) -> list[tuple[PlannedFile, Part]]:
-    """What is to be written of a month, in the order in which it is put together."""
+    """The parts of a month, each with its file, in the order of the published files."""
     return [
         (each, Part(each.entity, shard, shards))
         for each in sorted(planned, key=lambda each: ENTITIES.index(each.entity))
@@ -143,47 +143,49 @@ def publish(
     allow_shrink: bool = False,
     sizes: ParquetSizes = SIZES.parquet,
 ) -> ExportReport:
-    """Put a month that is written whole in the place of whatever there is of it.
+    """Publish a month whose parts are all written, in place of an earlier export of it.
 
-    May be called again when it was interrupted. Of a month that is refused, the rejected records
-    of the entities that have too many stay where they are.
+    Can be called again after an interruption. When the month is refused, the rejected records of
+    the entities that have too many of them are kept below ``_writing``.
 
-    :raises ExportIncomplete: naming the parts that are not there.
-    :raises DumpRefused: naming every limit that is not kept.
+    :raises ExportIncomplete: naming the missing parts.
+    :raises DumpRefused: naming every limit that is exceeded.
     """
     with target.explained():
         written = _Written.read(target, month, parts)
         refused = written.check(settings, allow_shrink=allow_shrink)
         if refused:
-            crowded = [
-                f"{part.name}/{REJECTED}" for part in parts if part.entity in refused.crowded
+            keep = [
+                f"{part.name}/{REJECTED}"
+                for part in parts
+                if part.entity in refused.too_many_rejected
             ]
-            _delete_parts(target, month, keep=crowded)
+            _delete_parts(target, month, keep=keep)
             raise DumpRefused(month, refused.problems, "exported")
         files = written.files(_write_names(target, month, written.names, sizes))
         target.delete(manifest_name(month))
         tables = {table: _move(target, month, table, found) for table, found in files.items()}
         for table in _all_tables():
-            keep = [place(table, month, file.name) for file in tables.get(table, ())]
-            target.delete_files(place(table, month), keep)
+            keep = [table_path(table, month, file.name) for file in tables.get(table, ())]
+            target.delete_files(table_path(table, month), keep)
         report = ExportReport(
             month, str(target), str(Filter.parse(settings.filter)), written.entities, tables
         )
         text = json.dumps(report.as_dict(), indent=2) + "\n"
         target.replace(manifest_name(month), text.encode())
-        target.delete_files(writing(month))
+        target.delete_files(writing_path(month))
     return report
 
 
 @dataclass(frozen=True)
-class _Refused:
-    """Why a month is not exported.
+class _Refusal:
+    """The limits that a month exceeds, a clause each; false when there are none.
 
-    :param crowded: the entities with too many rejected records.
+    :param too_many_rejected: the entities with too many rejected records.
     """
 
     problems: list[str]
-    crowded: list[Entity]
+    too_many_rejected: list[Entity]
 
     def __bool__(self) -> bool:
         return bool(self.problems)
@@ -191,7 +193,7 @@ class _Refused:
 
 @dataclass(frozen=True)
 class _Written:
-    """The parts of a month, as they were written aside."""
+    """The parts of a month, all written and not yet published."""
 
     target: ExportFolder
     month: Month
@@ -199,16 +201,22 @@ class _Written:
 
     @classmethod
     def read(cls, target: ExportFolder, month: Month, parts: Iterable[Part]) -> _Written:
-        """:raises ExportIncomplete: naming what is not there, or not of the same file."""
+        """Read the parts' reports.
+
+        :raises ExportIncomplete: when one is missing, or an entity's parts were written from
+            different files or with different filters.
+        """
         found = {part: read_part(target, month, part) for part in parts}
-        lacking = [str(part) for part, report in found.items() if report is None]
-        if lacking:
-            raise ExportIncomplete(month, target, lacking)
-        whole = {part: report for part, report in found.items() if report is not None}
-        of = {(part.entity, report.counts.sha256, report.filter) for part, report in whole.items()}
-        if len(of) > len({part.entity for part in whole}):
+        missing = [str(part) for part, report in found.items() if report is None]
+        if missing:
+            raise ExportIncomplete(month, target, missing)
+        complete = {part: report for part, report in found.items() if report is not None}
+        sources = {
+            (part.entity, report.counts.sha256, report.filter) for part, report in complete.items()
+        }
+        if len(sources) > len({part.entity for part in complete}):
             raise ExportIncomplete(month, target, ["parts of one file and one filter"])
-        return cls(target, month, whole)
+        return cls(target, month, complete)
 
     @property
     def entities(self) -> dict[Entity, EntityExport]:
@@ -231,7 +239,9 @@ class _Written:
     def files(
         self, names: dict[str, list[WrittenFile]]
     ) -> dict[str, list[tuple[str, WrittenFile]]]:
-        """The files of each table, with the folder that each is in: those with rows, or one.
+        """The files of each table, each with the name of its part's folder.
+
+        Files without rows are left out, except one of a table that has no rows at all.
 
         :param names: the files of genres and styles.
         """
@@ -247,31 +257,32 @@ class _Written:
             for table, files in found.items()
         }
 
-    def check(self, settings: Settings, *, allow_shrink: bool) -> _Refused:
-        """Every limit that is not kept."""
+    def check(self, settings: Settings, *, allow_shrink: bool) -> _Refusal:
+        """Every limit that is exceeded."""
         conditions = Filter.parse(settings.filter)
-        refused = _Refused([], [])
+        refused = _Refusal([], [])
         for entity, found in self.entities.items():
             counts = RecordCounts(
                 found.read, found.rejected, found.filtered, str(conditions.of(entity))
             )
-            crowd = too_many_rejected(entity, counts, settings, self._rejected_of(entity))
-            if crowd:
-                refused.crowded.append(entity)
-            refused.problems.extend(crowd)
+            problems = too_many_rejected(entity, counts, settings, self._rejected_of(entity))
+            if problems:
+                refused.too_many_rejected.append(entity)
+            refused.problems.extend(problems)
             if not allow_shrink:
-                before = month_before(self.target, self.month, entity)
+                before = previous_month(self.target, self.month, entity)
                 refused.problems.extend(too_few_records(entity, counts, settings, before))
         return refused
 
     def _rejected_of(self, entity: Entity) -> str:
-        """Where an entity's rejected records are, as a reader of Parquet takes it."""
+        """The path of an entity's rejected records, or a glob pattern if they are in several files,
+        as Parquet readers accept it."""
         parts = [part for part in self.parts if part.entity is entity]
         [file, *more] = self.parts[parts[0]].tables[REJECTED]
         name = f"{parts[0].name}/{REJECTED}/{file.name}"
         if more or len(parts) > 1:
             name = f"{entity}-*/{REJECTED}/*.parquet"
-        return self.target.path(writing(self.month, name))
+        return self.target.path(writing_path(self.month, name))
 
 
 def _write_names(
@@ -280,8 +291,8 @@ def _write_names(
     written = {}
     with ThreadPoolExecutor(1, thread_name_prefix="export") as pool:
         for table, found in names.items():
-            where = writing(month, f"{_NAMES}/{table}")
-            writer = TableWriter(target, where, _NAMES_SCHEMA, pool, sizes)
+            folder = writing_path(month, f"{_NAMES}/{table}")
+            writer = TableWriter(target, folder, _NAMES_SCHEMA, pool, sizes)
             rows = [{"id": number, "name": name} for number, name in sorted(found.items())]
             writer.add(pa.RecordBatch.from_pylist(rows, _NAMES_SCHEMA))
             written[table] = writer.finish()
@@ -291,30 +302,30 @@ def _write_names(
 def _move(
     target: ExportFolder, month: Month, table: str, files: Sequence[tuple[str, WrittenFile]]
 ) -> list[WrittenFile]:
-    """Move a table's files to their place, unless an interrupted try has done that."""
+    """Move a table's files to their final paths, except those that an interrupted call moved."""
     moved = []
     for number, (folder, file) in enumerate(files):
-        source = writing(month, f"{folder}/{table}/{file.name}")
+        source = writing_path(month, f"{folder}/{table}/{file.name}")
         file = replace(file, name=f"part-{number:04d}.parquet")
-        there = place(table, month, file.name)
+        destination = table_path(table, month, file.name)
         if target.size(source) is not None:
-            target.move(source, there)
-        elif target.size(there) != file.bytes:
+            target.move(source, destination)
+        elif target.size(destination) != file.bytes:
             raise ExportIncomplete(month, target, [source])
         moved.append(file)
     return moved
 
 
 def _delete_parts(target: ExportFolder, month: Month, keep: Sequence[str] = ()) -> None:
-    """Delete what was written aside.
+    """Delete the month's unpublished files.
 
-    :param keep: what stays of it.
+    :param keep: names of files and folders that stay.
     """
     try:
-        target.delete_files(writing(month), [writing(month, name) for name in keep])
+        target.delete_files(writing_path(month), [writing_path(month, name) for name in keep])
     except Exception as error:
-        # The place may be what failed; the first error is the one to raise.
-        log.warning("What was written to %s is not deleted: %s", target, error)
+        # Called while another error is raised, whose cause may be that the folder is unavailable.
+        log.warning("The unpublished files in %s could not be deleted: %s", target, error)
 
 
 def _all_tables() -> list[str]:

@@ -1,10 +1,10 @@
-"""Where exports are put: a folder, or an address of an object store, by fsspec.
+"""The folder of an export: on a disk, or in an object store through fsspec.
 
 ```
-TABLE/dump_month=2026-07/part-0000.parquet
-_manifest/2026-07.json                                        written last
-_writing/2026-07/releases-1-of-1/TABLE/part-0000.parquet      until the month is whole
-_writing/2026-07/releases-1-of-1.json                         when that shard of it is
+TABLE/dump_month=2026-07/part-0000.parquet                    a published file
+_manifest/2026-07.json                                        written last, when all are published
+_writing/2026-07/releases-1-of-1/TABLE/part-0000.parquet      a file that is not published yet
+_writing/2026-07/releases-1-of-1.json                         written when that shard is complete
 ```
 """
 
@@ -27,10 +27,10 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class ExportFailed(StorageError):
-    """The place of an export refuses what is written to it, or does not answer."""
+    """The export's file system or object store refused a write, or did not answer."""
 
-    def __init__(self, place: object, error: Exception) -> None:
-        super().__init__(f"The export cannot be written to {place}: {_said(error)}.")
+    def __init__(self, folder: object, error: Exception) -> None:
+        super().__init__(f"The export cannot be written to {folder}: {_one_line(error)}.")
         self.transient = not (
             isinstance(error, (FileNotFoundError, PermissionError))
             or "Credentials" in type(error).__name__
@@ -42,16 +42,16 @@ class ExportUnderWay(StorageError):
 
     transient = True
 
-    def __init__(self, month: Month, place: object) -> None:
-        super().__init__(f"{month} is being exported to {place} by another process: wait for it.")
+    def __init__(self, month: Month, folder: object) -> None:
+        super().__init__(f"{month} is being exported to {folder} by another process: wait for it.")
 
 
 class ExportFolder:
     """A folder of exported months.
 
-    :param address: a folder, or what fsspec addresses, such as ``s3://bucket/prefix``.
-    :param root: the address as a path of universal_pathlib, where it is opened in another way than
-        by the environment, such as Airflow's ObjectStoragePath.
+    :param address: a local path, or a URL of fsspec such as ``s3://bucket/prefix``.
+    :param root: the address as a universal_pathlib path with its own credentials, such as Airflow's
+        ObjectStoragePath; None opens the address with the credentials of the environment.
     """
 
     def __init__(self, address: str | Path, root: Any = None) -> None:
@@ -85,12 +85,15 @@ class ExportFolder:
         return "://" not in self._address
 
     def path(self, name: str) -> str:
-        """A file as the file system, and a reader, address it."""
+        """The full path of a file, as the file system and Parquet readers accept it."""
         return f"{str(self._root.path).rstrip('/')}/{name}"
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """:raises ExportFailed: for what the place raises by itself."""
+        """Turn errors of the file system or object store into the package's own.
+
+        :raises ExportFailed: in their place.
+        """
         try:
             yield
         except DiscogsError:
@@ -100,30 +103,31 @@ class ExportFolder:
                 raise
             raise ExportFailed(self, error) from error
         except Exception as error:
-            # botocore's and aiohttp's are no OSErrors.
+            # The errors of botocore and aiohttp are not OSErrors.
             if type(error).__module__.partition(".")[0] in ("botocore", "aiohttp"):
                 raise ExportFailed(self, error) from error
             raise
 
     @contextlib.contextmanager
     def locked(self, month: Month, part: str | None = None) -> Iterator[None]:
-        """Keep other processes from the files of a month that is written, where a disk can.
+        """Lock the files that are written for a month against other processes; no lock is taken in
+        an object store, or on a file system without locks.
 
-        :param part: of the month's files those that are written; others may write other parts. None
-            means all of them.
-        :raises ExportUnderWay: when another process has them.
+        :param part: the part to lock, so that other processes can write other parts; None locks
+            the whole month.
+        :raises ExportUnderWay: when another process holds the lock.
         """
         with contextlib.ExitStack() as locks:
             if self.is_local:
                 shared = part is not None
-                locks.enter_context(self._lock(writing(month), month, shared=shared))
+                locks.enter_context(self._lock(writing_path(month), month, shared=shared))
                 if part is not None:
-                    locks.enter_context(self._lock(writing(month, part), month))
+                    locks.enter_context(self._lock(writing_path(month, part), month))
             try:
                 yield
             finally:
                 if part is None:
-                    self._remove_folder(writing(month))
+                    self._remove_folder(writing_path(month))
 
     @contextlib.contextmanager
     def _lock(self, name: str, month: Month, *, shared: bool = False) -> Iterator[None]:
@@ -140,7 +144,7 @@ class ExportFolder:
                 if error.errno not in _NO_LOCKS:
                     os.close(handle)
                     raise
-            # Another process may have ended, and removed the folder, since it was opened.
+            # Another process may have removed the folder after it was opened here.
             with contextlib.suppress(FileNotFoundError):
                 if folder.stat().st_ino == os.fstat(handle).st_ino:
                     break
@@ -151,14 +155,14 @@ class ExportFolder:
             os.close(handle)
 
     def create(self, name: str) -> BinaryIO:
-        """A new file, to be written and closed."""
+        """Open a new file for writing; the caller closes it."""
         path = self.path(name)
         if self.is_local:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         return cast("BinaryIO", self._fs.open(path, "wb"))
 
     def read(self, name: str) -> bytes | None:
-        """A small file; None when it is not there."""
+        """The content of a small file; None when there is no such file."""
         self._fs.invalidate_cache()  # another process may have written it
         try:
             return cast("bytes", self._fs.cat_file(self.path(name)))
@@ -166,7 +170,7 @@ class ExportFolder:
             return None
 
     def replace(self, name: str, data: bytes) -> None:
-        """Write a small file, in place of another; readers see the one or the other."""
+        """Write a small file atomically: readers see the old content or the new."""
         if not self.is_local:
             self._fs.pipe_file(self.path(name), data)
             return
@@ -180,7 +184,7 @@ class ExportFolder:
         new.replace(path)
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; None when it is not there."""
+        """The size of a file in bytes; None when there is no such file."""
         self._fs.invalidate_cache()
         try:
             return int(self._fs.size(self.path(name)))
@@ -188,18 +192,18 @@ class ExportFolder:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder; none where there is no such folder."""
+        """The names of the files in a folder; empty when there is no such folder."""
         return sorted(path.rpartition("/")[2] for path in self._files(folder))
 
     def delete(self, name: str) -> None:
-        """Delete a file; one that is not there is no error."""
+        """Delete a file if it exists."""
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self.path(name))
 
     def empty(self, folder: str, keep: Collection[str] = ()) -> None:
         """Delete the files below a folder.
 
-        :param keep: names of files, or of folders, that stay.
+        :param keep: paths of files and folders that stay.
         """
         kept = tuple(self.path(name) for name in keep)
         for path in self._files(folder):
@@ -207,15 +211,15 @@ class ExportFolder:
                 self._fs.rm_file(path)
 
     def delete_files(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the files below a folder, and the folder where nothing is left in it.
+        """Delete the files below a folder, and the folders that are empty then.
 
-        :param keep: as of :meth:`empty`.
+        :param keep: paths of files and folders that stay.
         """
         self.empty(folder, keep)
         self._remove_folder(folder)
 
     def move(self, name: str, to: str) -> None:
-        """Move a file, in place of another."""
+        """Move a file; replaces the target if it exists."""
         if self.is_local:
             target = Path(self.path(to))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -224,7 +228,7 @@ class ExportFolder:
             self._fs.mv(self.path(name), self.path(to))
 
     def _files(self, folder: str) -> list[str]:
-        """The files below a folder, as the file system addresses them."""
+        """The full paths of the files below a folder."""
         self._fs.invalidate_cache()
         try:
             return cast("list[str]", self._fs.find(self.path(folder)))
@@ -232,7 +236,7 @@ class ExportFolder:
             return []
 
     def _remove_folder(self, name: str) -> None:
-        """Remove a folder, those in it and the one that holds it, where they are empty."""
+        """Remove a folder, its subfolders and its parent, each only if it is empty."""
         if not self.is_local:
             return
         folder = Path(self.path(name))
@@ -242,26 +246,26 @@ class ExportFolder:
                 path.rmdir()
 
 
-def writing(month: Month, name: str = "") -> str:
-    """Where a month's files are until it is whole, or one of them."""
+def writing_path(month: Month, name: str = "") -> str:
+    """The folder of a month's unpublished files, or the path of a file in it."""
     return f"_writing/{month}/{name}".rstrip("/")
 
 
 def sync(sink: BinaryIO) -> None:
-    """Let what was written to a file survive a loss of power, where it is on a disk."""
+    """Flush a local file to the disk, so that it survives a loss of power."""
     with contextlib.suppress(AttributeError, io.UnsupportedOperation):
         os.fsync(sink.fileno())
 
 
 def discard(sink: BinaryIO) -> None:
-    """Close a file that is not wanted, without completing it where the store lets one."""
+    """Close a file that is not needed; an unfinished upload to an object store is aborted."""
     with contextlib.suppress(Exception):
-        drop = getattr(sink, "discard", None)
-        if callable(drop):
-            drop()
+        abort = getattr(sink, "discard", None)
+        if callable(abort):
+            abort()
         else:
             sink.close()
 
 
-def _said(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,7 +1,6 @@
-"""A part of an exported month: one shard of an entity's file, written aside by any process.
+"""A part of an exported month: one shard of an entity's file, which any process may write.
 
-What was written of it is said in a file beside it, which comes last: for whoever puts the parts
-together.
+A report beside the part, written last, lists its files for the process that publishes the month.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from discogs.dumps.storage import DumpStorage
-from discogs.load.export_folder import ExportFolder, writing
+from discogs.load.export_folder import ExportFolder, writing_path
 from discogs.load.manifest import EntityExport
 from discogs.load.options import PlannedFile
 from discogs.load.parquet import (
@@ -58,7 +57,7 @@ _REJECTED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class ExportSizes:
-    """How many bytes of XML go together, as :class:`discogs.load.stage.Sizes`, and the files."""
+    """Sizes in bytes of XML, as in :class:`discogs.load.stage.Sizes`, and those of the files."""
 
     block: int = 4 * MIB
     record: int = 16 * MIB
@@ -70,7 +69,7 @@ SIZES = ExportSizes()
 
 @dataclass(frozen=True)
 class Part:
-    """Those records of an entity's file whose ``id mod shards`` is ``shard``."""
+    """The records of an entity's file whose ``id mod shards`` is ``shard``."""
 
     entity: Entity
     shard: int = 0
@@ -83,16 +82,16 @@ class Part:
 
     @property
     def name(self) -> str:
-        """As its folder is called, and the file beside it."""
+        """The name of the part's folder, and of the report beside it."""
         return f"{self.entity}-{self.shard + 1}-of-{self.shards}"
 
 
 @dataclass(frozen=True)
 class PartReport:
-    """What was written of a part.
+    """What a part contains.
 
-    :param filter: its conditions.
-    :param names: the genres and styles that its rows refer to, by id.
+    :param filter: the filter's conditions for the entity.
+    :param names: the genres and styles that the rows refer to: names by id, by table.
     :param tables: the files of each table, in the part's folder.
     """
 
@@ -102,7 +101,7 @@ class PartReport:
     tables: dict[str, list[WrittenFile]]
 
     def __str__(self) -> str:
-        """A sentence for a log, after the part's name."""
+        """For a log line, after the part's name."""
         counts, files = self.counts, [file for files in self.tables.values() for file in files]
         filtered = f", {counts.filtered:,} left out by {self.filter}" if self.filter else ""
         return (
@@ -143,16 +142,16 @@ def write_part(
     on_progress: OnProgress | None = None,
     sizes: ExportSizes = SIZES,
 ) -> PartReport:
-    """Write a part, in place of whatever an earlier try of it left.
+    """Write a part, in place of what an earlier attempt left.
 
-    :param sha256: of the packed file, as it was verified.
-    :raises DumpError: when the file is not the whole dump that it should be.
+    :param sha256: the verified SHA-256 of the ``.gz`` file.
+    :raises DumpError: when the file is damaged, cut short or not the expected dump.
     :raises ExportFailed: when the part cannot be written.
     """
     month = planned.dump.month
     with target.explained():
         target.delete(_report_name(month, part))
-        target.empty(writing(month, part.name))
+        target.empty(writing_path(month, part.name))
         job = _Job(target, storage, planned, part, settings, on_progress, sizes)
         report = job.write(sha256)
         text = json.dumps(report.as_dict(), indent=2) + "\n"
@@ -161,13 +160,13 @@ def write_part(
 
 
 def read_part(target: ExportFolder, month: Month, part: Part) -> PartReport | None:
-    """What was written of a part; None when it is not there whole."""
+    """The report of a part; None when the part is missing or incomplete."""
     text = target.read(_report_name(month, part))
     return PartReport.from_dict(json.loads(text)) if text is not None else None
 
 
 def _report_name(month: Month, part: Part) -> str:
-    return writing(month, f"{part.name}.json")
+    return writing_path(month, f"{part.name}.json")
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class _Job:
     sizes: ExportSizes
 
     def where(self, table: str) -> str:
-        return writing(self.planned.dump.month, f"{self.part.name}/{table}")
+        return writing_path(self.planned.dump.month, f"{self.part.name}/{table}")
 
     def write(self, sha256: str | None) -> PartReport:
         started, name, entity = time.monotonic(), self.planned.name, self.part.entity
@@ -222,7 +221,7 @@ class _Job:
     def _records(
         self, packed: BinaryIO, reject: Callable[[list[Rejected]], None]
     ) -> tuple[int, Exported]:
-        """The number of records that the part has in the file, and what was written of them."""
+        """Write the part's records: the number of records read, and what was written."""
         part, settings = self.part, self.settings
         started, ticker = time.monotonic(), Ticker()
         count = rejected = 0

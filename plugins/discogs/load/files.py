@@ -1,4 +1,4 @@
-"""A month's files: listed, fetched, verified and deleted, each step with what its row says."""
+"""A month's files: listed, fetched, verified and deleted, with each step recorded in their rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from discogs.tracking.postgres import PostgresMonthRepository
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a download that nobody goes on with is deleted.
+#: Seconds after which an unfinished download that no run continues is deleted.
 _STALE_PART_SECONDS = 7 * 86400.0
 
 
@@ -42,10 +42,10 @@ class MonthFiles:
         asked: Sequence[Entity],
         needed: Sequence[Entity],
     ) -> list[PlannedFile]:
-        """Record what is published, and which files a run needs.
+        """Record which files are published, and which of them a run needs.
 
-        :param asked: the entities that the run was asked for; what is known of others stays.
-        :param needed: those of them that it loads.
+        :param asked: the entities of the run; what is recorded of other entities stays.
+        :param needed: those of them that the run loads.
         """
         others = {
             name: checksum.expected
@@ -64,9 +64,9 @@ class MonthFiles:
         return planned
 
     def planned(self, record: MonthRecord, asked: Sequence[Entity]) -> list[PlannedFile]:
-        """The files to load as the rows know them, for a run whose own list of them is lost.
+        """The files to load, as recorded by ``record_plan``, for a run that has lost its own list.
 
-        :param asked: the entities that the run was asked for.
+        :param asked: the entities of the run.
         """
         needed = record.not_loaded(asked) or asked
         if record.dump_date is None:
@@ -83,7 +83,7 @@ class MonthFiles:
     def fetch(
         self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
     ) -> DownloadReport:
-        """Bring a file into the storage."""
+        """Bring a file into the storage, and record the progress."""
         name, file = planned.name, planned.file
 
         def record(progress: Progress) -> None:
@@ -126,9 +126,9 @@ class MonthFiles:
     ) -> FileChecksum:
         """Compare a stored file with its published SHA-256.
 
-        The row of a file that no CHECKSUM.txt lists does not become ``verified``.
+        The row becomes ``verified``, unless no CHECKSUM.txt lists the file.
 
-        :raises ChecksumMismatch: when it differs, after the file was deleted.
+        :raises ChecksumMismatch: when it differs; the file is deleted.
         """
         name = planned.name
         try:
@@ -154,19 +154,19 @@ class MonthFiles:
         if unverified:
             raise MonthNotReady(
                 f"{self.month} is not ready: {', '.join(unverified)} not verified."
-                " Clear the task checksum of each, and what follows it."
+                " Clear the task checksum of each, with what follows it."
             )
 
     def sha256(self, planned: PlannedFile) -> str | None:
-        """The SHA-256 that a stored file had when it was verified; None when it was not."""
+        """The SHA-256 with which a stored file was verified; None when it was not verified."""
         record = self.repository.get(self.month)
         checksum = record.file_checksums.get(planned.name) if record is not None else None
         return checksum.actual if checksum is not None else None
 
     def clean_up(self, storage: DumpStorage, keep: int | None) -> CleanupReport:
-        """Delete the files that retention lets go, of this month and others.
+        """Delete the files of months, this one or others, that are not to be kept.
 
-        :param keep: newest completed months whose files stay; None keeps all.
+        :param keep: the number of newest completed months whose files are kept; None keeps all.
         """
         report = clean(
             storage,
@@ -184,7 +184,7 @@ class MonthFiles:
         return report
 
     def _expected(self, planned: PlannedFile) -> str | None:
-        """The published SHA-256 of a file, as it was last seen."""
+        """The published SHA-256 of a file, as last recorded."""
         record = self.repository.get(self.month)
         checksum = record.file_checksums.get(planned.name) if record is not None else None
         return checksum.expected if checksum is not None else planned.sha256

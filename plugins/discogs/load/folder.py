@@ -1,4 +1,4 @@
-"""Loading a month from a folder of dump files: the steps of a run in a row, without Airflow."""
+"""Loading a month from a folder of dump files: the steps of a run in sequence, without Airflow."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from discogs.tracking.report import MonthReport
 
 log = logging.getLogger(__name__)
 
-#: How many seconds a load waits for another of the same month: a killed one is soon gone.
+#: Seconds to wait for another load of the same month; the lock of a killed one is released soon.
 _LOCK_SECONDS = 5
-#: How many seconds a load waits while an Airflow run has another month in processing.
+#: Seconds to wait while an Airflow run has another month in processing.
 TURN_SECONDS = 600.0
-#: How many seconds between two looks whether that is over.
+#: Seconds between two checks whether it still has.
 _TURN_POLL_SECONDS = 2.0
 
 
@@ -48,17 +48,18 @@ def load_folder(
     on_progress: OnProgress | None = None,
     sizes: Sizes = SIZES,
 ) -> MonthReport:
-    """Migrate, then load whatever files of a month a folder holds, also if they are loaded.
+    """Migrate the database, then load a month's files from a folder, even if they are loaded.
 
-    Nothing is merged before every file is staged whole, so a broken file leaves the tables as
-    they were. The files stay as they are.
+    Nothing is merged before all files are staged, so a damaged file leaves the tables unchanged.
+    The files are not changed.
 
     :param run_id: names this load in the month's row.
-    :param turn_seconds: how long to wait while an Airflow run has another month in processing; for
-        another command it waits as long as that is at work.
-    :param sizes: of what staging holds in memory.
-    :raises DiscogsError: for whatever stops the load; the row is ``failed`` then.
-    :raises MonthTaken: when an Airflow run has the month, or still another month in processing.
+    :param turn_seconds: how long to wait while an Airflow run has another month in processing;
+        another command is waited for without limit.
+    :param sizes: the buffer sizes of staging.
+    :raises DiscogsError: when the load fails; the month's row becomes ``failed``.
+    :raises MonthTaken: when an Airflow run works on the month, or still has another month in
+        processing after ``turn_seconds``.
     """
     source = FolderSource(folder)
     entities = tuple(source.find(month).by_entity)
@@ -110,7 +111,7 @@ def load_folder(
 def _wait_for_turn(run: MonthRun, seconds: float) -> None:
     started, last = time.monotonic(), None
     while (other := run.take_turn()) is not None:
-        # A command is at work as long as it holds its month's lock; an Airflow may be gone.
+        # A command that has ended no longer holds its month's lock; an Airflow may be switched off.
         command = other.run is not None and other.run.dag_id == COMMAND
         left = math.inf if command else started + seconds - time.monotonic()
         if left <= 0:
@@ -131,5 +132,5 @@ def _fail(run: MonthRun, message: str) -> None:
     try:
         run.fail(message)
     except DiscogsError as error:
-        # The database may be what failed; the first error is the one to raise.
+        # Called while another error is raised, whose cause may be that the database is down.
         log.warning("The failure could not be recorded in the month's row: %s", error)

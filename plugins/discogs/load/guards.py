@@ -1,7 +1,7 @@
-"""Guards: what a staged month must fulfil before anything of it is merged.
+"""Guards: limits that a staged month must keep before any of it is merged.
 
-Broken dumps are published at times, with checksums that match. The guards of all entities are
-checked before the first merge, so that a month is merged whole or not at all.
+Discogs has published broken dumps, with checksums that match. The guards of all entities are
+checked before the first merge, so that a month is merged completely or not at all.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import psycopg
 
 from discogs.database import load_log
 from discogs.database.connection import Connect, Connection, explain
-from discogs.database.merging import log_rejected
+from discogs.database.not_loaded import store_rejected
 from discogs.load.errors import DumpRefused, NotStaged
-from discogs.load.limits import Before, RecordCounts, too_few_records, too_many_rejected
+from discogs.load.limits import PreviousMonth, RecordCounts, too_few_records, too_many_rejected
 from discogs.load.stage import staging_of
 from discogs.schema.entities import Entity, Month
 from discogs.settings import Settings
@@ -28,14 +28,14 @@ def check_staged(
     *,
     allow_shrink: bool = False,
 ) -> None:
-    """Check the guards of every entity that waits to be merged.
+    """Check the guards of all entities that are to be merged.
 
-    An entity whose merge is done already, and which has nothing staged, is left out.
+    An entity that is already merged, with nothing staged, is skipped.
 
     :param allow_shrink: accept dumps that have far fewer records than the month before, or none.
     :raises NotStaged: when a shard is missing.
-    :raises DumpRefused: naming every guard that does not hold. Rejected records, if they are too
-        many, are in ``rejected_records`` then.
+    :raises DumpRefused: naming every limit that is exceeded. If too many records were rejected,
+        they can be read in ``rejected_records``.
     """
     problems: list[str] = []
     try:
@@ -54,7 +54,7 @@ def check_staged(
 def staged_counts(
     entity: Entity, month: Month, shards: Sequence[load_log.StagedShard]
 ) -> RecordCounts:
-    """Sum up the shards of an entity.
+    """Add up the counts of an entity's shards.
 
     :raises NotStaged: when one is missing.
     """
@@ -78,13 +78,16 @@ def check_entity(
     settings: Settings,
     allow_shrink: bool,
 ) -> list[str]:
-    """The guards that do not hold for an entity, a clause each."""
+    """A clause for each limit that an entity exceeds.
+
+    If too many records were rejected, they are stored and committed in ``rejected_records``.
+    """
     problems = too_many_rejected(entity, counts, settings, "the table rejected_records")
     if problems:
-        log_rejected(conn, staging_of(settings, entity, month))
+        store_rejected(conn, staging_of(settings, entity, month))
         conn.commit()
     if not allow_shrink:
         loads = load_log.merged_months(conn, entity).values()
-        before = [Before(load.month, load.records) for load in loads if load.month < month]
+        before = [PreviousMonth(load.month, load.records) for load in loads if load.month < month]
         problems += too_few_records(entity, counts, settings, before[-1] if before else None)
     return problems

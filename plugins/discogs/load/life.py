@@ -1,11 +1,12 @@
-"""Proof of life in the target database, which everybody who loads into it shares.
+"""Which runs are still alive, as recorded in the target database, which all loads share.
 
-A run of an Airflow has a *lease* on the months that it works on: the row says until when it counts
-as alive (``alive_until``). A thread renews it while a task is executed, for every month of the same
-Airflow, since months of a backfill wait for one another; a task that goes to the triggerer, or will
-be tried again, leaves a lease until then. Its own Airflow knows better than the lease and is asked
-first; another Airflow, the command and whoever looks have the lease alone. A command holds its
-month's lock as long as it lives.
+An Airflow run has a *lease* on its month: ``alive_until`` of the month's row. While a task is
+executed, a thread renews the leases of all months of the same Airflow, since the months of a
+backfill wait for one another. A task that is deferred to the triggerer, or waits for its retry,
+leaves a lease that lasts until then. An Airflow asks its own metadata about its own runs first;
+another Airflow, the command and ``status`` have only the lease.
+
+A command has no lease: it holds its month's advisory lock as long as it runs.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def is_alive(
 ) -> bool:
     """Whether the run that a row names may still be at work, as far as the database shows.
 
-    A run of a version that had no lease counts as alive: only its own Airflow knows.
+    A run without a lease, of an earlier version, counts as alive: only its own Airflow knows.
 
-    :param held: a month whose lock the caller holds, so that no other command can be at it.
+    :param held: a month whose lock the caller holds, so that no other command works on it.
     """
     run = record.run
     if run is None:
@@ -76,7 +77,7 @@ class Heartbeat:
         self._lease = LEASE
 
     def __enter__(self) -> Heartbeat:
-        # Here, so that whoever cannot reach the database learns it in the task's own thread.
+        # In the task's own thread, so that the task fails if the database is not reachable.
         self._conn = self._connect()
         try:
             self._renew(LEASE)
@@ -86,8 +87,8 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def stay(self, more: dt.timedelta) -> None:
-        """Leave a lease that ends so much later, for the time until the run's next task."""
+    def extend(self, more: dt.timedelta) -> None:
+        """Make the lease that is left at the end longer, for the time until the run's next task."""
         self._lease = LEASE + more
 
     def __exit__(
@@ -107,7 +108,7 @@ class Heartbeat:
             self._try(LEASE)
 
     def _try(self, lease: dt.timedelta) -> None:
-        """Renew, on another connection if this one broke; a failure is only logged."""
+        """Renew the leases, on a new connection if the old one broke; a failure is only logged."""
         try:
             if self._conn.closed:
                 self._conn = self._connect()

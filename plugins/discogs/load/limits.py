@@ -1,4 +1,4 @@
-"""The limits that a dump must keep before its records are used: pure functions of its counts."""
+"""The limits for a dump's counts, checked before its records are merged or published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discogs.settings import Settings
 
 @dataclass(frozen=True)
 class RecordCounts:
-    """What was read of an entity's file."""
+    """Counts of the records of an entity's file."""
 
     read: int
     rejected: int
@@ -20,8 +20,8 @@ class RecordCounts:
 
 
 @dataclass(frozen=True)
-class Before:
-    """The last month before, and how many records its dump had."""
+class PreviousMonth:
+    """The last month before, and the number of records in its dump."""
 
     month: Month
     records: int
@@ -30,23 +30,23 @@ class Before:
 def too_many_rejected(
     entity: Entity, counts: RecordCounts, settings: Settings, where: str
 ) -> list[str]:
-    """A clause when too many records were rejected.
+    """A clause when too many records were rejected; else empty.
 
-    :param where: what lists them, as the subject of a sentence.
+    :param where: what lists them, as the subject of a clause.
     """
-    # One odd record must not stop a small dump.
+    # A single rejected record never refuses a dump, however small it is.
     if counts.rejected <= max(1, int(counts.read * settings.max_rejected)):
         return []
     return [
         f"{entity} has {counts.rejected:,} rejected records of {counts.read:,}, more than"
-        f" {settings.max_rejected:.2%} (DISCOGS_MAX_REJECTED; {where} says which and why)"
+        f" {settings.max_rejected:.2%} (DISCOGS_MAX_REJECTED; {where} lists them with the reasons)"
     ]
 
 
 def too_few_records(
-    entity: Entity, counts: RecordCounts, settings: Settings, before: Before | None
+    entity: Entity, counts: RecordCounts, settings: Settings, before: PreviousMonth | None
 ) -> list[str]:
-    """A clause for each limit that a dump with few records, or none, does not keep."""
+    """A clause for each lower limit that a dump does not reach."""
     problems = []
     if counts.read and counts.filtered == counts.read - counts.rejected:
         problems.append(

@@ -1,4 +1,4 @@
-"""The locks that keep runs on one month, and months in processing, apart."""
+"""The locks that allow one run per month, and one month in processing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from discogs.tracking import reconciliation
 from discogs.tracking.model import RunIdentity
 from discogs.tracking.postgres import PostgresMonthRepository
 
-#: Stands in the months' rows for the command line, in place of a DAG's id.
+#: The ``dag_id`` of the command line in the months' rows.
 COMMAND = "command line"
 
 
 def month_lock(schema: str, month: Month) -> str:
-    """The key of a month's lock: the command holds it as long as it works on the month, and an
-    Airflow run while it claims it."""
+    """The key of a month's lock, which the command holds for the whole load and an Airflow run
+    while it claims the month."""
     return f"month:{schema}:{month}"
 
 
 def turn_lock(schema: str) -> str:
-    """The key of the lock under which a run begins the processing of its month."""
+    """The key of the lock that a run holds while it sets its month to ``processing``."""
     return f"turn:{schema}"
 
 
@@ -36,9 +36,9 @@ def holding_month(
 ) -> Iterator[Callable[[], None]]:
     """Hold a month's lock.
 
-    :param wait: seconds, for another who holds it.
-    :returns: raises DatabaseUnavailable when called after the lock was lost.
-    :raises LockBusy: naming who holds it.
+    :param wait: how many seconds to wait while another session holds it.
+    :returns: a function that raises DatabaseUnavailable if the lock was lost since.
+    :raises LockBusy: naming the session that holds it.
     """
     with connect() as conn:
 
@@ -49,7 +49,7 @@ def holding_month(
             except psycopg.Error as error:
                 raise DatabaseUnavailable(
                     f"The load of {month} has lost its connection to PostgreSQL, and with it the"
-                    " lock that keeps others from the month. The load was stopped; run it again."
+                    " lock on the month. The load was stopped; run it again."
                 ) from error
 
         with advisory_lock(conn, month_lock(schema, month), wait=wait):
@@ -59,9 +59,9 @@ def holding_month(
 def command_is_alive(
     connect: Connect, schema: str, run: RunIdentity, *, held: Month | None = None
 ) -> bool:
-    """Whether a command that a row names is still at work: it holds its month's lock then.
+    """Whether a command is still at work: if so, it holds the lock of its month.
 
-    :param held: a month whose lock the caller holds, so that no other command can be at it.
+    :param held: a month whose lock the caller holds, so that no other command works on it.
     """
     repository = PostgresMonthRepository(connect)
     with connect() as conn:

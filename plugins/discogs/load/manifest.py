@@ -1,4 +1,4 @@
-"""The manifest of an exported month: what it has, where, and from what it was made."""
+"""The manifest of an exported month: its files, and the dump files that they were made from."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ import pyarrow as pa
 from discogs import __version__
 from discogs.errors import DiscogsError, StorageError
 from discogs.load.export_folder import ExportFolder
-from discogs.load.limits import Before
+from discogs.load.limits import PreviousMonth
 from discogs.load.parquet import WrittenFile
 from discogs.schema.entities import Entity, Month
 
 log = logging.getLogger(__name__)
 
-#: Raise it when the places or columns of an export change.
+#: To be increased when the paths or columns of an export change.
 FORMAT = 1
 _NAME = re.compile(r"(2[0-9]{3}-(?:0[1-9]|1[0-2]))\.json")
 
 
 class MonthExported(StorageError):
-    """A month is in the export already."""
+    """The month is already exported."""
 
     def __init__(self, month: Month, folder: object, manifest: dict[str, Any]) -> None:
         entities = ", ".join(manifest.get("entities", {}))
         super().__init__(
-            f"{month} is in {folder} already ({entities}, exported at"
-            f" {manifest.get('exported_at')}). Pass --overwrite to replace all of it."
+            f"{month} is already exported to {folder} ({entities}; exported at"
+            f" {manifest.get('exported_at')}). Pass --overwrite to replace the whole month."
         )
 
 
@@ -50,13 +50,13 @@ class EntityExport:
     rejected: int
     filtered: int
     seconds: float
-    #: What the mapping does not read, by path.
+    #: Elements and attributes that the mapping does not read, counted by path.
     unmapped: dict[str, int]
-    #: Values that do not fit their column and are NULL, by path.
+    #: Values that do not fit their column and are NULL, counted by path.
     invalid_values: dict[str, int]
 
     def __str__(self) -> str:
-        """A line for a log, after the entity."""
+        """For a log line, after the entity's name."""
         filtered = f", {self.filtered:,} left out by the filter" if self.filtered else ""
         return (
             f"{self.exported:,} of {self.read:,} records exported, {self.rejected:,}"
@@ -65,7 +65,7 @@ class EntityExport:
 
     @classmethod
     def of_shards(cls, shards: Sequence[EntityExport]) -> EntityExport:
-        """What the shards of an entity have together; the seconds are added up."""
+        """The sums over the shards of an entity, seconds included."""
         return replace(
             shards[0],
             read=sum(each.read for each in shards),
@@ -87,7 +87,7 @@ def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote; its manifest."""
+    """What an export wrote: the content of its manifest."""
 
     month: Month
     folder: str
@@ -125,7 +125,7 @@ class ExportReport:
                     "rows": sum(file.rows for file in files),
                     "files": [
                         {
-                            "path": place(name, self.month, file.name),
+                            "path": table_path(name, self.month, file.name),
                             "rows": file.rows,
                             "bytes": file.bytes,
                         }
@@ -142,7 +142,10 @@ def manifest_name(month: Month) -> str:
 
 
 def read_manifest(target: ExportFolder, month: Month) -> dict[str, Any] | None:
-    """What is exported of a month; None when it is not, or not whole."""
+    """The manifest of a month; None when the month is not exported, or not completely.
+
+    :raises StorageError: when the file is not a manifest.
+    """
     text = target.read(manifest_name(month))
     if text is None:
         return None
@@ -151,14 +154,16 @@ def read_manifest(target: ExportFolder, month: Month) -> dict[str, Any] | None:
         manifest["entities"]
     except (ValueError, TypeError, KeyError):
         raise StorageError(
-            f"{target.path(manifest_name(month))} is no manifest of an export: delete it, or"
+            f"{target.path(manifest_name(month))} is not the manifest of an export: delete it, or"
             " export to another folder."
         ) from None
     return dict(manifest)
 
 
-def is_of(manifest: Mapping[str, Any], digests: Mapping[Entity, str | None], filter: str) -> bool:
-    """Whether an exported month has just these files, and what a filter keeps of them.
+def is_made_from(
+    manifest: Mapping[str, Any], digests: Mapping[Entity, str | None], filter: str
+) -> bool:
+    """Whether a month was exported from exactly these files, with this filter.
 
     :param digests: the SHA-256 of each entity's file.
     """
@@ -166,16 +171,17 @@ def is_of(manifest: Mapping[str, Any], digests: Mapping[Entity, str | None], fil
         name: entity.get("sha256") if isinstance(entity, dict) else None
         for name, entity in manifest["entities"].items()
     }
-    asked = {str(entity): digest for entity, digest in digests.items()}
-    return (manifest.get("format"), manifest.get("filter"), found) == (FORMAT, filter, asked)
+    expected = {str(entity): digest for entity, digest in digests.items()}
+    return (manifest.get("format"), manifest.get("filter"), found) == (FORMAT, filter, expected)
 
 
-def place(table: str, month: Month, name: str = "") -> str:
+def table_path(table: str, month: Month, name: str = "") -> str:
+    """The folder of a table's published files of a month, or the path of a file in it."""
     return f"{table}/dump_month={month}/{name}".rstrip("/")
 
 
-def month_before(target: ExportFolder, before: Month, entity: Entity) -> Before | None:
-    """The last exported month before another that has the entity."""
+def previous_month(target: ExportFolder, before: Month, entity: Entity) -> PreviousMonth | None:
+    """The last exported month before ``before`` that has the entity; None when there is none."""
     months = [
         Month.parse(match[1])
         for name in target.names("_manifest")
@@ -186,7 +192,7 @@ def month_before(target: ExportFolder, before: Month, entity: Entity) -> Before 
             manifest = read_manifest(target, month) or {"entities": {}}
             found = manifest["entities"].get(str(entity))
             if found is not None:
-                return Before(month, int(found["read"]))
+                return PreviousMonth(month, int(found["read"]))
         except (DiscogsError, ValueError, TypeError, KeyError, AttributeError):
-            log.warning("The manifest of %s cannot be read, and is not compared.", month)
+            log.warning("The manifest of %s cannot be read, so its counts are not compared.", month)
     return None

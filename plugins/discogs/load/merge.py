@@ -1,4 +1,4 @@
-"""Merging a staged entity into its tables, and what that reports."""
+"""The merge of a staged entity into its tables, and the report of the load."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ from discogs.database.locking import LockRetry, advisory_lock, merge_lock, outwa
 from discogs.database.merging import (
     Merged,
     MonthNeighbours,
-    keep_records,
-    log_filtered,
-    log_rejected,
-    log_unread,
     merge_rows,
+    skip_removals,
 )
+from discogs.database.not_loaded import store_left_out, store_rejected, store_unread
 from discogs.database.promotion import is_promotable, promote
 from discogs.database.staging import Staging, leftovers
 from discogs.load.drift import FILLED, drift
@@ -43,11 +41,12 @@ from discogs.tracking.report import LAST_LOAD, EntityReport
 
 log = logging.getLogger(__name__)
 
-#: How many seconds a merge waits for another merge of the same entity.
+#: Seconds that a merge waits for another merge of the same entity.
 _LOCK_SECONDS = 600
-#: How many seconds a first load waits for readers before swapping its tables in.
+#: Seconds that a first load waits for readers before swapping its tables in.
 SWAP_SECONDS = 3600.0
-#: How many seconds a merge waits for what a vanished stage task has left in staging tables.
+#: Seconds that a merge waits for locks on the staging tables, which the connection of a killed
+#: stage task may still hold.
 _STAGING_SECONDS = 60
 
 
@@ -62,20 +61,20 @@ def merge(
     run: RunIdentity | None = None,
     on_progress: OnProgress | None = None,
 ) -> EntityReport:
-    """Merge what is staged of an entity, in one transaction.
+    """Merge the staged rows of an entity, in one transaction.
 
-    A month that is merged already and has nothing staged is left as it is, and its report
-    returned; so a merge may be run again at any time.
+    Can be called again at any time: if the month is already merged and nothing is staged, the
+    report of its last load is returned.
 
     :param allow_shrink: accept a dump that has far fewer records than the month before, or none.
     :param swap_seconds: how long a first load waits for readers before swapping its tables in.
-    :param run: who does it, for the load log.
+    :param run: the run, for the load log.
     :returns: what this load did.
     :raises NotStaged: when a shard is missing.
     :raises StagingStale: when the shards must be staged again: another month was merged or the
-        tables were changed since, or a crash of the server has emptied their tables.
-    :raises LockBusy: when a first load's tables cannot take the empty ones' place.
-    :raises DumpRefused: when a guard does not hold that held before the first merge.
+        tables were altered since, or a crash of the server has emptied the staging tables.
+    :raises LockBusy: when the tables are used by others for too long to be swapped.
+    :raises DumpRefused: when a limit is exceeded that was not when all entities were checked.
     """
     staging = staging_of(settings, entity, month)
     job = _Job(connect, staging, settings, allow_shrink, swap_seconds, run, on_progress)
@@ -87,7 +86,7 @@ def merge(
                     try:
                         return _merge(conn, job)
                     except psycopg.errors.DeadlockDetected as error:
-                        # With another entity's merge, which goes on now: both make placeholders.
+                        # Both merges of a deadlock add placeholders; the other one goes on now.
                         log.info("Merging %s of %s again: %s", entity, month, error)
                         conn.rollback()
     except psycopg.Error as error:
@@ -95,9 +94,11 @@ def merge(
 
 
 def discard_staging(connect: Connect, settings: Settings, needed: Collection[Month]) -> list[str]:
-    """Drop the staging tables that no month needs any more; the names of the dropped.
+    """Drop the staging tables that no month needs any more.
 
-    :param needed: months that are at work, or failed and may go on from what is staged.
+    :param needed: months whose staging tables are kept: those at work, and failed ones, which can
+        continue from their staged rows.
+    :returns: the names of the dropped tables.
     """
     dropped = []
     try:
@@ -116,7 +117,7 @@ def discard_staging(connect: Connect, settings: Settings, needed: Collection[Mon
 
 
 def month_report(connect: Connect, entity: Entity, month: Month) -> dict[str, Any]:
-    """The numbers of all loads of a month, and beside them those of its last load."""
+    """The totals of all loads of a month, with the report of its last load."""
     try:
         with connect() as conn:
             found = load_log.reports(conn, entity, month)
@@ -128,7 +129,7 @@ def month_report(connect: Connect, entity: Entity, month: Month) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Job:
-    """What a merge is given."""
+    """The arguments of :func:`merge`."""
 
     connect: Connect
     staging: Staging
@@ -149,7 +150,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         return EntityReport.from_dict(entity, merged[month].report)
     counts = staged_counts(entity, month, shards)
     claims = _check_fresh(conn, staging, shards)
-    # Only another month's merge can have changed what was checked before the first merge.
+    # The guards were checked before the first merge; another month's merge may have changed them.
     problems = check_entity(conn, entity, month, counts, settings, job.allow_shrink)
     if problems:
         raise DumpRefused(month, problems)
@@ -160,8 +161,8 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
     if first:
         keys = KeySettings.of(settings)
         log.info(
-            "The tables of the %s are empty: keys are built on the staged ones, which take their"
-            " place.",
+            "The tables of the %s are empty: keys are built on the staging tables, which are then"
+            " swapped in.",
             entity,
         )
         build_keys(connect, staging, keys, claims, job.on_progress)
@@ -177,11 +178,11 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
     if done is None:
         first = False
         staging.lock(conn, claims, _STAGING_SECONDS)
-        staging.strip(conn)
+        staging.drop_keys(conn)
         unsure = [load.month for load in merged.values() if load.report.get("unidentified")]
         neighbours = MonthNeighbours.among(month, merged, unsure)
         if any(shard.report.get("unidentified") for shard in shards):
-            held = keep_records(conn, staging)
+            held = skip_removals(conn, staging)
         done = merge_rows(
             conn,
             staging,
@@ -192,7 +193,7 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
         )
         if neighbours.newest and not neighbours.first:
             unread = (shard.report.get(UNREAD, []) for shard in shards)
-            log_unread(conn, staging, list(chain.from_iterable(unread)))
+            store_unread(conn, staging, list(chain.from_iterable(unread)))
     report = _report(entity, shards, done, first, time.monotonic() - started, began)
     found = drift(
         conn,
@@ -205,8 +206,8 @@ def _merge(conn: Connection, job: _Job) -> EntityReport:
     )
     report = replace(report, removals_held=held, missing=found.missing, appeared=found.appeared)
     _warn(report)
-    log_rejected(conn, staging)
-    log_filtered(conn, staging)
+    store_rejected(conn, staging)
+    store_left_out(conn, staging)
     load_log.record_load(
         conn,
         entity,
@@ -279,8 +280,8 @@ def _counted(shards: Sequence[StagedShard], name: str) -> dict[str, int]:
 def _warn(report: EntityReport) -> None:
     if report.removals_held:
         log.warning(
-            "%s: no record is marked as removed, though the dump lacks %d: it has %d records"
-            " whose ids cannot be read.",
+            "%s: no record is marked as removed, though %d are absent from the dump, since it has"
+            " %d rejected records whose ids cannot be read.",
             report.entity,
             report.removals_held,
             report.unidentified,
@@ -292,7 +293,7 @@ def _warn(report: EntityReport) -> None:
 
 
 def _step(step: str, started_at: str, seconds: float, shard: int = 0) -> dict[str, Any]:
-    """When a step of a load began and how long it took, for the timeline of its month."""
+    """The start and duration of a step of a load, for the timeline of the month."""
     seconds = round(seconds, 3)
     return {"step": step, "shard": shard, "started_at": started_at, "seconds": seconds}
 
@@ -300,16 +301,17 @@ def _step(step: str, started_at: str, seconds: float, shard: int = 0) -> dict[st
 def _check_fresh(
     conn: Connection, staging: Staging, shards: Sequence[StagedShard]
 ) -> dict[int, UUID]:
-    """The claims of the shards, if they can be merged together into the tables as they are now.
+    """Check that the staged shards fit each other and the tables.
 
-    :raises StagingStale: when they cannot.
+    :returns: the claims of the shards.
+    :raises StagingStale: when they must be staged again.
     """
     entity, month = staging.tables.entity, staging.month
     generation = load_log.generation(conn, entity)
     if any(shard.generation != generation for shard in shards):
-        raise StagingStale(entity, month, "another month was merged since")
+        raise StagingStale(entity, month, "another month was merged after it was staged")
     if staging.is_outdated(conn):
-        raise StagingStale(entity, month, "the tables were changed since")
+        raise StagingStale(entity, month, "the tables were altered after it was staged")
     if len({shard.report.get("sha256") for shard in shards}) > 1:
         raise StagingStale(entity, month, "its shards come from different files")
     if len({shard.report["filter"] for shard in shards}) > 1:
@@ -320,7 +322,7 @@ def _check_fresh(
         raise StagingStale(
             entity,
             month,
-            f"the rows of shard {', '.join(map(str, lost))} are gone, since PostgreSQL empties"
-            " staging tables when it restarts after a crash",
+            f"the rows of shard {', '.join(str(number + 1) for number in lost)} are lost, since"
+            " PostgreSQL empties unlogged tables when it restarts after a crash",
         )
     return claims

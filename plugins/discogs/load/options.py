@@ -1,4 +1,4 @@
-"""What a run is asked to do: which month, which entities, and how; and which files that needs."""
+"""The options of a run (month, entities, how to load them), and the files that it loads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from discogs.schema.filters import Filter
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a run was asked to do.
+    """The options of a run.
 
-    :param entities: in the order of their merges.
-    :param shards: staging tasks an entity.
-    :param keep_files: whether the dump's files stay, whatever retention says.
-    :param allow_shrink: whether a dump with far fewer records than the last one is accepted.
-    :param force: whether to load also what is loaded already, or has failed too often.
-    :param filter: in place of the setting's; None takes that.
-    :raises InvalidFilter: when it cannot be read.
+    :param entities: in the order in which they are merged.
+    :param shards: staging tasks per entity.
+    :param keep_files: do not delete the files of any month.
+    :param allow_shrink: accept a dump with far fewer records than the month before.
+    :param force: load the month even if it is already loaded, or has failed too often.
+    :param filter: in place of the setting ``DISCOGS_FILTER``; None uses the setting.
+    :raises InvalidFilter: when the filter cannot be read.
     """
 
     month: Month
@@ -82,18 +82,18 @@ class RunOptions:
 def resolve_month(
     *, partition_key: str | None, year_month: str | None, run_after: dt.datetime
 ) -> Month:
-    """The month of a run: its partition key, else the month it was asked for, else the month
-    that it starts in.
+    """The month of a run: its partition key, else its parameter ``year_month``, else the month of
+    ``run_after`` in UTC.
 
-    :raises InvalidMonth: when a text is no month.
-    :raises MonthMismatch: when the run was given two months.
-    :raises MonthAhead: when the month has not begun anywhere.
+    :raises InvalidMonth: when a text is not a month.
+    :raises MonthMismatch: when the run was given two different months.
+    :raises MonthAhead: when the month has not begun in any time zone.
     """
     key = Month.parse(partition_key) if partition_key else None
-    asked = Month.parse(year_month) if year_month else None
-    if key is not None and asked is not None and key != asked:
-        raise MonthMismatch(key, asked)
-    month = key or asked or Month.of(run_after.astimezone(dt.timezone.utc).date())
+    given = Month.parse(year_month) if year_month else None
+    if key is not None and given is not None and key != given:
+        raise MonthMismatch(key, given)
+    month = key or given or Month.of(run_after.astimezone(dt.timezone.utc).date())
     if month.is_ahead:
         raise MonthAhead(month)
     return month
@@ -103,8 +103,9 @@ def resolve_month(
 class PlannedFile:
     """One file that a run loads.
 
-    :param dump: the file alone, with the CHECKSUM.txt that may list it.
-    :param sha256: as published when the run looked; None when no CHECKSUM.txt lists the file.
+    :param dump: a dump of this file alone, with the CHECKSUM.txt files of the month.
+    :param sha256: the SHA-256 published when the run was planned; None when no CHECKSUM.txt lists
+        the file.
     """
 
     dump: DumpSet

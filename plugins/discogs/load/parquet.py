@@ -1,7 +1,7 @@
-"""Blocks to rows to Parquet: parsed in threads, and written in the order of the file.
+"""Blocks of XML to Parquet files: blocks are parsed in threads, rows written in the file's order.
 
-Memory stays flat: few blocks are under way at a time, and of each table no more rows wait than
-make a row group. Whatever the number of threads, the same dump gives the same files.
+Memory is bounded: few blocks are parsed at a time, and each table buffers at most one row group.
+The files do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _Parsed = tuple[ParsedBlock, npt.NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class ParquetSizes:
-    """How much goes together.
+    """The limits at which a row group or a file ends; each is exceeded by at most one batch.
 
-    :param rows: of a row group, at most about so many.
-    :param group: or so many bytes of memory, whichever is reached first.
-    :param file: a file of so many bytes is followed by another.
+    :param rows: rows of a row group.
+    :param group: bytes of a row group in memory; it ends at whichever limit is reached first.
+    :param file: bytes of a file.
     """
 
     rows: int = 128 * 1024
@@ -46,7 +46,7 @@ class ParquetSizes:
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file of a table; ``name`` is in the place that holds the table's files."""
+    """A file of a table; ``name`` is relative to the folder of the table's files."""
 
     name: str
     rows: int
@@ -54,21 +54,22 @@ class WrittenFile:
 
 
 class TableWriter:
-    """Writes the rows of one table into files ``part-0000.parquet`` and so on.
+    """Writes the rows of one table to files ``part-0000.parquet``, ``part-0001.parquet``, …
 
-    :param where: the name of the folder for the files.
-    :param pool: encodes the row groups, one at a time.
+    :param target: the export.
+    :param folder: the folder of the files in it.
+    :param pool: encodes the row groups, one of this table at a time.
     """
 
     def __init__(
         self,
-        folder: ExportFolder,
-        where: str,
+        target: ExportFolder,
+        folder: str,
         schema: pa.Schema,
         pool: ThreadPoolExecutor,
         sizes: ParquetSizes,
     ) -> None:
-        self._folder, self._where, self._schema = folder, where, schema
+        self._target, self._folder, self._schema = target, folder, schema
         self._pool, self._sizes = pool, sizes
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
@@ -79,7 +80,7 @@ class TableWriter:
         self._files: list[WrittenFile] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows, which are written when there are enough of them."""
+        """Add rows; they are written once they make a row group."""
         if not batch.num_rows:
             return
         columns = [batch.column(name) for name in self._schema.names]
@@ -90,7 +91,10 @@ class TableWriter:
             self._flush()
 
     def finish(self) -> list[WrittenFile]:
-        """Write what waits; the files, of which there is one even without rows."""
+        """Write the remaining rows.
+
+        :returns: the files; at least one, even when there were no rows.
+        """
         self._flush()
         self._wait()
         if self._writer is None and not self._files:
@@ -99,7 +103,7 @@ class TableWriter:
         return self._files
 
     def discard(self) -> None:
-        """Stop where it is; safe to call after :meth:`finish`."""
+        """Stop, and discard the open file; does nothing after :meth:`finish`."""
         if self._job is not None and not self._job.cancelled():
             self._job.exception()
         if self._sink is not None:
@@ -119,7 +123,7 @@ class TableWriter:
 
     def _write(self, batches: list[pa.RecordBatch]) -> None:
         if self._writer is None:
-            self._sink = self._folder.create(f"{self._where}/{self._name}")
+            self._sink = self._target.create(f"{self._folder}/{self._name}")
             self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
         if batches:
             table = pa.Table.from_batches(batches, self._schema)
@@ -147,7 +151,7 @@ class TableWriter:
 
 @dataclass
 class Exported:
-    """What was written of one entity, besides its files."""
+    """What was written of an entity."""
 
     records: int = 0
     filtered: int = 0
@@ -160,16 +164,16 @@ class Exported:
 class ParquetPipeline:
     """Parses the blocks that are put into it and writes their rows; a context manager.
 
-    :param where: gives the folder of a table's files.
+    :param folder_of: returns the folder of a table's files, by the table's name.
     :param block_bytes: smaller blocks are joined to about this size before they are parsed.
-    :param conditions: of the entity, that a record must fulfil to be written.
-    :param reject: takes what cannot be read.
+    :param conditions: the entity's; only records that fulfil them are written.
+    :param reject: called with the records that cannot be read.
     """
 
     def __init__(
         self,
-        folder: ExportFolder,
-        where: Callable[[str], str],
+        target: ExportFolder,
+        folder_of: Callable[[str], str],
         tables: EntityTables,
         parser: Parser,
         *,
@@ -183,12 +187,12 @@ class ParquetPipeline:
         self._conditions, self._reject = conditions, reject
         self._joiner = BlockJoiner(block_bytes)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="export")
-        self._under_way = workers + 1
+        self._max_parsing = workers + 1
         self._parsing: deque[Future[_Parsed]] = deque()
         self._exported = Exported()
         self._writers = {
             table.name: TableWriter(
-                folder, where(table.name), table_schema(table), self._pool, sizes
+                target, folder_of(table.name), table_schema(table), self._pool, sizes
             )
             for table in tables.all
         }
@@ -207,13 +211,13 @@ class ParquetPipeline:
             writer.discard()
 
     def put(self, block: Block) -> None:
-        """Hand over a block; it is written by the end of :meth:`finish`."""
+        """Add a block; its rows are written when :meth:`finish` returns."""
         full = self._joiner.join(block)
         if full is not None:
             self._submit(full)
 
     def finish(self) -> Exported:
-        """Write what was put."""
+        """Parse and write the remaining blocks."""
         rest = self._joiner.rest()
         if rest is not None:
             self._submit(rest)
@@ -224,7 +228,7 @@ class ParquetPipeline:
         return self._exported
 
     def _submit(self, block: Block) -> None:
-        while len(self._parsing) >= self._under_way:
+        while len(self._parsing) >= self._max_parsing:
             self._take()
         self._parsing.append(self._pool.submit(self._parse, block))
 
@@ -236,7 +240,7 @@ class ParquetPipeline:
         return parsed, left_out
 
     def _take(self) -> None:
-        """Add the rows of the oldest block to those that wait to be written."""
+        """Pass the rows of the oldest block to the writers."""
         parsed, left_out = self._parsing.popleft().result()
         for name, batch in parsed.tables.items():
             self._writers[name].add(batch)
@@ -251,6 +255,6 @@ class ParquetPipeline:
 
 
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows in memory of their own: columns share that of their whole block, and the rows of a
-    table that has few would keep it until they are written."""
+    """Copy a batch to its own memory. Its columns are slices of the whole block's buffers, which a
+    table with few rows would otherwise keep alive until they are written."""
     return pa.ipc.read_record_batch(batch.serialize(), batch.schema)

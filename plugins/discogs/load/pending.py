@@ -24,10 +24,10 @@ def is_pending(
 ) -> Pending:
     """Whether a run has anything to do for its month.
 
-    :param record: the month's row; a run that it says is at work is alive.
-    :param source: asked only when the month is completed: Discogs uploads files again.
-    :param limit: failed attempts after which the month is not tried without force.
-    :raises RetryLimitReached: when there were as many.
+    :param record: the month's row, already reconciled: a run that it names as at work is alive.
+    :param source: queried only when the month is completed, for files that were uploaded again.
+    :param limit: the number of failed attempts from which on the month is loaded only with force.
+    :raises RetryLimitReached: when the limit is reached.
     """
     month, entities = options.month, options.entities
     if record.status.at_work and not record.is_of(run):
@@ -44,9 +44,9 @@ def is_pending(
         return Pending(True, f"{month} has failed {record.retry_count} times so far")
     if record.status is not Status.COMPLETED:
         return Pending(True, f"{month} is {record.status}")
-    lacking = [str(entity) for entity in entities if str(entity) not in record.processing_stats]
-    if lacking:
-        return Pending(True, f"{month} is completed without {', '.join(lacking)}")
+    missing = [str(entity) for entity in entities if str(entity) not in record.processing_stats]
+    if missing:
+        return Pending(True, f"{month} is completed without {', '.join(missing)}")
     try:
         published = source.checksums(source.find(month, entities))
     except SourceError as error:

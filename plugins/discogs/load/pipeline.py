@@ -1,7 +1,7 @@
-"""Blocks to rows to COPY, in threads: each worker parses blocks, and sends their rows itself.
+"""Blocks of XML to rows in staging tables: worker threads parse blocks, and COPY the rows.
 
-Parsing and waiting for the server both release the GIL, so the workers overlap with the
-reader and with each other; the queue between them is short, so memory stays flat.
+Parsing and waiting for the server both release the GIL, so the workers run in parallel with the
+reader and with each other. The queue of blocks is short, so memory is bounded.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ from discogs.records.parser import Parser
 from discogs.records.seen_ids import SeenIds
 from discogs.schema.filters import Filter
 
-#: How often waiting threads look whether another one has failed.
-_LOOK_SECONDS = 0.5
+#: Seconds after which a waiting thread checks whether another one has failed.
+_CHECK_SECONDS = 0.5
 
 
 @dataclass
 class Written:
-    """What the workers of one shard wrote; ``copy_seconds`` are theirs together."""
+    """What the workers of a shard wrote."""
 
     rows: int = 0
     copied_bytes: int = 0
+    #: The sum over all workers.
     copy_seconds: float = 0.0
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     #: Ids of records that the rows refer to, by the records' table.
@@ -63,14 +64,15 @@ class Written:
 
 
 class Pipeline:
-    """Parses and copies the blocks that are put into it; a context manager.
+    """Parses the blocks that are put into it and copies their rows; a context manager.
 
-    Left without :meth:`finish`, it stops its workers where they are.
+    When it is left before :meth:`finish`, the workers stop without writing the rest.
 
-    :param claims: the shard's claim; a worker stops with StagingTaken when it no longer counts.
+    :param claims: the shard's claim; a worker raises StagingTaken when a later attempt has taken
+        the shard.
     :param block_bytes: smaller blocks are joined to about this size before they are parsed.
-    :param flush_bytes: a worker sends its rows when it has parsed about so many bytes.
-    :param conditions: of the entity, that a record must fulfil to be written.
+    :param flush_bytes: a worker copies its rows after it has parsed about this many bytes.
+    :param conditions: the entity's; only records that fulfil them are written.
     """
 
     def __init__(
@@ -112,18 +114,19 @@ class Pipeline:
         self._pool.shutdown()
 
     def put(self, block: Block) -> None:
-        """Hand over a block; it is written by the end of :meth:`finish`.
+        """Add a block; its rows are written when :meth:`finish` returns.
 
-        :raises DiscogsError: the error of a worker, after which the others stop.
+        :raises DiscogsError: the error of a worker; the others stop.
         """
         full = self._joiner.join(block)
         if full is not None:
             self._hand_over(full)
 
     def finish(self) -> Written:
-        """Write what was put; what all workers wrote.
+        """Write the remaining blocks.
 
-        :raises DiscogsError: the error of a worker, after which the others stop.
+        :returns: what all workers wrote.
+        :raises DiscogsError: the error of a worker; the others stop.
         """
         rest = self._joiner.rest()
         if rest is not None:
@@ -141,7 +144,7 @@ class Pipeline:
         while True:
             self._raise_error()
             try:
-                self._blocks.put(block, timeout=_LOOK_SECONDS)
+                self._blocks.put(block, timeout=_CHECK_SECONDS)
                 return
             except queue.Full:
                 continue
@@ -153,10 +156,10 @@ class Pipeline:
                 future.result()
 
     def _take(self) -> Block | None:
-        """The next block; None when there is none any more, or no worker is to go on."""
+        """The next block; None after the last one, or when the workers are to stop."""
         while not self._stop.is_set():
             try:
-                return self._blocks.get(timeout=_LOOK_SECONDS)
+                return self._blocks.get(timeout=_CHECK_SECONDS)
             except queue.Empty:
                 continue
         return None
@@ -167,7 +170,7 @@ class Pipeline:
         size = 0
         conn = self.connect()
         try:
-            # The rows are safe when the shard is marked complete, by a commit that waits.
+            # The rows become durable with the synchronous commit that marks the shard complete.
             conn.execute("SET synchronous_commit TO off")
             conn.commit()
             while (block := self._take()) is not None:
@@ -202,7 +205,7 @@ class Pipeline:
         )
 
     def _referenced(self, waiting: dict[str, list[pa.RecordBatch]]) -> dict[str, SeenIds]:
-        """The ids of records that rows refer to, by the records' table."""
+        """The ids of the records that the rows refer to, by the records' table."""
         found: dict[str, SeenIds] = {}
         for target, columns in self.staging.tables.record_references.items():
             values = [

@@ -1,12 +1,12 @@
-"""One run's work on one month, step by step, and what each step does to the month's row.
+"""A run's work on its month: the steps, and the status that each gives the month's row.
 
 ```
 not_started → downloading → ready_for_processing → processing → completed | failed
 ```
-Airflow's tasks call the steps one by one, in processes of their own; the command calls them in a
-row. A run claims the month, so that no two work on it. Every step may be called again, and finds
-what is done already. A failed row stays failed until the run that failed is started again: tasks
-of that run that are still at work beside the failed one leave the row alone.
+Airflow's tasks call the steps, each in its own process; the command calls them in sequence. A run
+claims its month, so that no two runs work on it. Every step can be called again and skips what is
+already done. A failed row stays ``failed`` until its run is started again: tasks of the run that
+are still executed beside the failed one do not change it.
 """
 
 from __future__ import annotations
@@ -48,15 +48,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MonthRun:
-    """One run's work on one month.
+    """A run's work on its month.
 
     :param connect: opens connections to the target database.
-    :param options: what the run was asked to do.
     :param identity: the run, as the month's row names it.
     :param since: when the run was started, or started again after it had ended.
-    :param is_alive: whether the run that another month's row names, or another run that this
-        month's row names, may still be at work.
-    :param sizes: of what staging holds in memory.
+    :param is_alive: whether the run that a row names, other than this run, may still be at work.
+    :param sizes: the buffer sizes of staging.
     """
 
     connect: Connect
@@ -84,10 +82,10 @@ class MonthRun:
     def pending(self, source: Source) -> Pending:
         """Whether there is anything to do for the month.
 
-        Months that runs left at work which are gone become ``failed`` first.
+        Months whose runs are no longer alive become ``failed`` first.
 
-        :param source: asked only when the month is completed: Discogs uploads files again.
-        :raises RetryLimitReached: when the month has failed too often to be tried without force.
+        :param source: queried only when the month is completed, for files that were uploaded again.
+        :raises RetryLimitReached: when the month has failed too often to be loaded without force.
         """
         self._reconcile()
         record = self.repository.ensure(self.month)
@@ -98,9 +96,9 @@ class MonthRun:
     def claim(self) -> MonthRecord:
         """Claim the month for this run; its row becomes ``downloading``.
 
-        What a run left at work which is gone becomes ``failed`` first.
+        A claim of a run that is no longer alive is released first.
 
-        :raises MonthTaken: when another run has it.
+        :raises MonthTaken: when another run works on the month.
         """
         record = self.repository.claim(self.month, self.identity)
         if record is None:
@@ -117,17 +115,17 @@ class MonthRun:
     def plan(self, source: Source, dump: DumpSet | None = None) -> list[PlannedFile]:
         """Find the month's files, and record which of them this run needs.
 
-        An entity that was merged from the same bytes before is left out, unless forced. Where
-        that leaves nothing, the month failed after its merges: then all are loaded again.
+        An entity that is already merged from the same file is left out, unless the run is forced.
+        If that leaves no entity, the month failed after its merges, and all are loaded again.
 
-        :param dump: the files as they were found a moment ago; None looks now.
-        :raises DiskFull: when they do not fit.
+        :param dump: the files, if they have just been found; None finds them.
+        :raises DiskFull: when the files do not fit in the storage.
         """
         entities = self.options.entities
         dump = dump if dump is not None else source.find(self.month, entities)
         published = source.checksums(dump)
         needed = self.repository.ensure(self.month).not_loaded(entities, published.values())
-        # An export has all of them, or is not written.
+        # An export is written of all of the run's entities, or not at all.
         if self.options.force or self.settings.export or not needed:
             needed = list(entities)
         planned = self.files.record_plan(dump, published, entities, needed)
@@ -135,7 +133,7 @@ class MonthRun:
         return planned
 
     def planned(self) -> list[PlannedFile]:
-        """The files that this run loads, as the rows know them; none when it lacks the month."""
+        """The files that this run loads, as recorded; empty when it does not have the month."""
         record = self.repository.get(self.month)
         if record is None or not record.is_of(self.identity):
             return []
@@ -144,9 +142,9 @@ class MonthRun:
     def fetch(
         self, source: Source, planned: PlannedFile, on_progress: OnProgress | None = None
     ) -> DownloadReport | None:
-        """Bring a file into the storage, unless it is there, whole.
+        """Bring a file into the storage, unless the complete file is there.
 
-        :returns: None when the month is completed already.
+        :returns: None when the month is already completed.
         """
         if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
             return None
@@ -157,7 +155,7 @@ class MonthRun:
     ) -> FileChecksum | None:
         """Compare a stored file with its published SHA-256.
 
-        :returns: None when the month is completed already.
+        :returns: None when the month is already completed.
         """
         if self._enter(Status.DOWNLOADING, backwards=False).status is Status.COMPLETED:
             return None
@@ -165,7 +163,7 @@ class MonthRun:
             return self.files.verify(source, planned, report)
 
     def ready(self, planned: Sequence[PlannedFile]) -> MonthRecord:
-        """All files are there and verified; the row becomes ``ready_for_processing``.
+        """Check that all files are verified; the row becomes ``ready_for_processing``.
 
         :raises MonthNotReady: naming the files that are not verified.
         """
@@ -176,12 +174,13 @@ class MonthRun:
         return self._enter(Status.READY_FOR_PROCESSING, backwards=False)
 
     def take_turn(self) -> MonthRecord | None:
-        """Begin the processing, unless another month is in processing.
+        """Begin the processing of the month, unless another month is in processing.
 
-        Months that are merged one after the other are staged once; a backfill has several at
-        work. Of two that ask at once, one begins.
+        A month that was staged before another one was merged would have to be staged again, so the
+        months of a backfill are processed one after the other. Of two runs that call this at the
+        same time, one begins.
 
-        :returns: the month that has the turn; None when it is this one.
+        :returns: the month that is in processing; None when this month's processing has begun.
         """
         with self.connect() as conn, advisory_lock(conn, turn_lock(self.settings.schema)):
             self._reconcile()
@@ -202,7 +201,7 @@ class MonthRun:
     ) -> StageReport | None:
         """Copy one shard of a file's changed records into the staging tables.
 
-        :returns: None when the month is completed already.
+        :returns: None when the month is already completed.
         """
         if not self.begin_processing():
             return None
@@ -226,9 +225,9 @@ class MonthRun:
             )
 
     def check_staged(self, planned: Sequence[PlannedFile]) -> None:
-        """Check the guards of every file, before anything is merged.
+        """Check the guards of all entities, before anything is merged.
 
-        :raises DumpRefused: naming every guard that does not hold.
+        :raises DumpRefused: naming every limit that is exceeded.
         """
         if self.begin_processing():
             check_staged(
@@ -244,16 +243,16 @@ class MonthRun:
     ) -> EntityReport | None:
         """Merge an entity's staged rows into its tables, in one transaction.
 
-        What was staged before another month was merged is staged again first.
+        Rows that were staged before another month was merged are staged again first.
 
-        :returns: what this load did; None when the month is completed already.
+        :returns: what this load did; None when the month is already completed.
         """
         if not self.begin_processing():
             return None
         try:
             report = self._merge(planned.entity, on_progress)
         except StagingStale as stale:
-            log.info("%s It is done here.", stale)
+            log.info("%s This task stages it again itself.", stale)
             for shard in range(self.options.shards):
                 self.stage(storage, planned, shard, on_progress)
             report = self._merge(planned.entity, on_progress)
@@ -275,7 +274,7 @@ class MonthRun:
 
     @property
     def load_settings(self) -> Settings:
-        """The settings with what the run was asked for in their place."""
+        """The settings, with the run's own filter if it has one."""
         if self.options.filter is None:
             return self.settings
         return replace(self.settings, filter=self.options.filter)
@@ -283,9 +282,9 @@ class MonthRun:
     # -- the end -------------------------------------------------------------------------
 
     def check(self) -> list[CheckResult]:
-        """Run the checks of the merged tables; their results are kept in the row.
+        """Run the checks of the merged tables, and record the results in the month's row.
 
-        :raises ChecksFailed: naming those that failed.
+        :raises ChecksFailed: naming the checks that failed.
         """
         results = run_checks(
             self.connect, self.month, self.settings, allow_shrink=self.options.allow_shrink
@@ -297,18 +296,18 @@ class MonthRun:
         return results
 
     def complete(self) -> MonthReport:
-        """Everything is merged and checked; the row becomes ``completed``.
+        """Complete the month after its merges and checks; the row becomes ``completed``.
 
         :returns: the report of the month's last load.
-        :raises MonthNotReady: naming the entities whose rows do not come from the files that are
-            published: a task was marked as a success by hand.
+        :raises MonthNotReady: naming the entities that are not merged from the published files, as
+            when somebody has marked a task as a success.
         """
         record = self.repository.ensure(self.month)
-        lacking = record.not_loaded(self.options.entities)
-        if record.status is not Status.COMPLETED and lacking:
+        missing = record.not_loaded(self.options.entities)
+        if record.status is not Status.COMPLETED and missing:
             raise MonthNotReady(
-                f"{self.month} is not completed: {', '.join(map(str, lacking))} not merged from"
-                " the published files. Clear their stage and merge tasks, and what follows them."
+                f"{self.month} is not completed: {', '.join(map(str, missing))} not merged from"
+                " the published files. Clear their stage and merge tasks, with what follows them."
             )
         done = self._completed(record)
         progress.clear(self.connect, self.month)
@@ -317,29 +316,31 @@ class MonthRun:
     def _completed(self, record: MonthRecord) -> MonthRecord:
         if record.status is Status.COMPLETED:
             return record
-        # The row may be failed: by a task that was done again since, as this comes after all.
+        # The row may be failed by a task that has succeeded since, as this step follows all others.
         self.repository.move(self.month, Status.PROCESSING, run=self.identity)
         return self.repository.move(self.month, Status.COMPLETED, run=self.identity)
 
     def clean_up(self, storage: DumpStorage) -> CleanupReport:
-        """Delete the files that retention lets go; never those of a month that is at work."""
+        """Delete the files of months that are not to be kept, never those of a month at work."""
         record = self.repository.ensure(self.month)
-        if record.is_of(self.identity):  # another run may have the month since
-            self._completed(record)  # this task may have failed before, and the row with it
+        if record.is_of(self.identity):  # another run may have claimed the month since
+            self._completed(record)  # an earlier attempt of this task may have failed the row
         keep = None if self.options.keep_files else self.settings.keep_months
         return self.files.clean_up(storage, keep)
 
     def discard_staging(self) -> list[str]:
-        """Drop the staging tables that no month needs any more; their names.
+        """Drop the staging tables that no month needs any more.
 
-        A failure is only logged: the month is loaded all the same.
+        A failure is only logged, since the month is already loaded.
+
+        :returns: the names of the dropped tables.
         """
-        at_rest = (Status.COMPLETED, Status.NOT_STARTED)
+        unstaged = (Status.COMPLETED, Status.NOT_STARTED)
         try:
-            # So that no month begins to stage meanwhile.
+            # The lock keeps other months from beginning to stage.
             with self.connect() as conn, advisory_lock(conn, turn_lock(self.settings.schema)):
-                # A failed month goes on from what is staged.
-                needed = [r.month for r in self.repository.all() if r.status not in at_rest]
+                # A failed month continues from its staged rows.
+                needed = [r.month for r in self.repository.all() if r.status not in unstaged]
                 dropped = discard_staging(self.connect, self.settings, needed)
         except DiscogsError as error:
             log.warning("Left-over staging tables were not dropped: %s", error)
@@ -349,9 +350,9 @@ class MonthRun:
         return dropped
 
     def fail(self, message: str) -> MonthRecord | None:
-        """The row becomes ``failed``; the first message of a run's failure stays.
+        """Record a failure; the row becomes ``failed``, with the first message of the run.
 
-        :returns: None when the failure does not concern the row: the month is another run's.
+        :returns: None when the row is not changed, since another run has the month.
         """
         return reconciliation.record_failure(
             self.repository,
@@ -369,16 +370,16 @@ class MonthRun:
         )
 
     def begin_processing(self) -> bool:
-        """The row becomes ``processing``.
+        """Set the row to ``processing``.
 
-        :returns: False when the month is completed already, and nothing is to be done.
+        :returns: False when the month is already completed, and there is nothing to do.
         """
         return self._enter(Status.PROCESSING).status is not Status.COMPLETED
 
     def _enter(self, to: Status, *, backwards: bool = True) -> MonthRecord:
-        """Move the row to where a task begins, as :func:`transitions.enter` does.
+        """Set the row to the status of a task that begins, as :func:`transitions.enter` decides.
 
-        :param backwards: whether the month may go back from a later status.
+        :param backwards: whether the row may return from a later status.
         """
         self.repository.ensure(self.month)
         record = self.repository.change(

@@ -1,4 +1,4 @@
-"""The export of a run's month as Parquet, in steps that Airflow's tasks call one by one."""
+"""The Parquet export of a run's month, in steps that Airflow's tasks call one after the other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from discogs.dumps.storage import DumpStorage
 from discogs.load.errors import ExportIncomplete
 from discogs.load.export import parts_of, publish
-from discogs.load.export_folder import ExportFolder, writing
+from discogs.load.export_folder import ExportFolder, writing_path
 from discogs.load.export_part import SIZES, ExportSizes, Part, PartReport, write_part
-from discogs.load.manifest import ExportReport, is_of, read_manifest
+from discogs.load.manifest import ExportReport, is_made_from, read_manifest
 from discogs.load.options import PlannedFile
 from discogs.progress import OnProgress
 from discogs.schema.entities import Month
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunExport:
-    """The steps of an export; each may be called again, and in another process.
+    """The steps of an export; each can be called again, and in another process.
 
-    :param target: where it is written, which all of the processes see.
+    :param target: the folder of the export, which all processes must share.
     """
 
     run: MonthRun
@@ -41,10 +41,10 @@ class RunExport:
         return self.run.month
 
     def begin(self, planned: Sequence[PlannedFile]) -> tuple[list[Part], str]:
-        """Make the place ready that a month is written in.
+        """Prepare the folder of the month's unpublished files.
 
-        :returns: what is to be written, and a sentence about it; no part when there is nothing to
-            do: the month is completed, or exported from the same files.
+        :returns: the parts to write, and a sentence for the log. No parts when there is nothing to
+            do: the month is completed, or already exported from the same files.
         """
         if not self.run.begin_processing():
             return [], f"{self.month} is completed: nothing is exported."
@@ -55,15 +55,17 @@ class RunExport:
                 others = [name for name in manifest["entities"] if name not in entities]
                 if others:
                     return [], (
-                        f"{self.month} stays in {self.target} as it is: that has"
-                        f" {', '.join(others)} too, which this run does not load. Run the month"
-                        " with all entities, and force, to export it again."
+                        f"The export of {self.month} in {self.target} is kept, since it also has"
+                        f" {', '.join(others)}, which this run does not load. To export the month"
+                        " again, run it with all entities and with force."
                     )
                 if not self.run.options.force and self._is_exported(planned, manifest):
-                    return [], f"{self.month} is in {self.target} already, from the same files."
-            self.target.empty(writing(self.month))
+                    return [], (
+                        f"{self.month} is already exported to {self.target}, from the same files."
+                    )
+            self.target.empty(writing_path(self.month))
         parts = [part for _, part in parts_of(planned, self.run.options.shards)]
-        return parts, f"{self.month} is written to {self.target} in {len(parts)} parts."
+        return parts, f"{self.month} is exported to {self.target} in {len(parts)} parts."
 
     def write(
         self,
@@ -72,9 +74,9 @@ class RunExport:
         part: Part,
         on_progress: OnProgress | None = None,
     ) -> PartReport | None:
-        """Write a shard of a file's records aside.
+        """Write one part of the month, unpublished.
 
-        :returns: None when the month is completed already.
+        :returns: None when the month is already completed.
         """
         if not self.run.begin_processing():
             return None
@@ -95,9 +97,9 @@ class RunExport:
             )
 
     def publish(self, planned: Sequence[PlannedFile]) -> ExportReport | None:
-        """Put the parts into their place, with the manifest.
+        """Publish the parts, and write the manifest.
 
-        :returns: None when the month is completed, or that was done already.
+        :returns: None when the month is completed, or already published.
         """
         if not self.run.begin_processing():
             return None
@@ -115,14 +117,14 @@ class RunExport:
                 manifest = read_manifest(self.target, self.month)
                 if manifest is None or not self._is_exported(planned, manifest):
                     raise
-                # A part that was written again alone, after all of them had been published.
-                self.target.delete_files(writing(self.month))
+                # The month was published, and afterwards one of its parts was written again.
+                self.target.delete_files(writing_path(self.month))
                 return None
 
     def _is_exported(self, planned: Sequence[PlannedFile], manifest: dict[str, object]) -> bool:
         digests = {each.entity: self._sha256(each) for each in planned}
-        return is_of(manifest, digests, str(Filter.parse(self.run.load_settings.filter)))
+        return is_made_from(manifest, digests, str(Filter.parse(self.run.load_settings.filter)))
 
     def _sha256(self, planned: PlannedFile) -> str | None:
-        """As the file was verified."""
+        """The SHA-256 with which the file was verified."""
         return self.run.files.sha256(planned) or planned.sha256

@@ -1,4 +1,4 @@
-"""One shard of an entity's staging tables: taken from earlier tries, emptied, and completed."""
+"""A shard of an entity's staging tables: claimed from earlier attempts, emptied, and completed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from discogs.database.staging import (
 from discogs.records.block import Rejected
 from discogs.records.seen_ids import SeenIds
 
-#: How many seconds a shard waits for an earlier try of itself to be gone.
+#: Seconds that a shard waits for the locks of an earlier attempt.
 LOCK_SECONDS = 60
 
 _NAMES = pa.schema(
@@ -51,7 +51,7 @@ _REJECTED = pa.schema(
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard that is ready to take rows, and what its entity's tables hold."""
+    """A shard that is ready for rows, and the stored records of its entity."""
 
     staging: Staging
     number: int
@@ -59,11 +59,11 @@ class Shard:
     generation: int
     claim: UUID
     index: FingerprintIndex
-    #: Whether no newer month was merged.
+    #: Whether no newer month has been merged.
     newest: bool
-    #: Whether the staged tables may become the live ones, which are empty.
+    #: Whether the live tables are empty, and the staging tables may be swapped in.
     first_load: bool
-    #: The ids that filters left out of newer months; None in the newest.
+    #: The ids that filters left out of newer months; None when this is the newest month.
     left_out: SeenIds | None
 
     @property
@@ -72,19 +72,20 @@ class Shard:
 
 
 def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Shard:
-    """Empty a shard's staging tables, made if they are not there, and read the fingerprints.
+    """Claim a shard, delete its staged rows, and read the stored fingerprints. The staging tables
+    are created if they do not exist.
 
     :raises LockBusy: when another session uses the tables.
     """
     try:
-        # What a killed try was running ends soon after it; only somebody else's takes longer.
+        # The server ends the statement of a killed attempt well within this time.
         conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS}s"])
         conn.commit()
         entity = staging.tables.entity
         lock = f"staging:{staging.live_schema}:{entity}:{staging.month}"
         with advisory_lock(conn, lock, wait=LOCK_SECONDS):
             generation = load_log.generation(conn, entity)
-            claim = _take(conn, staging, number, shards, generation)
+            claim = _claim(conn, staging, number, shards, generation)
         staging.clear_shard(conn, number, shards)
         conn.commit()
     except psycopg.errors.LockNotAvailable:
@@ -103,8 +104,9 @@ def prepare(conn: Connection, staging: Staging, number: int, shards: int) -> Sha
     return Shard(staging, number, shards, generation, claim, index, newest, first_load, left_out)
 
 
-def _take(conn: Connection, staging: Staging, number: int, shards: int, generation: int) -> UUID:
-    """Claim the shard in tables of the present columns, generation and number of shards."""
+def _claim(conn: Connection, staging: Staging, number: int, shards: int, generation: int) -> UUID:
+    """Claim the shard, after replacing staging tables that have other columns than the live ones,
+    or rows of another generation or number of shards."""
     entity, month = staging.tables.entity, staging.month
     outdated = [
         staged
@@ -118,7 +120,7 @@ def _take(conn: Connection, staging: Staging, number: int, shards: int, generati
     load_log.forget_staged(conn, entity, month, number)
     conn.commit()
     claim = staging.claim(conn, number)
-    staging.strip(conn)
+    staging.drop_keys(conn)
     conn.commit()
     return claim
 
@@ -134,17 +136,19 @@ def complete(
     rejected: Iterable[Rejected],
     report: dict[str, Any],
 ) -> None:
-    """Write what belongs to the rows of a shard, and record that it is staged.
+    """Write a shard's extra tables, and record that the shard is staged.
 
-    :param left_out: the ids of the records that the filter left out, in ascending order.
-    :param referenced: ids of records that the rows refer to, by the records' table.
-    :raises StagingTaken: when a later try has taken the shard.
+    :param absent: ids of stored records that are absent from the dump.
+    :param left_out: ids of the records that the filter left out, in ascending order.
+    :param names: the genres and styles that the rows refer to: names by id, by table.
+    :param referenced: ids of the records that the rows refer to, by the records' table.
+    :raises StagingTaken: when a later attempt has taken the shard.
     """
     staging, number = shard.staging, shard.number
     staging.complete(conn, shard.claims)
     stored = shard.index.lookup(left_out)
     loaded = left_out[stored.found & (stored.states != PLACEHOLDER)]
-    lacking = [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)]
+    removed = [pa.array(np.full(len(absent), number, np.int32)), pa.array(absent)]
     filtered = [pa.array(np.full(len(loaded), number, np.int32)), pa.array(loaded)]
     named = [
         {"shard": number, "kind": kind, "id": key, "name": name}
@@ -162,7 +166,7 @@ def complete(
         for r in rejected
     ]
     for kind, batch in (
-        (ABSENT, pa.RecordBatch.from_arrays(lacking, names=["shard", "id"])),
+        (ABSENT, pa.RecordBatch.from_arrays(removed, names=["shard", "id"])),
         (FILTERED, pa.RecordBatch.from_arrays(filtered, names=["shard", "id"])),
         (NAMES, pa.RecordBatch.from_pylist(named, _NAMES)),
         (REJECTED, pa.RecordBatch.from_pylist(refused, _REJECTED)),

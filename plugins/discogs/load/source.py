@@ -1,4 +1,4 @@
-"""Where a month's files come from: a server of dumps, or a folder that holds them already."""
+"""The source of a month's files: a server of dumps, or a folder that has them."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from discogs.schema.entities import ENTITIES, Entity, Month
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two reports of how far a file is hashed.
+#: Seconds between two progress reports while a file is hashed.
 _PROGRESS_SECONDS = 1.0
 
 
 class Source(Protocol):
-    """What the steps of a month's run need of the place that its files come from."""
+    """What a month's run needs of the source of its files."""
 
     @property
     def storage(self) -> DumpStorage:
-        """Where the files are once they are fetched."""
+        """The storage that has the files once they are fetched."""
         ...
 
     def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
-        """The files that make the month's dump."""
+        """The files of the month's dump."""
         ...
 
     def checksums(self, dump: DumpSet) -> dict[str, str]:
-        """The published SHA-256 by file name; a file that no CHECKSUM.txt lists is left out."""
+        """The published SHA-256 by file name, without the files that no CHECKSUM.txt lists."""
         ...
 
     def require_space(self, files: Iterable[PlannedFile]) -> None:
-        """Check that what is still to be fetched fits."""
+        """Check that the files that are still to be fetched fit in the storage."""
         ...
 
     def fetch(
         self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
     ) -> DownloadReport:
-        """Bring a file into the storage, unless it is there.
+        """Bring a file into the storage, unless the complete file is there.
 
         :param expected: the published SHA-256; None when no CHECKSUM.txt lists the file.
         """
@@ -60,13 +60,15 @@ class Source(Protocol):
     def verify(
         self, planned: PlannedFile, expected: str | None, on_progress: OnProgress | None = None
     ) -> tuple[str, int]:
-        """The SHA-256 and the size of a stored file, which has the published SHA-256 if there
-        is one."""
+        """Check that a stored file has the published SHA-256, if there is one.
+
+        :returns: the file's SHA-256 and size.
+        """
         ...
 
 
 def _hashing(planned: PlannedFile, on_progress: OnProgress | None) -> Callable[[int], None]:
-    """What is called with the bytes of a file that were hashed so far."""
+    """A function to call with the number of bytes that are hashed so far; reports the progress."""
     started, ticker = time.monotonic(), Ticker(_PROGRESS_SECONDS)
 
     def report(done: int) -> None:
@@ -86,7 +88,7 @@ def _hashing(planned: PlannedFile, on_progress: OnProgress | None) -> Callable[[
 
 @dataclass(frozen=True)
 class ServerSource:
-    """A server of dumps, whose files are downloaded into a storage."""
+    """A server of dumps, and the storage that its files are downloaded to."""
 
     server: DumpSource
     storage: DumpStorage
@@ -123,7 +125,7 @@ class ServerSource:
 
 @dataclass(frozen=True)
 class FolderSource:
-    """A folder of dump files: nothing is transferred, and nothing in it is changed."""
+    """A folder of dump files, which are read where they are and not changed."""
 
     folder: Path
     _digests: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
@@ -133,7 +135,7 @@ class FolderSource:
         return DumpStorage(self.folder)
 
     def find(self, month: Month, entities: Sequence[Entity] = ENTITIES) -> DumpSet:
-        """Whatever of the entities' files the folder holds; of several days, the newest of each.
+        """The entities' files that are in the folder; of several with different days, the newest.
 
         :raises FolderUnusable: when there is no such folder, or none of the month's files in it.
         """
@@ -183,12 +185,12 @@ class FolderSource:
             ) from error
 
     def require_space(self, files: Iterable[PlannedFile]) -> None:
-        """Nothing: the files are there."""
+        """Do nothing: the files are already in the storage."""
 
     def fetch(
         self, planned: PlannedFile, expected: str | None, on_progress: OnProgress
     ) -> DownloadReport:
-        """Read the file once, for its SHA-256; it is compared when the file is verified."""
+        """Compute the file's SHA-256, which ``verify`` compares."""
         started = time.monotonic()
         report = _hashing(planned, on_progress)
         self._digests[planned.name] = digest(self.storage, planned.name, report)
@@ -205,7 +207,7 @@ class FolderSource:
         actual, size = self._digests.get(planned.name) or digest(self.storage, planned.name)
         if expected is not None and actual != expected:
             raise FolderUnusable(
-                f"{planned.name} is not what its CHECKSUM.txt says: that lists SHA-256 {expected},"
-                f" the file has {actual}. Nothing was loaded; put the right file there."
+                f"{planned.name} does not match its CHECKSUM.txt, which lists SHA-256 {expected};"
+                f" the file has {actual}. Nothing was loaded; replace the file."
             )
         return actual, size

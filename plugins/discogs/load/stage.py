@@ -1,4 +1,4 @@
-"""Staging one shard of one entity: from the ``.gz`` to rows in the staging tables."""
+"""Staging of one shard of an entity: from the ``.gz`` file to rows in the staging tables."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many bytes of XML go together.
+    """Sizes in bytes of XML.
 
-    :param block: handed to a parser at a time.
+    :param block: parsed at a time.
     :param flush: parsed by a worker between two COPYs.
-    :param record: a longer record is rejected unread.
+    :param record: a longer record is rejected without being read.
     """
 
     block: int = 4 * MIB
@@ -49,45 +49,51 @@ class Sizes:
 
 SIZES = Sizes()
 
-#: In the report that is kept of a shard: the ids of the records that could not be read.
+#: Key of a shard's stored report: the ids of the records that could not be read.
 UNREAD = "unread"
 
 
 @dataclass(frozen=True)
 class StageReport:
-    """What staging one shard did; ``changed`` counts the records that were parsed and staged."""
+    """What the staging of a shard did."""
 
     entity: str
     month: str
+    #: Which shard, from 0.
     shard: int
     shards: int
+    #: Records of the shard in the file.
     read: int
     unchanged: int
+    #: Records that were parsed and staged.
     changed: int
     rejected: int
+    #: Stored records that are absent from the dump.
     absent: int
     rows: int
+    #: Bytes read from the whole file: XML, and compressed.
     unpacked_bytes: int
     packed_bytes: int
+    #: Bytes sent by COPY.
     copied_bytes: int
     seconds: float
     first_load: bool
-    #: Of all workers together.
+    #: The sum over all workers.
     copy_seconds: float = 0.0
-    #: Elements, attributes and texts that the mapping does not read, in the records staged.
+    #: Elements, attributes and texts that the mapping does not read, in the staged records.
     unmapped: dict[str, int] = field(default_factory=dict)
     #: Values that do not fit their column and became NULL, by path.
     invalid_values: dict[str, int] = field(default_factory=dict)
-    #: Characters that PostgreSQL does not take and that became U+FFFD.
+    #: Characters that PostgreSQL does not accept and that became U+FFFD.
     replaced_characters: int = 0
-    #: Of the packed file, as it was verified.
+    #: The verified SHA-256 of the ``.gz`` file.
     sha256: str | None = None
     #: How many records the filter left out, and its conditions.
     filtered: int = 0
     filter: str = ""
-    #: When it began, by the worker's clock, in UTC.
+    #: When staging began, by the worker's clock, in UTC.
     started_at: str | None = None
-    #: How many rejects may be records of the tables, since their ids cannot be read.
+    #: Rejected records whose id cannot be read, so that any stored record may be one of them.
     unidentified: int = 0
 
     def __str__(self) -> str:
@@ -111,7 +117,7 @@ def staging_of(settings: Settings, entity: Entity, month: Month) -> Staging:
 
 @dataclass(frozen=True)
 class _Job:
-    """What the staging of one shard is given."""
+    """The arguments of :func:`stage`."""
 
     connect: Connect
     name: str
@@ -145,16 +151,16 @@ def stage(
     on_progress: OnProgress | None = None,
     sizes: Sizes = SIZES,
 ) -> StageReport:
-    """Stage one shard of a dump, in place of whatever an earlier try of it left.
+    """Stage one shard of a dump, in place of what an earlier attempt left.
 
-    :param packed: the ``.gz``, from its first byte; read once, never held whole.
+    :param packed: the ``.gz`` file, at its first byte; read once, as a stream.
     :param name: the file's name, for messages.
-    :param sha256: of the packed file; kept with the rows, so that it is known what they come from.
-    :param total_bytes: the packed size, for progress.
-    :raises DumpError: when the file is not the whole dump that it should be.
+    :param sha256: the file's verified SHA-256, recorded with the rows as their source.
+    :param total_bytes: the size of the ``.gz`` file, for progress.
+    :raises DumpError: when the file is damaged, cut short or not the expected dump.
     :raises DatabaseUnavailable: when the connection is lost.
-    :raises LockBusy: when an earlier try does not let go of the shard.
-    :raises StagingTaken: when a later try has taken the shard.
+    :raises LockBusy: when an earlier attempt still holds the shard.
+    :raises StagingTaken: when a later attempt has taken the shard.
     """
     job = _Job(
         connect=connect,
@@ -204,7 +210,6 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
         is_stored=shard.index.holds,
         seed=fingerprint_seed(MAPPINGS[job.entity], str(conditions)),
     )
-    # The switch interval of the whole process is shorter until the file is read.
     with short_switch_interval(), closing(records), pipeline:
         for scanned in records:
             first, stored = seen.see(scanned.ids), shard.index.lookup(scanned.ids)
@@ -223,7 +228,7 @@ def _stage(conn: Connection, packed: BinaryIO, job: _Job) -> StageReport:
                 _report_progress(job, packed, counts, started)
         written = pipeline.finish()
     _report_progress(job, packed, counts, started)
-    # A rejected record is in the dump: it does not count as removed.
+    # A rejected record is in the dump, so its stored record is not absent.
     unread = np.array([r.record_id for r in counts.rejected if r.record_id], np.int32)
     unread = unread[seen.see(unread)]
     absent = absent_ids(shard.index, seen, job.month, newest=shard.newest)
@@ -292,5 +297,5 @@ def _report_progress(job: _Job, packed: BinaryIO, counts: Counts, started: float
 
 
 def _position(packed: BinaryIO) -> int:
-    """Bytes read of a packed file; 0 where it does not say."""
+    """Bytes read from the ``.gz`` file; 0 when that is not known."""
     return packed.tell() if packed.seekable() else 0

@@ -1,4 +1,4 @@
-"""Months that nobody works on or looks for any more, though their rows say so."""
+"""Months whose rows say that a run works on them or waits for them, while no run is alive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discogs.load.locks import COMMAND
 from discogs.schema.entities import Month
 from discogs.tracking.model import LEASE, MonthRecord, RunIdentity
 
-#: A run without a lease, of an earlier version, counts as dead when its row is older than this.
+#: A run without a lease, of an earlier version, counts as gone when its row is older than this.
 _NO_LEASE = dt.timedelta(days=1)
 
 
@@ -19,10 +19,10 @@ _NO_LEASE = dt.timedelta(days=1)
 class Stuck:
     """A month that needs a person's attention.
 
-    :param doing: what its row says, as a participle or status.
+    :param doing: what its row says: a status, or ``waited for``.
     :param since: the last heartbeat.
-    :param run: whose it is.
-    :param action: what to do.
+    :param run: the run that the row names.
+    :param action: what to do, as a sentence.
     """
 
     month: Month
@@ -40,7 +40,7 @@ class Stuck:
 
 
 def stuck(connect: Connect, schema: str, record: MonthRecord, *, now: dt.datetime) -> Stuck | None:
-    """What keeps a month from going on; None when a run is alive, or none is needed."""
+    """Whether a month is stuck; None when its run is alive, or it needs none."""
     waiting, run = record.waiting, record.run
     if waiting is not None and now - waiting.next_look_at > LEASE:
         action = "See whether Airflow's triggerer runs, then clear the run's wait_for_dump."
@@ -56,7 +56,7 @@ def stuck(connect: Connect, schema: str, record: MonthRecord, *, now: dt.datetim
             record.alive_until is not None or now - record.updated_at < _NO_LEASE
         )
         action = (
-            "See whether its Airflow runs; clear that run, or trigger the month again: a run takes"
-            " over what a dead one has left."
+            "See whether its Airflow runs; clear that run, or trigger the month again: the new run"
+            " takes the month over."
         )
     return None if alive else Stuck(record.month, str(record.status), last, run, action)

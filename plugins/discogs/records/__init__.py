@@ -1,1 +1,1 @@
-"""From bytes to rows: cutting, fingerprinting, and two parsers driven by one mapping."""
+"""From bytes to rows: splitting into records, fingerprints, and two parsers for one mapping."""

@@ -1,4 +1,4 @@
-"""What passes between the steps: whole records in a block, rows of a block, rejected records."""
+"""The values passed between the steps: blocks of records, their rows, and rejected records."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pyarrow as pa
 
 from discogs.schema.entities import Entity
 
-#: More of a rejected record than this is not kept.
+#: How many bytes of a rejected record are kept.
 REJECTED_XML_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that became no row, and why.
+    """A record that was not loaded, with the reason.
 
-    :param offset: in the unpacked file, in bytes.
-    :param record_id: None where it cannot be read.
-    :param may_be_record: whether this may be a record that the tables know, though its id cannot
-        be read.
+    :param offset: in the decompressed file, in bytes.
+    :param record_id: None when it cannot be read.
+    :param xml: the first bytes of the record, at most REJECTED_XML_BYTES.
+    :param may_be_record: whether this may be a stored record, if its id cannot be read.
     """
 
     offset: int
@@ -34,13 +34,13 @@ class Rejected:
 
     @property
     def text(self) -> str:
-        """The record as text that PostgreSQL takes."""
+        """The record as text that PostgreSQL can store."""
         return self.xml.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records, one after the other, with what was read of each without parsing."""
+    """Complete records one after the other, with their ids and fingerprints."""
 
     entity: Entity
     data: bytes
@@ -48,19 +48,19 @@ class Block:
     starts: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int32]
     fingerprints: npt.NDArray[np.int64]
-    #: Where each record starts in the unpacked file.
+    #: Where each record starts in the decompressed file.
     offsets: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def record(self, index: int) -> bytes:
-        """The bytes of one record, white space after it included."""
+        """The bytes of a record, with the white space after it."""
         end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.data)
         return self.data[self.starts[index] : end]
 
     def take(self, positions: npt.NDArray[np.integer[Any]]) -> Block:
-        """A block of some of the records."""
+        """A block of the records at some positions."""
         records = [self.record(position) for position in positions.tolist()]
         sizes = np.array([len(record) for record in records], np.int64)
         return Block(
@@ -74,10 +74,11 @@ class Block:
 
 
 class BlockJoiner:
-    """Joins small blocks: a block costs more than a hundred records, whatever it holds, and of a
-    month that changed little each chunk of the file leaves few.
+    """Joins small blocks. A chunk of a file has few changed records in most months, and the
+    overhead of a block is that of parsing more than a hundred records.
 
-    :param block_bytes: blocks of at least half as many bytes are not small.
+    :param block_bytes: the size to which blocks are joined; those of at least half of it are passed
+        on alone.
     """
 
     def __init__(self, block_bytes: int) -> None:
@@ -86,7 +87,10 @@ class BlockJoiner:
         self._size = 0
 
     def join(self, block: Block) -> Block | None:
-        """Take a block; one that is large enough now, if there is one."""
+        """Add a block.
+
+        :returns: a block that is large enough, or None.
+        """
         if 2 * len(block.data) >= self._block_bytes:
             return block
         self._small.append(block)
@@ -94,7 +98,7 @@ class BlockJoiner:
         return self.rest() if self._size >= self._block_bytes else None
 
     def rest(self) -> Block | None:
-        """The small blocks that wait, joined."""
+        """The remaining small blocks, joined; None when there are none."""
         small, self._small, self._size = self._small, [], 0
         return _joined(small) if small else None
 
@@ -113,12 +117,12 @@ def _joined(blocks: list[Block]) -> Block:
 
 @dataclass
 class Findings:
-    """What was found in records beside their rows.
+    """Counts of what was found in the parsed records.
 
-    :param unmapped: what the mapping does not read, by path, in the records that were read.
+    :param unmapped: elements, attributes and texts that the mapping does not read, by path.
     :param invalid: values that do not fit their column and became NULL, by path.
-    :param replaced: characters that PostgreSQL does not take and that became U+FFFD.
-    :param filled: rows by the path of their element, and values by theirs.
+    :param replaced: characters that PostgreSQL cannot store and that became U+FFFD.
+    :param filled: rows and values, each by the path of its element or attribute.
     """
 
     unmapped: Counter[str] = field(default_factory=Counter)
@@ -133,21 +137,21 @@ class Findings:
         self.filled.update(other.filled)
 
     def warnings(self, name: str) -> list[str]:
-        """What a reader of the log has to know, a line for each kind.
+        """Warnings for the log, a line for each kind of finding.
 
-        :param name: of the file.
+        :param name: the file's name.
         """
         lines = []
         if self.unmapped:
             found = _counted(self.unmapped)
-            lines.append(f"{name} holds what the mapping does not read, and no table has: {found}")
+            lines.append(f"{name} has elements or attributes that are not loaded: {found}")
         if self.invalid:
             found = _counted(self.invalid)
-            lines.append(f"{name} has values that do not fit their column, and are NULL: {found}")
+            lines.append(f"{name} has values that do not fit their column and are NULL: {found}")
         if self.replaced:
             lines.append(
-                f"{name}: {self.replaced} characters that PostgreSQL's text does not take (NUL,"
-                " halves of surrogate pairs) are stored as U+FFFD."
+                f"{name} has {self.replaced} characters that PostgreSQL cannot store (NUL, unpaired"
+                " surrogates); they became U+FFFD."
             )
         return lines
 
@@ -158,7 +162,7 @@ def _counted(counts: Counter[str]) -> str:
 
 @dataclass
 class ParsedBlock:
-    """A block's rows by table, the names that they refer to by id, and what was rejected."""
+    """The rows of a block by table, the names that they refer to by id, and rejected records."""
 
     tables: dict[str, pa.RecordBatch]
     names: dict[str, dict[int, str]] = field(default_factory=dict)
@@ -171,7 +175,7 @@ class ParsedBlock:
 
 
 def join_parsed(blocks: list[ParsedBlock]) -> ParsedBlock:
-    """What several blocks of one entity gave, as one."""
+    """Join parsed blocks of one entity."""
     names = blocks[0].tables
     joined = ParsedBlock(
         {name: pa.concat_batches([block.tables[name] for block in blocks]) for name in names}

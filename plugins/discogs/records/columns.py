@@ -1,4 +1,4 @@
-"""Arrow columns of a block: the schema that both parsers fill, and what is derived from it."""
+"""The Arrow columns of a block: the schema that both parsers fill, and columns derived from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from discogs.schema.model import DUMP_MONTH, FINGERPRINT, EntityMapping, Field, 
 from discogs.schema.tables import Table, Type
 from discogs.schema.values import name_id
 
-#: White space as XML defines it; other spaces, such as U+00A0, belong to the text.
+#: White space as defined by XML; other spaces, such as U+00A0, are part of the text.
 SPACE = " \t\r\n"
 
 _ARROW: dict[Type, pa.DataType] = {
@@ -32,14 +32,14 @@ _ARROW: dict[Type, pa.DataType] = {
 
 
 def table_fields(mapping: EntityMapping, table: Table) -> tuple[Field, ...]:
-    """The dump's fields of one table."""
+    """The fields of a table."""
     if table.name == mapping.root.name:
         return mapping.fields
     return next(rows.fields for rows, child in mapping.children() if child.name == table.name)
 
 
 def arrow_schema(mapping: EntityMapping, table: Table) -> pa.Schema:
-    """The columns as a parser fills them: keys and fields, nothing derived yet."""
+    """The columns that a parser fills: keys and fields, without derived columns."""
     fields = {field.column: field for field in table_fields(mapping, table)}
     derived = {
         column.name
@@ -60,7 +60,7 @@ def arrow_schema(mapping: EntityMapping, table: Table) -> pa.Schema:
 
 
 def table_schema(table: Table) -> pa.Schema:
-    """The columns of a table as :func:`finish` makes them, in the table's order."""
+    """The columns of a table as :func:`finish` returns them, in the table's order."""
     return pa.schema(
         [
             pa.field(column.name, _ARROW[column.type], nullable=column.name not in table.key)
@@ -72,7 +72,7 @@ def table_schema(table: Table) -> pa.Schema:
 
 @dataclass(frozen=True)
 class TableLayout:
-    """A table, the fields that fill it, and the path of the elements that make its rows."""
+    """A table, its fields, and the path of the elements that become its rows."""
 
     table: Table
     fields: tuple[Field, ...]
@@ -85,7 +85,7 @@ class TableLayout:
 
 @cache
 def layouts(mapping: EntityMapping) -> tuple[TableLayout, ...]:
-    """Every table of an entity, in the order in which they are written."""
+    """All tables of an entity, in the order in which they are written."""
     record = mapping.entity.record
     paths = {mapping.root.name: record, **dict(_paths(mapping.rows, record))}
     return tuple(
@@ -108,10 +108,10 @@ def finish(
     rejected: list[Rejected],
     findings: Findings,
 ) -> ParsedBlock:
-    """Add what is computed from the fields, so that the columns are those of the tables.
+    """Add the derived columns, so that the batches have the columns of the tables.
 
-    :param fingerprints: one a row of the root table.
-    :param findings: those of the parser, to which others are added.
+    :param fingerprints: one per row of the root table.
+    :param findings: the parser's, to which counts are added.
     """
     names: dict[str, dict[int, str]] = {}
     tables: dict[str, pa.RecordBatch] = {}
@@ -142,16 +142,16 @@ def finish(
 
 
 def convert(text: str, kind: Type) -> Any:
-    """A text as its column's type.
+    """Convert a text to a column's type.
 
-    :raises ValueError: when it is not of the type, or out of its range.
+    :raises ValueError: when the text is not of the type, or out of its range.
     """
     return _CONVERT[kind](text)
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def converted(text: str) -> int:
-        # Spaces of every kind around a number mean nothing.
+        # Strips white space of all kinds, not only XML's.
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
             raise ValueError(text)
         value = int(text)
@@ -180,7 +180,10 @@ _CONVERT: dict[Type, Callable[[str], Any]] = {
 
 
 def _without_zero(column: pa.Array) -> tuple[pa.Array, int]:
-    """Ids of 0 as NULL, since they stand for "none"; negative ones too, and how many they are."""
+    """Replace 0, which stands for "none", and negative ids by NULL.
+
+    :returns: the column, and the number of negative ids.
+    """
     low = pc.min(column).as_py() if len(column) else None
     if low is None or low > 0:
         return column, 0
@@ -189,7 +192,7 @@ def _without_zero(column: pa.Array) -> tuple[pa.Array, int]:
 
 
 def _ids(column: pa.Array, names: dict[int, str]) -> pa.Array:
-    """The ids of names; ``names`` collects which name each id stands for."""
+    """The ids of a column of names, which are added to ``names`` by their ids."""
     coded = column.dictionary_encode()
     texts: list[str] = coded.dictionary.to_pylist()
     ids = [name_id(text) for text in texts]
@@ -198,7 +201,7 @@ def _ids(column: pa.Array, names: dict[int, str]) -> pa.Array:
 
 
 def _derived(column: pa.Array, field: Field) -> dict[str, pa.Array]:
-    """Columns parsed from a text column, each distinct text once."""
+    """The derived columns of a text column; each distinct text is parsed once."""
     assert field.derived is not None
     coded = column.dictionary_encode()
     texts: list[str] = coded.dictionary.to_pylist()

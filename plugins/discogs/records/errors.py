@@ -1,4 +1,4 @@
-"""Errors of a dump's bytes: the file is refused as a whole, and nothing of it is loaded."""
+"""Errors in a dump's bytes. The file is refused, and nothing of it is loaded."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from discogs.errors import DumpError
 
 
 class NotADump(DumpError):
-    """A file holds something else than one of Discogs' dumps."""
+    """A file is not one of Discogs' dumps, or not of the expected entity."""
 
     verdict = "is not the dump that its name says"
     advice = " Download the file again, and check where it came from."
 
 
 class TruncatedDump(DumpError):
-    """A dump lacks its end."""
+    """A dump ends before its root element is closed."""
 
     verdict = "is cut short"
     advice = " Nothing of it was loaded; download the file again."

@@ -1,4 +1,4 @@
-"""Leaving records out of a parsed block, by the values in its rows."""
+"""Applying a filter to a parsed block."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from discogs.schema.tables import EntityTables
 def apply(
     conditions: Filter, tables: EntityTables, parsed: ParsedBlock
 ) -> tuple[ParsedBlock, npt.NDArray[np.int32]]:
-    """Keep the records that fulfil every condition.
+    """Keep the records that fulfil all conditions.
 
     :param conditions: of the block's entity.
-    :returns: the block with their rows and names alone, and the ids of the others.
+    :returns: the block with the rows and names of these records, and the ids of the other records.
     """
     ids = parsed.tables[tables.root.name].column("id")
     keep = np.ones(len(ids), np.bool_)
@@ -49,7 +49,7 @@ def _of(batch: pa.RecordBatch, column: str, ids: pa.Array) -> pa.RecordBatch:
 def _fulfilled(
     condition: Condition, tables: EntityTables, parsed: ParsedBlock, ids: pa.Array
 ) -> npt.NDArray[np.bool_]:
-    """Which records fulfil a condition, an entry a record."""
+    """Which records fulfil a condition, an entry per record."""
     batch = parsed.tables[condition.field.table]
     has = _has(condition, batch.column(condition.field.column), parsed)
     if condition.field.table != tables.root.name:

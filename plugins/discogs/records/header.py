@@ -1,4 +1,4 @@
-"""The start of a dump: declaration, comments and root element, or the first record without one."""
+"""The header of a dump: declaration, comments and the opening tag of the root element."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from discogs.records.errors import NotADump
 from discogs.schema.entities import Entity
 
-#: What a well-formed file may hold where no record is: comments and processing instructions.
+#: Comments and processing instructions, which XML allows between records.
 MISC = re.compile(rb"\s*(?:<!--.*?-->|<\?.*?\?>)", re.DOTALL)
 _DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?\?>""")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ROOT = re.compile(rb"\s*(<([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(/?)>)")
-#: A header longer than this is not one.
+#: The longest header.
 _HEADER_BYTES = 64 * 1024
-#: How much of a file that is no dump is quoted.
+#: How many bytes of a file that is not a dump are quoted in the error.
 _QUOTED_BYTES = 80
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a dump starts with.
+    """The header of a dump.
 
-    :param end: the offset at which its records begin.
-    :param rootless: whether there is no root element, as in dumps of before 2015.
-    :param empty: whether the root element is empty, ``<releases/>``.
+    :param end: the offset at which the records begin.
+    :param rootless: whether there is no root element, as in dumps before 2015.
+    :param empty: whether the root element is an empty-element tag, ``<releases/>``.
     """
 
     end: int
@@ -35,10 +35,10 @@ class Header:
 
 
 def read_header(data: bytes, entity: Entity, name: str) -> Header | None:
-    """The header of a dump of which the first bytes are given; None when more are needed.
+    """Read the header of a dump from its first bytes; None when more bytes are needed.
 
-    :param name: the file's, for messages.
-    :raises NotADump: when the file is none of the entity's, or declares a document type.
+    :param name: the file's name, for messages.
+    :raises NotADump: when the file is not a dump of the entity, or declares a document type.
     """
     if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
         raise NotADump(name, "it is encoded in UTF-16 or UTF-32, not UTF-8")
@@ -67,7 +67,7 @@ def read_header(data: bytes, entity: Entity, name: str) -> Header | None:
 
 
 def long_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, of which the first piece is long enough to see what the file is."""
+    """The same bytes, with a first piece that is long enough to identify the file."""
     start = b""
     for piece in pieces:
         start += piece
@@ -79,7 +79,7 @@ def long_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def not_a_dump(name: str, data: bytes) -> NotADump:
-    """The error of a file that starts as no dump does."""
+    """The error for a file that does not start like a dump."""
     words = data[:_QUOTED_BYTES].decode("utf-8", "replace").split()
     quoted = f"it does not start like a dump but with {' '.join(words)!r}"
     return NotADump(name, quoted if words else "it is empty")

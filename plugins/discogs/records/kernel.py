@@ -1,7 +1,6 @@
 """The kernel: the WebAssembly module ``kernel.wasm``, built from ``kernel/kernel.c``.
 
-It imports nothing and has a memory of its own, so whatever bytes it reads it can touch nothing
-else.
+It imports nothing and can access only its own memory, whatever bytes it reads.
 """
 
 from __future__ import annotations
@@ -24,22 +23,23 @@ from discogs.schema.tables import Type
 
 FILE = Path(__file__).with_name("kernel.wasm")
 
-#: One instance is given no more memory than this; a block of 8 MB needs about 30.
+#: The limit of an instance's memory; a block of 8 MB needs about 30 MB.
 MEMORY_BYTES = 256 * 1024 * 1024
 _compiling = threading.Lock()
 _PATHS = ("{path}/{name}", "{path}/@{name}", "{path}/text()")
 
 
 class KernelFailed(Exception):
-    """A block that the kernel cannot read at all, since its rows need too much memory."""
+    """The kernel cannot read a block, since its rows need too much memory."""
 
 
 @dataclass(frozen=True)
 class KernelTable:
-    """A table's rows: the fields' columns, and what the keys are made of.
+    """A table's rows: the columns of the fields, and the parts of the keys.
 
-    ``record`` is the position of a row's record among those that were read, ``owner`` what
-    refers to the row around it, 0 for none, ``seq`` its ordinal from 1.
+    :param record: the position of each row's record among the records that were read.
+    :param owner: refers to the row around each row (see ``kernel_program._Owner``); 0 for none.
+    :param seq: the ordinal of each row, from 1.
     """
 
     rows: int
@@ -53,8 +53,9 @@ class KernelTable:
 class KernelBlock:
     """What the kernel read of a block.
 
-    ``refused`` has the positions of the records that it did not read, ``unmapped`` counts, by
-    path, what the program does not name in the others.
+    :param refused: the positions of the records that it did not read.
+    :param unmapped: elements, attributes and texts of the other records that the program does not
+        name, counted by path.
     """
 
     tables: dict[str, KernelTable]
@@ -63,7 +64,7 @@ class KernelBlock:
 
 
 class Kernel:
-    """An instance for one entity; not to be shared by threads."""
+    """An instance of the kernel for one entity; not thread-safe."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -90,8 +91,8 @@ class Kernel:
     ) -> KernelBlock:
         """Read a block.
 
-        :param starts: where each record starts; it ends where the next one does.
-        :param lenient: read records that are not well-formed if no value is touched by it.
+        :param starts: where each record starts; it ends where the next one starts.
+        :param lenient: also read records that are not well-formed, if no value is affected.
         :raises KernelFailed: when the block needs too much memory.
         """
         bounds = np.append(starts, len(data)).astype("<i4").tobytes()
@@ -100,7 +101,7 @@ class Kernel:
         self._write(address + len(bounds), data)
         result = self._read(self._call("parse", lenient), 7).tolist()
         refused, refusals, unknown, unknowns, layout, output, size = result
-        # The memory is used again by the next block; the columns are not.
+        # A copy, since the next block overwrites the kernel's memory.
         columns = pa.allocate_buffer(size)
         ctypes.memmove(columns.address, self._at(output), size)
         return KernelBlock(
@@ -110,7 +111,7 @@ class Kernel:
         )
 
     def _tables(self, address: int, data: pa.Buffer) -> dict[str, KernelTable]:
-        """The tables, each described by the numbers at an address, as are its columns."""
+        """The tables, from the description that the kernel wrote at an address."""
         words = iter(self._read(address, self._program.layout_words).tolist())
         numbers = np.frombuffer(data, np.int32, data.size // 4)
         tables = {}
@@ -145,7 +146,7 @@ class Kernel:
         return address
 
     def _at(self, address: int) -> int:
-        """Where an address of its memory is in the memory of the process, until that grows."""
+        """The process's address of an address in the kernel's memory, valid until that grows."""
         return ctypes.addressof(self._memory.data_ptr(self._store).contents) + address
 
     def _write(self, address: int, data: bytes) -> None:
@@ -168,8 +169,8 @@ def _column(column: ProgramColumn, rows: int, layout: list[int], data: pa.Buffer
 
 
 def _compiled() -> tuple[Engine, Module]:
-    """The module and what it was compiled by, once a process: they only go together."""
-    with _compiling:  # several threads begin at once
+    """The engine and the module that it compiled, once per process."""
+    with _compiling:  # functools.cache may call a function twice when threads begin together
         return _compile()
 
 

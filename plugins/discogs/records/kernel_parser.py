@@ -1,6 +1,6 @@
-"""KernelParser: the kernel on whole blocks, and its columns as those of the tables.
+"""KernelParser: parses whole blocks with the kernel.
 
-It reads the records that are of the usual form; the others are left to LxmlParser.
+It reads the records that have the usual form; the others are left to LxmlParser.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from discogs.schema.model import EntityMapping
 
 
 class KernelParser:
-    """Parses blocks of one entity; one instance may be shared by threads."""
+    """Parses blocks of one entity; thread-safe."""
 
     def __init__(self, entity: Entity) -> None:
         self.mapping: EntityMapping = MAPPINGS[entity]
@@ -33,9 +33,9 @@ class KernelParser:
     def parse(
         self, block: Block, *, lenient: bool = False
     ) -> tuple[ParsedBlock, npt.NDArray[np.int32]]:
-        """The rows of a block, and the positions of the records that it does not read.
+        """The rows of a block, and the positions of the records that the kernel does not read.
 
-        :param lenient: read records that are not well-formed if no value is touched by it.
+        :param lenient: also read records that are not well-formed, if no value is affected.
         """
         try:
             found = self._kernel().parse(block.data, block.starts, lenient=lenient)
@@ -58,7 +58,7 @@ class KernelParser:
         return finish(self.mapping, batches, np.zeros(0, np.int64), [], Findings())
 
     def _kernel(self) -> Kernel:
-        """The instance of this thread."""
+        """This thread's instance of the kernel."""
         kernel: Kernel | None = getattr(self._kernels, "kernel", None)
         if kernel is None:
             kernel = self._kernels.kernel = Kernel(self._program)
@@ -91,7 +91,7 @@ class KernelParser:
 
 
 def _lists(items: KernelTable, rows: int) -> pa.Array:
-    """The items as one list a row, NULL for a row without any; blank ones count as absent."""
+    """The items as one list per row, NULL for a row without items; blank items are dropped."""
     (texts,) = items.columns.values()
     filled = texts.is_valid().to_numpy(zero_copy_only=False)
     sizes = np.bincount(items.owner[filled], minlength=rows)

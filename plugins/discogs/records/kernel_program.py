@@ -1,6 +1,6 @@
-"""The mapping of an entity as the program of the kernel: tables of numbers that it reads XML by.
+"""The kernel's program: the mapping of an entity, encoded as tables of integers.
 
-Only this module and ``kernel/kernel.c`` know their layout; a new field changes neither.
+Only this module and ``kernel/kernel.c`` depend on the encoding; a new field changes neither.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ NONE = -1
 
 
 class _Content(IntEnum):
-    """What the text of an element is."""
+    """What an element contains: only elements, the text of a column, the text of the ``before``
+    sibling of another element, or text that is ignored."""
 
     ELEMENTS = 0
     COLUMN = 1
@@ -27,7 +28,8 @@ class _Content(IntEnum):
 
 
 class _Owner(IntEnum):
-    """How a row refers to the row around it."""
+    """How a row refers to the row around it: not at all, by that row's ``seq``, by its position in
+    the table, or not allowed, since the row is nested too deep."""
 
     RECORD = 0
     SEQ = 1
@@ -35,7 +37,7 @@ class _Owner(IntEnum):
     DEEPER = 3
 
 
-#: Types of values; a list's items are texts.
+#: The codes of the types; the items of a list are texts.
 _TYPES = {
     Type.TEXT: 0,
     Type.TEXT_ARRAY: 0,
@@ -46,7 +48,7 @@ _TYPES = {
 
 
 class ProgramColumn(NamedTuple):
-    """A column as the kernel gives it."""
+    """A column that the kernel fills."""
 
     name: str
     type: Type
@@ -54,9 +56,9 @@ class ProgramColumn(NamedTuple):
 
 @dataclass
 class ProgramTable:
-    """A table as the kernel fills it: one of the mapping's, or the items of a column of lists.
+    """A table that the kernel fills: one of the mapping's, or the items of a list column.
 
-    ``per_record``: its rows are counted in the whole record, not in the row around them.
+    :param per_record: whether ``seq`` counts the rows of the record, not of the row around them.
     """
 
     name: str
@@ -64,7 +66,7 @@ class ProgramTable:
     columns: list[ProgramColumn] = field(default_factory=list)
 
     def column(self, item: Field) -> int:
-        """The position of a field's column, which is added the first time."""
+        """The position of a field's column, which is added if it is new."""
         column = ProgramColumn(item.column, item.type)
         if column not in self.columns:
             self.columns.append(column)
@@ -73,10 +75,10 @@ class ProgramTable:
 
 @dataclass
 class _Node:
-    """An element that the mapping reads, at its place."""
+    """An element that the mapping reads."""
 
     name: str
-    #: From the record's element on, as ``release/artists/artist``.
+    #: Such as ``release/artists/artist``.
     path: str
     children: list[_Node] = field(default_factory=list)
     attributes: dict[str, tuple[int, Type]] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class _Node:
     before: _Node | None = None
 
     def at(self, path: str) -> _Node:
-        """The element at a path below this one, which is added the first time."""
+        """The element at a path below this one, which is added if it is new."""
         node = self
         for name in filter(None, path.split("/")):
             child = next((child for child in node.children if child.name == name), None)
@@ -102,13 +104,14 @@ class _Node:
 class Program:
     """The program of one entity.
 
-    :param mapping: rows may be nested in rows of another table, and in rows of their own, once.
-    :raises ValueError: for a mapping with rows deeper than that.
+    :param mapping: rows may be nested once in rows of another table, and once in rows of the same
+        table.
+    :raises ValueError: for a mapping with rows that are nested deeper.
     """
 
     def __init__(self, mapping: EntityMapping) -> None:
         self.tables: list[ProgramTable] = []
-        #: The node around the records is the first.
+        #: The node around the records, which is the first node.
         self._outside = _Node("", "")
         record = self._outside.at(mapping.entity.record)
         record.table = self._table(mapping.root.name)
@@ -120,11 +123,11 @@ class Program:
 
     @property
     def paths(self) -> list[str]:
-        """The place of each element, by its number."""
+        """The path of each element, by its number."""
         return [node.path for node in self.nodes]
 
     def words(self) -> bytes:
-        """The program as the kernel reads it."""
+        """The encoded program."""
         names = bytearray()
         numbers = {id(node): number for number, node in enumerate(self.nodes)}
         nodes: list[list[int]] = []
@@ -180,12 +183,12 @@ class Program:
 
     @property
     def layout_words(self) -> int:
-        """How many words describe where the columns are."""
+        """How many words describe the tables and columns of a parsed block."""
         _, _, tables, columns = self.counts
         return 4 * tables + 5 * columns
 
     def _table(self, name: str, *, per_record: bool = False) -> int:
-        """The number of a table, which is added the first time."""
+        """The number of a table, which is added if it is new."""
         for number, table in enumerate(self.tables):
             if table.name == name:
                 return number
@@ -202,7 +205,7 @@ class Program:
             element.content, element.column, element.type = _Content.COLUMN, column, item.type
 
     def _ignore(self, record: _Node, path: str) -> None:
-        """What holds the id is known, and read by the scanner."""
+        """Ignore the element or attribute of the id, which the scanner has read."""
         path, at, attribute = path.rpartition("@") if "@" in path else (path, "", "")
         element = record.at(path)
         if at:
@@ -228,7 +231,7 @@ class Program:
 
     def _add(self, rows: Rows, element: _Node, owner: _Owner) -> None:
         if rows.rows and owner is not _Owner.RECORD and not rows.nests:
-            raise ValueError(f"rows below those of {rows.table} are more than the kernel reads")
+            raise ValueError(f"rows below those of {rows.table} are nested too deep for the kernel")
         element.table = self._table(rows.table, per_record=rows.nests is not None)
         element.owner = owner
         for item in rows.fields:
@@ -244,7 +247,7 @@ class Program:
 
 
 def list_table(table: str, column: str) -> str:
-    """The name of the table of a column's items."""
+    """The name of the table of a list column's items."""
     return f"{table}.{column}"
 
 

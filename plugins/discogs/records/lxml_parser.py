@@ -1,7 +1,7 @@
-"""LxmlParser: lxml, one record at a time, driven by the mapping.
+"""LxmlParser: parses one record at a time with lxml.
 
-It reads what KernelParser refuses, says what is wrong with a record that cannot be
-read, and gives the same rows for everything else.
+It reads the records that KernelParser refuses, and gives the reason for each record that cannot be
+read. For all other records it returns the same rows as KernelParser.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from discogs.schema.tables import Type
 
 
 class Unreadable(ValueError):
-    """A record that parses as XML but does not fit the tables; the text is the reason."""
+    """A well-formed record that does not fit the tables; the message is the reason."""
 
 
 @dataclass
 class _Found:
-    """What one record gave so far."""
+    """The rows of a record that is being parsed."""
 
-    #: From each stand-in character to the one of the dump.
+    #: The characters of the dump by the characters that stand for them.
     originals: dict[int, str]
     rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     invalid: Counter[str] = field(default_factory=Counter)
 
     def clean(self, text: str | None) -> str | None:
-        """A text as it is stored; None for one that is empty."""
+        """A text as it is stored; None if it is empty."""
         if text is None:
             return None
         text = text.strip(SPACE)
@@ -54,7 +54,7 @@ class _Found:
 
 
 class LxmlParser:
-    """Parses blocks record by record; a record that fails is rejected, the others are not."""
+    """Parses blocks record by record; a record that cannot be read is rejected by itself."""
 
     def __init__(self, entity: Entity) -> None:
         self.mapping: EntityMapping = MAPPINGS[entity]
@@ -63,7 +63,7 @@ class LxmlParser:
         self.schemas = {t.name: arrow_schema(self.mapping, t) for t in self.mapping.tables().all}
 
     def parse(self, block: Block) -> ParsedBlock:
-        """The rows of a block; never raises for what a record holds."""
+        """The rows of a block; raises no error for the content of a record."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self.schemas}
         findings = Findings()
         rejected: list[Rejected] = []
@@ -146,15 +146,15 @@ class LxmlParser:
 
 
 def _is_empty(element: etree._Element) -> bool:
-    """Whether an element has no text, no attribute and no child: it makes no row."""
+    """Whether an element has no text, no attribute and no child, and so becomes no row."""
     return not (len(element) or element.attrib or (element.text or "").strip(SPACE))
 
 
 def _elements(element: etree._Element, path: str) -> Iterator[etree._Element]:
-    """The elements at ``container/row``, in document order, whichever container holds them."""
+    """The elements at ``container/row`` in document order, of all containers of that name."""
     container, _, row = path.partition("/")
-    for holder in element.iterchildren(container):
-        yield from holder.iterchildren(row)
+    for outer in element.iterchildren(container):
+        yield from outer.iterchildren(row)
 
 
 def _value(element: etree._Element, item: Field, layout: TableLayout, found: _Found) -> Any:
@@ -193,7 +193,7 @@ def _raw(element: etree._Element, item: Field) -> str | None:
 
 
 def _own_text(element: etree._Element) -> str:
-    """The text of an element, without that of the elements in it."""
+    """The text of an element, without the text of its children."""
     parts = [element.text or ""]
     for below in element:
         if isinstance(below, etree._Entity):

@@ -1,4 +1,4 @@
-"""Parsing a block: by the kernel what is of the usual form, by lxml the rest."""
+"""Parsing of a block: records of the usual form by the kernel, all others by lxml."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from discogs.schema.entities import Entity
 
 
 class Parser:
-    """Parses blocks of one entity; one instance may be shared by threads.
+    """Parses blocks of one entity; thread-safe.
 
-    Whether and how a record is read depends on its bytes alone, not on its neighbours or ``fast``.
+    The rows of a record depend only on its bytes, not on the other records or on ``fast``.
 
-    :param fast: False reads every record with LxmlParser.
+    :param fast: False parses every record with LxmlParser.
     """
 
     def __init__(self, entity: Entity, *, fast: bool = True) -> None:
@@ -24,7 +24,7 @@ class Parser:
         self._fast = fast
 
     def parse(self, block: Block) -> ParsedBlock:
-        """The rows of a block, and the records of it that cannot be read."""
+        """The rows of a block, and the records that cannot be read."""
         if not self._fast:
             return self._parse_carefully(block)
         parsed, refused = self._kernel.parse(block)
@@ -36,7 +36,7 @@ class Parser:
         parsed = self._lxml.parse(block)
         if not parsed.rejected:
             return parsed
-        # A record that is not well-formed is read all the same if its values are whole.
+        # A record that is not well-formed is still read if none of its values is affected.
         offsets = [reject.offset for reject in parsed.rejected]
         rejected = block.take(np.flatnonzero(np.isin(block.offsets, offsets)))
         repaired, left = self._kernel.parse(rejected, lenient=True)

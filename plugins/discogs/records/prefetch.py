@@ -1,4 +1,4 @@
-"""Running an iterator ahead in a thread, so that decompression overlaps with what follows it."""
+"""Running an iterator ahead in a thread, so that decompression overlaps with the next steps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: How many items are made ahead.
+#: How many items the thread is ahead.
 _AHEAD = 2
-#: In place of Python's 5 ms.
+#: Python's default is 0.005.
 _SWITCH_SECONDS = 0.0005
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """The same items, made ahead in a thread, which ends with the iterator.
+    """The items of an iterator that runs ahead in a thread, which ends with this generator.
 
-    :raises BaseException: whatever making an item raises.
+    :raises BaseException: any error that the iterator raises.
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=_AHEAD)
     stop = threading.Event()
@@ -60,10 +60,10 @@ def prefetched(items: Iterator[T]) -> Iterator[T]:
 
 @contextmanager
 def short_switch_interval() -> Iterator[None]:
-    """Let threads that wait for the GIL have it sooner, in the whole process.
+    """Set a shorter switch interval of the GIL, in the whole process.
 
-    Decompressing a piece takes a thread about as long, and it would otherwise wait that time
-    again before it can hand the piece on.
+    A thread that has decompressed a piece would otherwise wait up to 5 ms for the GIL, about as
+    long as the decompression took.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)

@@ -1,7 +1,4 @@
-"""Reading a dump: decompressed, split into records, scanned for ids and fingerprints.
-
-Each step hands on whole records, so that whoever loads them sees one stream of them.
-"""
+"""Reading a dump: decompression, splitting into records, and scanning for ids and fingerprints."""
 
 from __future__ import annotations
 
@@ -21,7 +18,8 @@ from discogs.schema.entities import Entity
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-#: Bytes decompressed at a time: few handoffs between threads, and still in a core's cache.
+#: Bytes decompressed at a time: large, for few handoffs between threads, but small enough for the
+#: cache of a core.
 READ_BYTES = 2 * 1024 * 1024
 
 _MAGIC = b"\x1f\x8b"
@@ -42,13 +40,13 @@ def read(
 
     Decompression runs ahead in a thread, which ends when the generator is closed.
 
-    :param packed: the ``.gz``, from its first byte.
+    :param packed: the ``.gz`` file, at its first byte.
     :param name: the file's name, for messages.
-    :param max_record_bytes: a longer record is rejected and never held whole.
-    :param is_stored: as of Scanner: which records need not be searched for others.
-    :param seed: as of Scanner.
-    :raises NotADump: when the file is no gzip file or no dump of the entity.
-    :raises TruncatedDump: when it ends before its end.
+    :param max_record_bytes: a longer record is rejected, and is not buffered as a whole.
+    :param is_stored: see Scanner.
+    :param seed: see Scanner.
+    :raises NotADump: when the file is not a gzip file, or not a dump of the entity.
+    :raises TruncatedDump: when the file is cut short.
     :raises CorruptDump: when its bytes are damaged, or records follow its root element.
     """
     scanner = Scanner(entity, shard, shards, is_stored, seed)
@@ -58,11 +56,11 @@ def read(
 
 
 def decompressed(packed: BinaryIO, name: str, read_bytes: int = READ_BYTES) -> Iterator[bytes]:
-    """The bytes of a ``.gz`` stream, so many at a time.
+    """The decompressed bytes of a ``.gz`` stream, ``read_bytes`` at a time.
 
-    :raises NotADump: when the stream is no gzip.
+    :raises NotADump: when the stream is not gzip.
     :raises TruncatedDump: when it ends inside a gzip member.
-    :raises CorruptDump: when its bytes contradict their own checksum or are no deflate.
+    :raises CorruptDump: when its bytes do not match their CRC, or are not deflate.
     """
     magic = packed.read(len(_MAGIC))
     if not _MAGIC.startswith(magic):
@@ -88,7 +86,7 @@ def decompressed(packed: BinaryIO, name: str, read_bytes: int = READ_BYTES) -> I
 
 
 class _Prefixed(io.RawIOBase):
-    """A stream whose first bytes were read already."""
+    """A stream of which the first bytes have been read."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self.start = start
@@ -107,7 +105,7 @@ class _Prefixed(io.RawIOBase):
 
 
 def _reason(error: Exception) -> str:
-    """The library's message for damage, as part of a sentence."""
+    """The library's message, as part of a sentence."""
     if "Not a gzip" in str(error):
         return "something else than gzip follows its gzip stream"
     return str(error).rstrip(".")

@@ -1,6 +1,6 @@
-"""The ids of one entity's records, read from their bytes.
+"""The ids of an entity's records, read from their bytes.
 
-Nearly every record has its id where Discogs writes it; only the others are parsed.
+Nearly all records have their id where Discogs' dumps usually have it; only the others are parsed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from discogs.records.record_xml import parse_record, read_value, reason_of
 from discogs.records.splitter import Chunk
 from discogs.schema.model import EntityMapping
 
-#: The largest id that the tables' integer columns hold.
+#: The largest value of PostgreSQL's integer.
 MAX_ID = 2**31 - 1
 
 
 class RecordIds:
-    """Reads ids of one entity's records; 0 means none."""
+    """Reads the ids of one entity's records; 0 means that a record has none."""
 
     def __init__(self, mapping: EntityMapping) -> None:
         self._path = mapping.id_path
@@ -37,7 +37,7 @@ class RecordIds:
         )
 
     def read(self, chunk: Chunk) -> tuple[list[int], list[int]]:
-        """The ids of a chunk's records, of any size, and those of what was rejected of it."""
+        """The ids of a chunk's records, in or out of range, and those of its rejected records."""
         data, match = chunk.data, self._usual.match
         found = [match(data, start) for start in chunk.starts]
         ids = [
@@ -46,9 +46,9 @@ class RecordIds:
         ]
         return ids, [self._of_rejected(reject.xml) for reject in chunk.rejected]
 
-    def complaint(self, xml: bytes) -> tuple[str, bool]:
-        """What is wrong with a record that has no usable id, and whether its id cannot be read:
-        0 and numbers out of range are ids that no table has.
+    def problem(self, xml: bytes) -> tuple[str, bool]:
+        """The reason why a record without a usable id is rejected, and whether it may be a stored
+        record: not if its id is 0 or out of range, since no table has such ids.
         """
         try:
             text = (parse_record(xml).value(self._path) or "").strip()
@@ -60,7 +60,7 @@ class RecordIds:
         return f"the id {text[:80]!r} is not a number from 1 to {MAX_ID}", not is_number
 
     def _of_rejected(self, xml: bytes) -> int:
-        """The id of what was rejected unparsed: perhaps a record, of which this is the start."""
+        """The id of bytes that the splitter has rejected; they may be the start of a record."""
         if not self._opening.match(xml):
             return 0
         usual = self._usual.match(xml)
@@ -68,7 +68,7 @@ class RecordIds:
         return number if number <= MAX_ID else 0
 
     def _parsed(self, xml: bytes) -> int:
-        """The id of a record that is not written as usual, or not well-formed."""
+        """The id of a record that has it in an unusual place, or is not well-formed."""
         text = read_value(xml, self._path)
         if text is None and self._path.startswith("@") and (found := self._attribute.match(xml)):
             text = found[1].decode()
@@ -77,7 +77,7 @@ class RecordIds:
 
 
 def _empty_rows(mapping: EntityMapping) -> bytes:
-    """A pattern for what may precede an id: rows that have but attributes, as images do."""
+    """A pattern for elements that may precede the id: rows that have only attributes, as images."""
     patterns = [
         rb"(?:<%b>(?:\s*<%b[^<>]*/>)*\s*</%b>\s*)?"
         % (rows.container.encode(), rows.element.encode(), rows.container.encode())

@@ -1,8 +1,8 @@
-"""One record as an XML tree, whatever characters it holds.
+"""A record as an XML tree, including characters that XML forbids.
 
-PostgreSQL's text takes every character but NUL; XML 1.0 forbids most control characters, yet
-they occur in dumps, raw or as references. They pass through lxml as characters of private use
-that the record itself does not hold.
+PostgreSQL's text can have any character but NUL. XML 1.0 forbids most control characters, but they
+occur in dumps, raw or as references. For lxml they are replaced by private-use characters that do
+not occur in the record.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from lxml import etree
 
 _FORBIDDEN = [code for code in range(1, 32) if code not in (9, 10, 13)] + [0xFFFE, 0xFFFF]
-#: Characters that are referred to in many records, and that XML allows.
+#: Characters that XML allows and that many records refer to.
 _ALLOWED = {9, 10, 13, *range(32, 0xD800)}
-#: Where runs of 64 characters of private use start.
+#: The starts of runs of 64 private-use characters.
 _PRIVATE = range(0x100000, 0x10FFC0, 64)
-#: NUL, and a half of a surrogate pair by itself, become the replacement character.
+#: U+FFFD, for NUL and unpaired surrogates.
 _REPLACEMENT = b"\xef\xbf\xbd"
-#: A character beyond U+FFFF as Java and JavaScript write it: a reference to each half of its pair.
+#: A character above U+FFFF, written as a reference to each of its UTF-16 surrogates.
 _PAIR = re.compile(
     rb"&#(?:x0*([Dd][89ABab][0-9A-Fa-f]{2})|0*(5[56][0-9]{3}));"
     rb"&#(?:x0*([Dd][C-Fc-f][0-9A-Fa-f]{2})|0*(5[67][0-9]{3}));"
@@ -43,22 +43,22 @@ _OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class RecordTree:
-    """A record's element, and the characters that others stand for in its texts."""
+    """A record's element, and the characters that were replaced in its texts."""
 
     element: etree._Element
-    #: For ``str.translate``: from each stand-in to the character of the dump.
+    #: For ``str.translate``: the dump's characters by the private-use characters for them.
     originals: dict[int, str]
-    #: How many characters became U+FFFD, since PostgreSQL does not take them.
+    #: How many characters became U+FFFD, since PostgreSQL cannot store them.
     replaced: int = 0
 
     def value(self, path: str) -> str | None:
-        """The value of an attribute (``@id``) or the text of a child (``id``) of the record."""
+        """The value of an attribute (``@id``), or the text of a child (``id``), of the record."""
         found = self.element.get(path[1:]) if path[0] == "@" else self.element.findtext(path)
         return None if found is None else str(found)
 
 
 def parse_record(xml: bytes) -> RecordTree:
-    """Parse one record, with nothing expanded, fetched or guessed.
+    """Parse a record, without expanding entities or fetching anything.
 
     :raises etree.XMLSyntaxError: when it is not well-formed.
     """
@@ -67,12 +67,12 @@ def parse_record(xml: bytes) -> RecordTree:
 
 
 def reason_of(error: etree.XMLSyntaxError) -> str:
-    """What lxml says is wrong, without the name of a file that there is none of."""
+    """lxml's message, without its file name and line."""
     return re.sub(r" \(<string>, line \d+\)$", "", str(error)) or "the record is not well-formed"
 
 
 def is_well_formed(xml: bytes) -> bool:
-    """Whether one record can be parsed."""
+    """Whether a record can be parsed."""
     try:
         parse_record(xml)
     except etree.XMLSyntaxError:
@@ -81,7 +81,8 @@ def is_well_formed(xml: bytes) -> bool:
 
 
 def read_value(xml: bytes, path: str) -> str | None:
-    """As the tree's value; of a broken record, a child counts if it ends before the defect."""
+    """The value at a path, as ``RecordTree.value``; of a record that is not well-formed, the text
+    of a child that ends before the error."""
     try:
         return parse_record(xml).value(path)
     except etree.XMLSyntaxError:
@@ -95,7 +96,7 @@ def read_value(xml: bytes, path: str) -> str | None:
 
 
 def _events(xml: bytes) -> Iterator[tuple[str, etree._Element]]:
-    """The starts and ends of the elements of one record, up to where it is broken."""
+    """The start and end events of a record's elements, up to the first error."""
     parser = etree.XMLPullParser(events=("start", "end"), **_OPTIONS)
     with suppress(etree.XMLSyntaxError):
         parser.feed(_sanitize(xml)[0])
@@ -109,14 +110,14 @@ def _parse(xml: bytes) -> etree._Element:
     except etree.XMLSyntaxError as error:
         if error.code != etree.ErrorTypes.ERR_LT_IN_ATTRIBUTE or b"<![CDATA[" in xml:
             raise
-    # What is meant is plain.
+    # A "<" in an attribute's value: escape it.
     xml = _TAG.sub(lambda tag: b"<" + tag[0][1:].replace(b"<", b"&lt;"), xml)
     return etree.fromstring(xml, etree.XMLParser(**_OPTIONS))
 
 
 def _sanitize(xml: bytes) -> tuple[bytes, dict[int, str], int]:
-    """The record with stand-ins for the characters that XML forbids, what each stands for, and
-    how many characters became U+FFFD.
+    """The record with private-use characters in place of those that XML forbids, the original of
+    each, and how many characters became U+FFFD.
     """
     if b"]]>" in xml and b"<![CDATA[" not in xml:
         xml = xml.replace(b"]]>", b"]]&gt;")
@@ -148,7 +149,7 @@ def _sanitize(xml: bytes) -> tuple[bytes, dict[int, str], int]:
 
 
 def _paired(match: re.Match[bytes]) -> bytes:
-    """The character of a surrogate pair; what is no pair stays as it is."""
+    """The character of a surrogate pair; references that are not a pair stay as they are."""
     high = int(match[1], 16) if match[1] else int(match[2])
     low = int(match[3], 16) if match[3] else int(match[4])
     if not (0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF):

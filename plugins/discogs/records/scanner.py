@@ -1,4 +1,4 @@
-"""Each record's id and fingerprint, read from its bytes without parsing it."""
+"""The ids and fingerprints of records, read from their bytes without parsing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IsStored = Callable[[npt.NDArray[np.int32], npt.NDArray[np.int64]], npt.NDArray[
 
 @dataclass(frozen=True)
 class Scanned:
-    """The records of one chunk that belong to a shard, in the order of the file."""
+    """The records of a chunk that belong to a shard, in the order of the file."""
 
     entity: Entity
     chunk: Chunk
@@ -34,11 +34,11 @@ class Scanned:
 
     @property
     def unpacked_bytes(self) -> int:
-        """How far into the unpacked file the chunk reaches."""
+        """The offset in the decompressed file at which the chunk ends."""
         return self.chunk.offset + len(self.chunk.data)
 
     def repeated(self, positions: npt.NDArray[np.int64]) -> list[Rejected]:
-        """What is rejected of records whose id the file has held before."""
+        """Rejects for the records whose id already occurred in the file."""
         rejected = []
         for index in positions.tolist():
             start, end = int(self.starts[index]), int(self.ends[index])
@@ -54,7 +54,7 @@ class Scanned:
         return rejected
 
     def blocks(self, keep: npt.NDArray[np.bool_], block_bytes: int) -> Iterator[Block]:
-        """The records to keep, in blocks of about the same size, not much above so many bytes."""
+        """The records to keep, in blocks of similar size, of at most about ``block_bytes`` each."""
         kept = np.flatnonzero(keep)
         if not len(kept):
             return
@@ -81,11 +81,11 @@ class Scanned:
 
 
 class Scanner:
-    """Reads ids and fingerprints of one entity's records, for one shard of them.
+    """Reads the ids and fingerprints of an entity's records, for one shard.
 
-    :param is_stored: of ids and fingerprints, which the database holds together. Such a record
-        was whole when it was stored, so it is not searched for records that it took in.
-    :param seed: of the fingerprints; that of the mapping when None.
+    :param is_stored: which of some ids are stored with their fingerprints. These records were
+        complete when they were stored, so they are not searched for other records in them.
+    :param seed: the seed of the fingerprints; None for that of the mapping.
     """
 
     def __init__(
@@ -105,7 +105,8 @@ class Scanner:
         self._seed = fingerprint_seed(MAPPINGS[entity]) if seed is None else seed
 
     def scan(self, chunk: Chunk) -> Scanned:
-        """Read ids and fingerprints of a chunk's records, with those that follow unclosed ones."""
+        """Read the ids and fingerprints of a chunk's records, after separating unclosed records
+        from those that follow them."""
         scanned, positions = self._scan(chunk)
         suspect = np.ones(len(chunk.starts), np.bool_)
         if self._is_stored is not None:
@@ -114,7 +115,7 @@ class Scanner:
         return scanned if resolved is None else self._scan(resolved)[0]
 
     def _scan(self, chunk: Chunk) -> tuple[Scanned, npt.NDArray[np.int64]]:
-        """A chunk's records that are this shard's, and their positions among all."""
+        """The chunk's records of this shard, and their positions among all records of the chunk."""
         data = chunk.data
         found, found_in_rejects = self._ids.read(chunk)
         ids = np.array(found, np.int64)
@@ -124,12 +125,12 @@ class Scanner:
             for reject, number in zip(chunk.rejected, found_in_rejects, strict=True)
             if number % self.shards == self.shard
         ]
-        # What has no id is the first shard's to report.
+        # Records without a usable id are reported by the first shard.
         for index in np.flatnonzero(~usable).tolist() if self.shard == 0 else ():
             start, xml = chunk.starts[index], data[chunk.starts[index] : chunk.ends[index]]
-            reason, unreadable = self._ids.complaint(xml)
+            reason, may_be_record = self._ids.problem(xml)
             where = chunk.offset + start
-            rejected.append(Rejected(where, None, reason, xml[:REJECTED_XML_BYTES], unreadable))
+            rejected.append(Rejected(where, None, reason, xml[:REJECTED_XML_BYTES], may_be_record))
         if self.shards > 1:
             usable &= ids % self.shards == self.shard
         own = np.flatnonzero(usable)

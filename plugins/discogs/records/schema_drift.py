@@ -1,6 +1,6 @@
 """Schema drift: elements, attributes and texts of a dump that the mapping does not read.
 
-LxmlParser counts them here; the kernel counts them as it reads.
+LxmlParser counts them with this module; the kernel counts them itself.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ class _Mapped:
 
 
 class SchemaDrift:
-    """Counts what the mapping does not read in one entity's records.
-
-    The counts are by path: ``release/title/@lang``, ``release/mood``, ``release/artists/text()``.
+    """Counts what the mapping does not read in one entity's records, by path: for example
+    ``release/title/@lang``, ``release/mood`` or ``release/artists/text()``.
     """
 
     def __init__(self, entity: Entity) -> None:
@@ -55,7 +54,7 @@ class SchemaDrift:
         _add_rows(self._mapped, mapping.rows)
 
     def count(self, record: etree._Element, counts: Counter[str]) -> None:
-        """Add what is found in one record, by its element."""
+        """Add the counts of a record."""
         _count(record, self._mapped, self._record, counts)
 
 

@@ -1,4 +1,4 @@
-"""Which ids a file has held so far: a bit an id, in pages that are made when they are needed."""
+"""The ids that have occurred in a file: a bitmap, in pages that are allocated on demand."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ _PAGE_BITS = 20
 
 
 class SeenIds:
-    """A set of ids, for files of any size."""
+    """A set of ids."""
 
     def __init__(self) -> None:
         self._pages: dict[int, npt.NDArray[np.uint8]] = {}
 
     def see(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Note ids; which of them are here for the first time."""
+        """Add ids.
+
+        :returns: which of them are new, and occur for the first time in ``ids``.
+        """
         first = np.zeros(len(ids), np.bool_)
         _, positions = np.unique(ids, return_index=True)
         first[positions] = True
@@ -29,18 +32,18 @@ class SeenIds:
         return first
 
     def add(self, other: SeenIds) -> None:
-        """Note the ids of another set."""
+        """Add the ids of another set."""
         for number, page in other._pages.items():
             self._page(number)[:] |= page
 
     def ids(self) -> Iterator[npt.NDArray[np.int32]]:
-        """The ids in ascending order, at most a page of them at a time."""
+        """The ids in ascending order, in arrays of at most a page."""
         for number in sorted(self._pages):
             bits = np.unpackbits(self._pages[number], bitorder="little")
             yield (np.flatnonzero(bits) + (number << _PAGE_BITS)).astype(np.int32)
 
     def has(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Which of these ids were noted."""
+        """Which of some ids are in the set."""
         found = np.zeros(len(ids), np.bool_)
         for number, mine in _by_page(ids):
             if number in self._pages:
@@ -49,7 +52,7 @@ class SeenIds:
         return found
 
     def _page(self, number: int) -> npt.NDArray[np.uint8]:
-        # Packed to bits, a page holds a million ids in 128 KiB.
+        # A page is a bitmap of about a million ids, in 128 KiB.
         return self._pages.setdefault(number, np.zeros(1 << (_PAGE_BITS - 3), np.uint8))
 
 

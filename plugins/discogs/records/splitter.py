@@ -1,8 +1,8 @@
-"""Splitting a dump's byte stream into whole records, without parsing them.
+"""Splitting a dump's byte stream into complete records, without parsing them.
 
-A record starts where the one before it ended, and ends at its closing tag. Only where an
-element of the same name nests (``label`` in ``sublabels``) must depth be counted. Bytes that
-belong to no record are never skipped in silence: they are yielded as rejected, or an error.
+A record starts where the one before it ended, and ends at its closing tag. Nesting is counted only
+for entities whose records have elements of the same name inside (``label`` in ``sublabels``). Bytes
+that belong to no record are not skipped silently: they are rejected, or an error.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from discogs.schema.entities import Entity
 from discogs.schema.mapping import MAPPINGS
 
 _SPACE = b" \t\r\n"
-#: The start of what may hold the text of a record without being one.
+#: The start of a comment, CDATA section or processing instruction, in which tags have no meaning.
 _SECTION = re.compile(rb"<!--|<!\[CDATA\[|<\?")
 _SECTION_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
-#: A section inside a record that hides the record's closing tag is looked through this far.
+#: The end of a section in a record is searched for in this many bytes.
 SECTION_BYTES = 64 * 1024
-#: Tags, and the end of the root with the space after it, are shorter than this.
+#: The longest tag, and the longest closing tag of the root with the white space after it.
 _TAG_BYTES = 64
 
 
 @dataclass
 class Chunk:
-    """Some bytes of a file and the whole records in them: ``data[starts[i]:ends[i]]`` is one."""
+    """Bytes of a file, and the complete records in them: ``data[starts[i]:ends[i]]``."""
 
     data: bytes
-    #: Where ``data`` starts in the unpacked file.
+    #: Where ``data`` starts in the decompressed file.
     offset: int
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -45,12 +45,12 @@ def split(
 ) -> Iterator[Chunk]:
     """Split a dump's bytes, in pieces of any size, into records.
 
-    :param max_record_bytes: a longer record is rejected and never held whole.
+    :param max_record_bytes: a longer record is rejected, and is not buffered as a whole.
     :raises NotADump: when the root element is not the entity's, or a document type is declared.
-    :raises TruncatedDump: when the root element, or the last record where there is none, is
-        never closed.
-    :raises CorruptDump: when records follow the root element, or when more bytes than a record
-        may have belong to none.
+    :raises TruncatedDump: when the root element is not closed; without a root element, when the
+        last record is not closed.
+    :raises CorruptDump: when records follow the root element, or when more than
+        ``max_record_bytes`` in a row belong to no record.
     """
     yield from _Splitter(entity, name, max_record_bytes).chunks(pieces)
 
@@ -62,7 +62,7 @@ class _Splitter:
         self.limit = max_record_bytes
         tag = entity.record.encode()
         self.close = b"</" + tag + b">"
-        #: How a record follows another in the files as Discogs writes them.
+        #: What precedes and begins a record in Discogs' files, where records follow one another.
         self.usual = b"\n<" + tag + (b" " if MAPPINGS[entity].id_path == "@id" else b">")
         root = str(entity).encode()
         self.root_end = re.compile(rb"\s*</" + root + rb"\s*>")
@@ -75,22 +75,23 @@ class _Splitter:
         self.tags = re.compile(tags + rb"|(?!)()")
         self.tags_outside = re.compile(tags + sections % (SECTION_BYTES, SECTION_BYTES))
         self.nests = MAPPINGS[entity].record_nests
-        # A label within sublabels holds but a text, a record has children.
+        # A label in sublabels has only text, while a record begins with a child element.
         start = rb"(<" + tag + (rb">\s*<[^/!]" if self.nests else rb"(?=[\s/>])") + rb")"
         self.next_start = re.compile(start)
         self.next_line = re.compile(rb"\n[ \t]*" + start)
-        #: Whether the file has no root element, as those of before 2015.
+        #: Whether the file has no root element, as files before 2015.
         self.rootless = False
-        #: Whether no more bytes come.
+        #: Whether these are the last bytes of the file.
         self.final = False
-        #: Where the next comment, or something alike, starts in the bytes at hand.
+        #: Where the next comment or CDATA section starts in the current bytes.
         self.section = 0
+        #: Whether the root element has ended.
         self.ended = False
-        #: Where the root element ended, and what follows it.
+        #: Where it ended, and the bytes after it.
         self.end_offset = 0
         self.trailing = b""
         self.chunk = Chunk(b"", 0)
-        #: Where an over-long record began, while its end is still to come.
+        #: Where an over-long record began whose end is not found yet.
         self.skipping: int | None = None
         self.skipped = b""
 
@@ -123,7 +124,10 @@ class _Splitter:
             )
 
     def _records(self, data: bytes, start: int) -> int:
-        """Note the whole records of ``data`` from ``start``; how far they reach."""
+        """Add the complete records of ``data``, from ``start``, to the chunk.
+
+        :returns: where the first incomplete record starts.
+        """
         if self.ended:
             return self._keep_trailing(data, start)
         starts, ends = self.chunk.starts, self.chunk.ends
@@ -147,13 +151,13 @@ class _Splitter:
                 reach = end if end >= 0 else len(data)
                 if reach - start <= limit:
                     return start
-                # Perhaps it lacks its end, and that of the next record was found.
+                # The record may be unclosed, and the end found that of a later record.
                 following = self.next_line.search(data, start, reach)
                 end = following.start(1) if following else end
             if end < 0:
                 self.skipping = self.chunk.offset + start
                 self.skipped = data[start : start + min(limit, REJECTED_XML_BYTES)]
-                # What ends it may stand across the end of this chunk.
+                # Its closing tag may be divided between this chunk and the next.
                 return max(start + 1, len(data) - _TAG_BYTES)
             if end - start > limit:
                 self._reject(start, data[start : start + limit], self._too_long(end - start))
@@ -163,7 +167,7 @@ class _Splitter:
             start = end
 
     def _end(self, data: bytes, start: int) -> int:
-        """Where the record that starts here ends, or -1."""
+        """Where the record that starts at ``start`` ends; -1 if its end is not in ``data``."""
         if not self.nests:
             end = data.find(self.close, start)
             return end + len(self.close) if end >= 0 else -1
@@ -171,13 +175,13 @@ class _Splitter:
         if end < 0 and not self.final:
             return -1
         if hidden and not (end >= 0 and is_well_formed(data[start:end])):
-            # Perhaps what hides a record has no end of its own, and that is another's.
+            # The section may be unclosed, and the end found that of a later section.
             end, _ = self._nested_end(data, start, self.tags)
         return end
 
     def _nested_end(self, data: bytes, start: int, tags: re.Pattern[bytes]) -> tuple[int, bool]:
-        """Where a record ends that may hold others of its name, and whether a section before
-        that hides tags of the name.
+        """Where a record ends that may have elements of its own name, and whether a section before
+        the end hides such tags.
         """
         depth, hidden = 0, False
         for tag in tags.finditer(data, start):
@@ -187,7 +191,7 @@ class _Splitter:
             if tag[0].startswith(b"</"):
                 depth -= 1
             elif depth and self.next_start.match(data, tag.start()):
-                # The record around it lacks its end; it must not take the file with it.
+                # The outer record is unclosed; it ends here, before the next record.
                 return tag.start(), hidden
             elif not tag[0].endswith(b"/>"):
                 depth += 1
@@ -196,8 +200,8 @@ class _Splitter:
         return -1, hidden
 
     def _next_section(self, data: bytes, at: int) -> int:
-        """Where the next comment, or something alike, starts; the end of the bytes without one."""
-        # One byte is found far faster than two.
+        """Where the next comment or CDATA section starts; the end of the bytes if there is none."""
+        # Searching for one byte is much faster than for two.
         while (at := data.find(b"!", at)) >= 0:
             if data[at - 1 : at] == b"<":
                 return at - 1
@@ -205,8 +209,8 @@ class _Splitter:
         return len(data)
 
     def _past_sections(self, data: bytes, start: int, end: int) -> int:
-        """The end of a record of which a comment or a CDATA section may hold the first closing
-        tag; -1 when more bytes are needed.
+        """The end of a record, if the closing tag at ``end`` may be inside a comment or a CDATA
+        section; -1 when more bytes are needed.
         """
         first, at, hidden = end, start, False
         while section := _SECTION.search(data, at, end):
@@ -216,7 +220,7 @@ class _Splitter:
             if stop < 0:
                 if len(data) < reach and not self.final:
                     return -1
-                end, at = first, section.end()  # it has no end, so it hides nothing
+                end, at = first, section.end()  # an unclosed section hides nothing
                 continue
             at = stop + len(close)
             if at > end - len(self.close) and not self.nests:
@@ -234,9 +238,8 @@ class _Splitter:
         return end
 
     def _is_between(self, data: bytes, start: int, end: int) -> bool:
-        """Whether a comment or something alike, which may hold records, ends between records.
-
-        The end that is found of one that lacks its own is in a record, or is another comment's.
+        """Whether a section from ``start`` to ``end`` is one section between records, rather than
+        an unclosed one whose apparent end is in a record or ends a later section.
         """
         opened = [match.start() for match in self.opens.finditer(data, start, end)]
         if not opened:
@@ -246,7 +249,10 @@ class _Splitter:
         return data.rfind(self.close, start, end) > opened[-1]
 
     def _between(self, data: bytes, start: int) -> tuple[int, bool]:
-        """Skip what precedes the next record: where that starts, and whether it does."""
+        """Skip the bytes before the next record.
+
+        :returns: where the next record starts, and True; or where to continue, and False.
+        """
         while True:
             if self.ended:
                 return self._keep_trailing(data, start), False
@@ -284,7 +290,7 @@ class _Splitter:
             ]
             stops = [match.start() for match in found if match]
             if not stops:
-                # A tag, or the end of the root, may go on after the end of this chunk.
+                # A tag may be divided between this chunk and the next.
                 if len(data) - start > max(self.limit, _TAG_BYTES):
                     self._reject_between(start, len(data))
                 return start, False
@@ -292,7 +298,7 @@ class _Splitter:
             start = min(stops)
 
     def _skip(self, data: bytes, start: int) -> int:
-        """Pass over the rest of an over-long record."""
+        """Skip the rest of an over-long record; where it, or ``data``, ends."""
         end = data.find(self.close, start)
         end = end + len(self.close) if end >= 0 else end
         following = self.next_line.search(data, start, end if end >= 0 else len(data))
@@ -311,7 +317,10 @@ class _Splitter:
         self.skipping, self.skipped = None, b""
 
     def _keep_trailing(self, data: bytes, start: int) -> int:
-        """Keep what follows the root element; how far ``data`` is used."""
+        """Keep the bytes after the root element, to reject them at the end.
+
+        :raises CorruptDump: when there are records or too many bytes.
+        """
         self.trailing += data[start:]
         more_records = self.restarts.search(self.trailing)
         if more_records or len(self.trailing) > self.limit:
@@ -324,9 +333,10 @@ class _Splitter:
         return len(data)
 
     def _finish(self, rest: bytes, start: int) -> None:
-        """Take the file's last bytes: a last record without its end, or what follows the root.
+        """Handle the end of the file: a last record that is unclosed, or bytes after the root.
 
-        :param start: where the last whole record ends in them.
+        :param rest: the last bytes of the file.
+        :param start: where the last complete record ends in them.
         """
         if self.ended:
             trailing = self.trailing
@@ -352,7 +362,10 @@ class _Splitter:
         self.chunk.rejected.append(Rejected(where, None, reason, xml[:REJECTED_XML_BYTES]))
 
     def _reject_between(self, start: int, end: int) -> None:
-        """:raises CorruptDump: when they are more bytes than one record may have."""
+        """Reject bytes that belong to no record.
+
+        :raises CorruptDump: when there are more of them than a record may have.
+        """
         size = end - start
         if size > self.limit:
             where = self.chunk.offset + start

@@ -1,7 +1,7 @@
-"""Records that follow one that is never closed.
+"""Separation of unclosed records from the records that follow them.
 
-Such a record reaches to the end of the next one, which it would take with it. The next ones can
-be found, since no record holds another of its own name, and read for themselves.
+The splitter takes an unclosed record and the next one together, up to the next closing tag. The
+next record can be found, since no record has an element of its own name inside.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ _HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))
 
 
 class UnclosedRecords:
-    """Finds the records of one entity that lack their end."""
+    """Finds unclosed records of one entity."""
 
     def __init__(self, mapping: EntityMapping) -> None:
         tag = mapping.entity.record.encode()
         self._start = b"<" + tag
         self._opening = re.compile(rb"<%b(?=[\s/>])" % tag)
-        # What may follow a record: another one, something else between records, the root's end.
+        # What may follow a record: another record, a comment or similar, or the root's closing tag.
         self._following = re.compile(rb"\s*(?:<%b[\s/>s]|<!|<\?|</%bs|\Z)" % (tag, tag))
-        # Where an element named like the record nests, the splitter has counted its depth.
-        self._never = mapping.record_nests
+        # If elements of the record's name nest, the splitter has already separated the records.
+        self._separated = mapping.record_nests
 
     def resolve(self, chunk: Chunk, suspects: npt.NDArray[np.int64]) -> Chunk | None:
-        """The chunk with unclosed records ended before those that they hold; None if it has none.
+        """End unclosed records of a chunk before the records in them.
 
-        :param suspects: the positions of the chunk's records that may be unclosed.
+        :param suspects: the positions of the records that may be unclosed.
+        :returns: the new chunk; None if no record is unclosed.
         """
-        if self._never or not len(suspects):
+        if self._separated or not len(suspects):
             return None
         inner: dict[int, list[int]] = {}
         starts, ends = chunk.starts, chunk.ends
@@ -61,10 +62,11 @@ class UnclosedRecords:
         return replace(chunk, starts=new_starts, ends=new_ends)
 
     def _records_within(self, chunk: Chunk, start: int, end: int) -> list[int]:
-        """Where other records start in the bytes of one; none where it is well-formed.
+        """Where other records start inside a record; empty if it is well-formed.
 
-        A tag at the start of a line is a record's. One within a line is, if what starts there is
-        a whole record and another one, or the root's end, follows: it may be some text as well.
+        An opening tag at the start of a line begins a record. A tag elsewhere may be part of a
+        text: it begins a record only if the last one found is a complete record, followed by
+        another record or the root's closing tag.
         """
         data = chunk.data
         xml = data[start:end]
@@ -80,7 +82,7 @@ class UnclosedRecords:
 
 
 def _is_record(xml: bytes) -> bool:
-    """Whether some bytes are an element with others in it, as every record is."""
+    """Whether some bytes are an element with children, as every record is."""
     try:
         return len(parse_record(xml).element) > 0
     except etree.XMLSyntaxError:
@@ -92,9 +94,9 @@ def _starts_a_line(data: bytes, start: int, at: int) -> bool:
 
 
 def _is_hidden(data: bytes, start: int, at: int) -> bool:
-    """Whether a comment or a CDATA section that begins at or after ``start`` covers a position.
+    """Whether a position is in a comment or CDATA section that begins at or after ``start``.
 
-    One without an end covers nothing, and a comment holds no ``--``.
+    An unclosed section hides nothing, and a comment cannot contain ``--``.
     """
     for opening, closing in _HIDING:
         begin = data.rfind(opening, start, at)

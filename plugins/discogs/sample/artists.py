@@ -34,7 +34,7 @@ class ArtistWriter(Writer):
             if "&" in name or ";" in name:
                 variations = [last, f"The {last}"]
             variations += [f"{FIRST_NAMES[draw() & 511]} {last}" for _ in range(kind >> 8 & 1)]
-        # Every other change adds a variation, the next takes it back.
+        # Odd versions have one more name variation.
         variations += [f"{name} #{version}"] * (version & 1)
         if kind >> 9 & 7 == 0:
             aliases = self._names(draw, month)

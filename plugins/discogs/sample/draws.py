@@ -1,4 +1,4 @@
-"""Random numbers that depend on a record's identity alone."""
+"""Pseudo-random numbers that depend only on the seed and a record's id."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _LETTERS = 3 * 64
 
 
 class Draws:
-    """The draws of one entity: the same seed and id give the same ones, on every machine.
+    """The pseudo-random numbers of one entity's records, the same on every machine.
 
-    SHAKE128 is several times faster than seeding Python's own generator for each record.
+    SHAKE128 is several times faster than seeding Python's generator for each record.
     """
 
     def __init__(self, seed: int, entity: Entity) -> None:
         self._start = shake_128(f"discogs sample {seed} {entity}:".encode())
 
     def of(self, record_id: int) -> tuple[Draw, str]:
-        """A function that gives the record's next 16-bit number, and 256 letters of its own.
+        """A function that returns the record's next 16-bit number, and 256 letters.
 
-        After 511 numbers they come round again: only the largest records ask for more.
+        The numbers repeat after 511, which only the largest records exceed.
         """
         data = self._digest(b"%d" % record_id, 2 * _COUNT + _LETTERS)
         letters = urlsafe_b64encode(data[2 * _COUNT :]).decode("ascii")
         return cycle(_UNPACK(data)).__next__, letters
 
     def of_edit(self, record_id: int, version: int) -> Draw:
-        """The numbers of what one change adds to a record, which leaves the rest as it was."""
+        """The numbers for the addition of a version, which do not change the rest of the record."""
         return cycle(_UNPACK(self._digest(b"%d/%d" % (record_id, version), 2 * _COUNT))).__next__
 
     def _digest(self, identity: bytes, size: int) -> bytes:

@@ -1,8 +1,8 @@
 """Requests and replies of the local mirror, and the faults that it simulates.
 
-:class:`Behaviour` is what the real server does to every client and a set-up can be tested with: it
-cuts long transfers, limits the rate, refuses clients that ask too often, publishes file by file. A
-:class:`Fault` concerns one request, for tests.
+:class:`Behaviour` simulates the real server, for all clients: it cuts long transfers, limits their
+rate, blocks clients that send too many requests, and publishes files one after the other. A
+:class:`Fault` affects single requests, for tests.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 Wait = Callable[[float], object]
 
-#: In these seconds a client may send as many requests as :attr:`Behaviour.requests` says.
+#: The period, in seconds, for which :attr:`Behaviour.requests` limits the number of requests.
 WINDOW_SECONDS = 360.0
 
 
 @dataclass
 class Reply:
-    """What the mirror is about to answer; a fault turns it into something else."""
+    """The reply that the mirror is about to send; a fault may replace it."""
 
     status: int
     headers: dict[str, str]
@@ -34,11 +34,12 @@ class Reply:
 
 @dataclass
 class Request:
-    """A request that reached the mirror, as seen by faults and by assertions.
+    """A request to the mirror, for faults and assertions.
 
-    :param target: path and query, percent signs decoded.
-    :param version: of HTTP, ``1.1`` or ``2``.
-    :param at: when it came, and ``ended`` when its answer was sent, of ``time.monotonic()``.
+    :param target: path and query, percent-decoded.
+    :param version: the HTTP version, ``1.1`` or ``2``.
+    :param at: when it was received, by ``time.monotonic()``.
+    :param ended: when its reply was sent.
     """
 
     method: str
@@ -53,7 +54,7 @@ class Request:
         return self.headers.get("range")
 
     def end(self) -> None:
-        """Note that the answer was sent, or as much of it as could be."""
+        """Record that the reply was sent, or was cut."""
         self.ended = time.monotonic()
 
 
@@ -62,20 +63,19 @@ Effect = Callable[[Request, Reply, Wait], Reply]
 
 @dataclass(frozen=True)
 class Fault:
-    """One misbehaviour.
+    """A simulated fault.
 
-    A fault applies to the requests whose target it matches, so many times, one fault a request:
-    faults that match the same target are used up in the order in which they were given.
+    It applies to requests whose target matches, ``times`` times. One fault applies to a request;
+    faults that match the same target are used in the order in which they were added.
 
-    :param name: what it is called in the log.
-    :param effect: turns the good reply into the bad one; None leaves it as it is.
-    :param match: regular expression searched in the request's decoded target.
-    :param times: how many requests it applies to; None means every one.
-    :param before: called when the request came and before the file is opened, such as
-        to replace files.
-    :param only_ranges: whether requests without a Range are left alone.
-    :param ignores_range: whether a Range is answered with 200 and the whole file.
-    :param on_connect: whether it meets the connection itself, before any request is read.
+    :param name: its name in the log.
+    :param effect: replaces the reply; None keeps it.
+    :param match: regular expression, searched for in the request's target.
+    :param times: how many requests it applies to; None for all.
+    :param before: called before the file is opened, for example to replace files.
+    :param only_ranges: apply only to requests with a Range.
+    :param ignores_range: reply to a Range with 200 and the whole file.
+    :param on_connect: refuse the connection, before a request is read.
     """
 
     name: str
@@ -88,36 +88,38 @@ class Fault:
     on_connect: bool = False
 
     def applies(self, request: Request) -> bool:
-        """Whether the request is one that this fault is meant for."""
+        """Whether the fault applies to a request."""
         if self.on_connect or (self.only_ranges and request.range is None):
             return False
         return re.search(self.match, request.target) is not None
 
     def on(self, match: str) -> Fault:
-        """The same fault for the targets that contain this pattern."""
+        """This fault, for targets that match a pattern."""
         return replace(self, match=match)
 
     def repeated(self, times: int | None) -> Fault:
-        """The same fault so many times; None for ever."""
+        """This fault, applied ``times`` times; None for without limit."""
         return replace(self, times=times)
 
     def after(self, action: Callable[[], object]) -> Fault:
-        """The same fault, with something that happens first."""
+        """This fault, with an action that is called first."""
         return replace(self, before=action)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """How a server treats every client; by default without faults.
+    """How a server treats all clients; by default without limits.
 
-    :param cut_after: seconds after which a transfer is cut; None never.
-    :param cut_http1_only: whether transfers over HTTP/2 are not cut.
-    :param ignore_range: whether a Range is answered with the whole file.
-    :param rate: bytes a second of each transfer; None for no limit.
-    :param requests: that may come in six minutes; then 429 for an hour from the last request.
-    :param publish: parts of names such as ``labels`` or ``CHECKSUM``: files appear in this order,
-        those that none of them fits at once.
-    :param publish_every: seconds between two of these.
+    :param cut_after: seconds after which a transfer is cut; None for never.
+    :param cut_http1_only: do not cut transfers over HTTP/2.
+    :param ignore_range: reply to a Range with the whole file.
+    :param rate: bytes per second of each transfer; None for no limit.
+    :param requests: requests allowed in six minutes; more are answered with 429 until an hour after
+        the last request.
+    :param barred_seconds: that hour.
+    :param publish: parts of names, such as ``labels`` or ``CHECKSUM``: files with them appear one
+        after the other in this order, all other files at once.
+    :param publish_every: seconds between two of them.
     """
 
     cut_after: float | None = None
@@ -131,10 +133,10 @@ class Behaviour:
 
 
 class Exchange:
-    """The one place where a mirror's requests are noted and answered, whatever it speaks.
+    """Records and answers a mirror's requests, whatever the protocol.
 
-    :param answer: replies as a good server would: folder, request, which files are hidden, and
-        whether a Range is honoured.
+    :param answer: returns the reply of a server without faults; called with the folder, the
+        request, a function that says which files are hidden, and whether to honour a Range.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class Exchange:
             return self._next(lambda fault: fault.on_connect) is not None
 
     def reply(self, request: Request) -> Reply:
-        """The answer, with the fault that the request meets; the request is noted."""
+        """Record a request, and return the reply, with the fault that applies."""
         with self._lock:
             self.seen.append(request)
             fault = self._next(lambda fault: fault.applies(request))
@@ -195,7 +197,7 @@ class Exchange:
         return None
 
     def _barred(self) -> Reply | None:
-        """429 for who asks too often; asking again starts the hour again."""
+        """429 for a client with too many requests; each further request extends the block."""
         if self.behaviour.requests is None:
             return None
         now = time.monotonic()
@@ -221,7 +223,7 @@ class Exchange:
 
 
 def _paced(body: Iterator[bytes], rate: float, wait: Wait) -> Iterator[bytes]:
-    """The body at so many bytes a second."""
+    """The body at ``rate`` bytes per second."""
     size = max(1, int(min(rate / 20, 1 << 18)))
     due = time.monotonic()
     for chunk in body:

@@ -1,8 +1,7 @@
 """Sample dumps: months of synthetic records in the format of the real files.
 
-The same arguments give the same bytes, and months follow from each other as the real ones
-do (:mod:`discogs.sample.plan`). A month is written as a stream: memory does not grow with
-the number of releases.
+The same arguments give the same bytes, and months differ from one another as real ones do
+(:mod:`discogs.sample.plan`). A month is written as a stream, in constant memory.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from discogs.sample.shapes import ERAS, Era, Shape
 from discogs.sample.writer import Sections, Writer
 from discogs.schema.entities import Entity, Month
 
-#: called with the file's name, the records written and the records of the whole file
+#: Called with the file's name, the number of records written, and the number in the whole file.
 Progress = Callable[[str, int, int], None]
-#: called with a record's writer, position, version and elements, which it may change
+#: Called with a record's writer, position, version and elements, which it may change.
 Alter = Callable[[Writer, int, int, Sections], None]
 
 _BATCH = 256
-# isal's best: 4.9 to 1 here, where zlib's usual level gives 6.0, as it does for real records.
+# isal's highest level. It compresses to a fifth; zlib's default level to a sixth, as real dumps.
 _LEVEL = 3
 # isal has no types.
 _gzip: Callable[..., Any] = igzip.IGzipFile
@@ -53,20 +52,20 @@ def write_months(
     since: Month | None = None,
     alter: Alter | None = None,
 ) -> list[Path]:
-    """Write the four files and the CHECKSUM of each month into one folder.
+    """Write the four files and the CHECKSUM.txt of each month into a folder.
 
-    The same arguments give the same bytes (with the same release of isal).
+    The same arguments, with the same version of isal, give the same bytes.
 
     :param first: the first month to write.
-    :param releases: releases of the sample's first month; artists, labels and masters
-        follow in proportion.
-    :param era: ``2026`` for today's format; ``2020`` for the one before December 2024, in
-        which masters come in no order.
-    :param since: the sample's first month, when it is not the first to be written: so a
-        later month can be written alone, or in the other format.
-    :param alter: may change the elements of any record before it is written.
-    :returns: the files written, month by month, each month's CHECKSUM last.
-    :raises ValueError: when a number is out of its range, or ``since`` after ``first``.
+    :param releases: releases of the sample's first month; artists, labels and masters are in
+        proportion.
+    :param era: ``2026`` for today's format; ``2020`` for the format before December 2024, in which
+        masters are not ordered.
+    :param since: the sample's first month, if it is not ``first``, to write a later month alone or
+        in the other format.
+    :param alter: called for each record before it is written.
+    :returns: the files, month by month, each month's CHECKSUM.txt last.
+    :raises ValueError: when a number is out of range, or ``since`` is after ``first``.
     """
     if months < 1:
         raise ValueError("months must be at least 1")
@@ -129,16 +128,16 @@ class _Hashed:
 def _write(
     path: Path, entity: Entity, lines: Iterable[str], total: int, on_progress: Progress | None
 ) -> str:
-    """Write one file; its SHA-256 in hex."""
+    """Write a file; returns its SHA-256 in hexadecimal."""
     done = 0
-    # isal fits its codes to what it is given first: a root element by itself would double
-    # a small file, so the root goes with the first records, and its end with the last.
+    # isal computes its codes from the first data written. The root's opening tag alone would double
+    # the size of a small file, so it is written with the first records, and its end with the last.
     waiting = f"<{entity}>\n"
     left = iter(lines)
     part = _part(path)
     with part.open("wb") as file:
         hashed = _Hashed(file)
-        # No name and no time in the gzip header: they would differ from run to run.
+        # Without name and time in the gzip header, so that the bytes are the same in each run.
         with _gzip("", "wb", _LEVEL, hashed, mtime=0) as packed:
             while batch := list(islice(left, _BATCH)):
                 done += len(batch)

@@ -35,7 +35,7 @@ class LabelWriter(Writer):
             addresses = urls(draw, letters, name)
         drawn = [draw] * (1 + (kind >> 12 & 3)) if kind >> 9 & 7 == 0 else []
         if version & 1:
-            # Every other change adds a sublabel, the next takes it back.
+            # Odd versions have one more sublabel.
             drawn.append(self.draws.of_edit(label_id, version))
         sublabels = ""
         for each in drawn:

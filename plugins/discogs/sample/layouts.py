@@ -1,4 +1,4 @@
-"""How the two servers of dumps answer: data.discogs.com, and the S3 bucket."""
+"""The replies of the two servers of dumps: data.discogs.com and the S3 bucket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _File:
 
 
 def _files(folder: Path, hidden: Hidden) -> list[_File]:
-    """The dumps' files that are in the folder now, in the order of their keys."""
+    """The dump files in the folder, in the order of their keys."""
     found = []
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
@@ -46,7 +46,7 @@ def _files(folder: Path, hidden: Hidden) -> list[_File]:
 
 def _file(path: Path, year: str) -> _File:
     stat = path.stat()
-    # Neither server's ETag is an MD5 of the content, so nobody may rely on that here either.
+    # As on the real servers, the ETag is not the MD5 of the content.
     etag = hashlib.sha1(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.timezone.utc)
     return _File(f"data/{year}/{path.name}", path, stat.st_size, modified, f'"{etag}-2"')
@@ -65,7 +65,7 @@ def _find(folder: Path, key: str, hidden: Hidden) -> _File | None:
 
 
 def _read(path: Path, start: int, end: int) -> Iterator[bytes]:
-    """The bytes from start up to, not including, end."""
+    """The bytes of a file from ``start``, up to but not including ``end``."""
     with path.open("rb") as opened:
         opened.seek(start)
         left = end - start
@@ -99,7 +99,7 @@ def _query(request: Request) -> dict[str, str]:
 
 
 def _discogs(folder: Path, request: Request, hidden: Hidden, _range: bool) -> Reply:
-    """Answer as data.discogs.com does."""
+    """The reply of data.discogs.com."""
     query = _query(request)
     if not request.headers.get("user-agent"):
         return _reply(403, _page("<h1>403 Forbidden</h1>"), "text/html")
@@ -148,7 +148,7 @@ def _error(status: int, code: str, text: str) -> Reply:
 
 
 def _s3(folder: Path, request: Request, hidden: Hidden, with_range: bool) -> Reply:
-    """Answer as the S3 bucket does."""
+    """The reply of the S3 bucket."""
     path = request.target.partition("?")[0].lstrip("/")
     if not path:
         return _s3_listing(folder, _query(request), hidden)
@@ -226,4 +226,5 @@ def _s3_listing(folder: Path, query: dict[str, str], hidden: Hidden) -> Reply:
 
 
 ANSWERS = {"data.discogs.com": _discogs, "s3": _s3}
-"""What answers a request, by layout: folder, request, what is hidden, whether to honour a Range."""
+"""The function that answers a request, by layout; see
+:class:`~discogs.sample.exchange.Exchange`."""

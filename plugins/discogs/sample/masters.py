@@ -30,7 +30,7 @@ class MasterWriter(Writer):
             credits = shape.credit(*artist, join="" if kind >> 7 & 7 == 0 else ",")
         genre = GENRE_DRAW[draw() & 1023]
         styles = style_rows(genre, draw(), 1 + (kind >> 10 & 3) % 3)
-        # Every change turns the year, as a found older pressing does; 0 is unknown.
+        # Each version has another year, as when an older pressing is found; 0 is unknown.
         year = 1950 + (draw() + version) % 76 if kind % 13 else version
         notes = edited(text(draw, 4) if kind % 11 == 0 else "", version)
         name = title(draw)

@@ -1,9 +1,9 @@
-"""A local mirror: serves a folder of dumps over HTTP the way that Discogs' servers do.
+"""A local mirror, which serves a folder of dumps over HTTP as Discogs' servers do.
 
-Two layouts: ``data.discogs.com`` (HTML listing, ``?download=``, no answer without a
-User-Agent, Range ignored, HEAD without a length) and ``s3`` (the bucket: XML listing,
-Range and If-Range honoured). It is meant for demos and tests, and for who fetches once and
-serves other machines of a trusted network. With ``tls`` it speaks HTTP/2 as well.
+There are two layouts: ``data.discogs.com`` (HTML listing, ``?download=``, 403 without a User-Agent,
+Range ignored, HEAD without a length) and ``s3`` (the bucket: XML listing, Range and If-Range
+honoured). It is meant for demos and tests, and for serving dumps that were fetched once to other
+machines of a trusted network. With ``tls`` it also speaks HTTP/2.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _reset(connection: socket.socket) -> None:
-    """Let the closing of the connection send a reset."""
+    """Make closing the connection send a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Server(Protocol):
-    """What serves an exchange."""
+    """A server of an exchange."""
 
     address: tuple[str, int]
     accepted: int
@@ -121,7 +121,7 @@ class PlainServer(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         self.connections.discard(request)
         if request.fileno() >= 0:
-            # Without SHUT_WR first, which would turn a reset into an end of stream.
+            # Not preceded by SHUT_WR, which would send an end of stream instead of a reset.
             self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -147,18 +147,18 @@ class PlainServer(ThreadingHTTPServer):
 
 
 class Mirror:
-    """A mirror on a thread of its own, for use in a ``with``.
+    """A mirror in its own thread; a context manager.
 
-    Files that are put into the folder appear at once. ``seen`` lists the requests that came.
+    Files that are added to the folder are served at once. ``seen`` lists the requests.
 
-    :param folder: where ``discogs_YYYYMMDD_*`` files of any months are, side by side.
+    :param folder: has ``discogs_YYYYMMDD_*`` files of any months.
     :param layout: ``data.discogs.com`` or ``s3``.
-    :param port: 0 takes a free one.
-    :param faults: how it misbehaves.
-    :param behaviour: towards every client.
-    :param tls: serves HTTPS, with HTTP/2 and HTTP/1.1, by this file of key and certificate.
-    :raises NotADirectoryError: when the folder is not there.
-    :raises OSError: when the port cannot be had.
+    :param port: 0 chooses a free port.
+    :param faults: faults of single requests.
+    :param behaviour: the treatment of all clients.
+    :param tls: a file of key and certificate, to serve HTTPS with HTTP/2 and HTTP/1.1.
+    :raises NotADirectoryError: when the folder does not exist.
+    :raises OSError: when the port is not available.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Mirror:
 
     @property
     def seen(self) -> list[Request]:
-        """The requests so far, in their order."""
+        """The requests so far, in order."""
         return list(self._exchange.seen)
 
     @property
@@ -203,23 +203,23 @@ class Mirror:
         return self._server.accepted
 
     def count(self, match: str) -> int:
-        """How many requests had a target that contains this pattern."""
+        """How many requests had a target that matches a pattern."""
         return sum(1 for request in self.seen if re.search(match, request.target))
 
     def add(self, fault: Fault) -> None:
-        """Misbehave in one more way."""
+        """Add a fault."""
         self._exchange.add(fault)
 
     def clear_faults(self) -> None:
-        """Misbehave no more."""
+        """Remove all faults."""
         self._exchange.clear_faults()
 
     def start(self) -> None:
-        """Serve from now on."""
+        """Start to serve."""
         self._server.start()
 
     def stop(self) -> None:
-        """Cut what is under way and wait for every thread."""
+        """Cut all transfers, and wait for the threads."""
         self._exchange.stopping.set()
         self._server.stop()
 
@@ -237,9 +237,9 @@ class Mirror:
 
 
 def serve(mirror: Mirror, *, on_ready: Callable[[str], object] | None = None) -> None:
-    """Run a mirror until SIGINT or SIGTERM; call it from the main thread.
+    """Run a mirror until SIGINT or SIGTERM; to be called from the main thread.
 
-    :param on_ready: called with the mirror's address once it answers.
+    :param on_ready: called with the mirror's address when it is ready.
     """
     ended = threading.Event()
     before = {
@@ -250,7 +250,7 @@ def serve(mirror: Mirror, *, on_ready: Callable[[str], object] | None = None) ->
         with mirror:
             if on_ready is not None:
                 on_ready(mirror.url)
-            # A wait without a time-out would keep signals from being handled on some systems.
+            # On some systems signals are not handled during a wait without a timeout.
             while not ended.wait(0.5):
                 continue
     finally:

@@ -1,10 +1,9 @@
-"""Which records a sample month holds, and in which version: computed, nothing is stored.
+"""The records of a sample's months, and their versions, computed from the seed.
 
-Every entity has a base, there from the first month, and one batch of additions a month.
-Records are counted by *position*; their ids ascend with the positions and leave gaps.
-Within the base, two permutations decide who is removed when and who changes when, so any
-month is known without the months before it, and every month removes and changes the same
-number of records.
+Each entity has base records, present from the first month, and a batch of additions each month.
+Records are numbered by *position*; their ids ascend with the positions, with gaps. For the base
+records, two permutations determine when they are removed and when they change. So any month can be
+computed without those before it, and each removes and changes the same number of records.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from hashlib import sha256
 
 from discogs.schema.entities import Entity
 
-# How much a month differs from the month before, as shares of the first month's records;
-# each is at least one record an entity.
+# How much a month differs from the month before, as shares of the first month's records; at least
+# one record per entity.
 CHANGED = 0.02
 ADDED = 0.004
 REMOVED = 0.0005
 
 _BLOCK = 26
-# These remainders stay free in every block of ids. They are those of 194, 355 and 118760,
-# the artists that the real dumps credit without listing them.
+# The remainders of 194, 355 and 118760, artists that real dumps credit without a record. No record
+# has an id with these remainders.
 _FREE = (12, 17, 18)
 _TAKEN = tuple(offset for offset in range(1, _BLOCK + 1) if offset % _BLOCK not in _FREE)
 
-# Of the removed records every third comes back, two months later.
+# Every third removed record is restored two months later.
 _RETURNS_EVERY = 3
 _RETURNS_AFTER = 2
 
@@ -40,14 +39,14 @@ _SHARES: Mapping[Entity, float] = {
     Entity.MASTERS: 0.134,
     Entity.RELEASES: 1.0,
 }
-# Enough for every record that stays, even beside a handful of releases.
+# At least as many as stay unchanged, even in a sample of few releases.
 _LEAST: Mapping[Entity, int] = {
     Entity.LABELS: 48,
     Entity.ARTISTS: 64,
     Entity.MASTERS: 32,
     Entity.RELEASES: 1,
 }
-#: so many records at the start of each file never change and never go
+#: The number of records at the start of each file that are never changed or removed.
 STAYING: Mapping[Entity, int] = {
     Entity.LABELS: 11,
     Entity.ARTISTS: 19,
@@ -63,12 +62,12 @@ def id_at(position: int) -> int:
 
 
 def absent_id(number: int) -> int:
-    """One of the ids that no sample holds; what refers to it dangles."""
+    """An id that no record of a sample has, for dangling references."""
     return number // 3 * _BLOCK + _FREE[number % 3]
 
 
 def hashed(*parts: object) -> int:
-    """A 64-bit number that depends on the parts alone."""
+    """A 64-bit hash of the parts."""
     return int.from_bytes(sha256(repr(parts).encode()).digest()[:8], "big")
 
 
@@ -83,7 +82,7 @@ class Shuffle:
 
     @classmethod
     def make(cls, size: int, spread: float, offset: int) -> Shuffle:
-        """:param spread: about which share of the range is between neighbours."""
+        """:param spread: the distance of successive values, as a share of the range."""
         if size < 1:
             return cls(1, 0, 0, 0)
         step = max(1, round(size * spread))
@@ -103,17 +102,20 @@ def _count(share: float, of: int, most: int) -> int:
 
 
 class EntityPlan:
-    """The life of every record of one entity, of which ``base`` are in the first month."""
+    """The records of one entity over all months.
+
+    :param base: the number of records in the first month.
+    """
 
     def __init__(self, entity: Entity, base: int, seed: int) -> None:
         self.base = base
         self.staying = min(STAYING[entity], base)
-        #: how many records may change and go
+        #: The number of records that can change and be removed.
         self.pool = base - self.staying
         self.added = _count(ADDED, base, base)
         self._changed = _count(CHANGED, base, self.pool)
         removed = self._removed = _count(REMOVED, base, self.pool // 8)
-        #: who goes when: the first ``volatile`` ranks, so many a month; the others stay
+        #: The order of removal: the first ``volatile`` ranks are removed, a number each month.
         self.going = Shuffle.make(self.pool, 0.6180339, hashed(seed, entity.value, "going"))
         volatile = min(self.pool // 2, max(self.pool // 8, 24 * removed))
         self.volatile = volatile // removed * removed if removed else 0
@@ -124,14 +126,14 @@ class EntityPlan:
     def stays(self, rank: int) -> int:
         """The position of a base record that is in every month.
 
-        :param rank: 0 up to ``pool - volatile``, beyond which it comes round.
+        :param rank: taken modulo ``pool - volatile``.
         """
         if self.pool <= self.volatile:
             return rank % self.base
         return self.staying + self.going.at(self.volatile + rank % (self.pool - self.volatile))
 
     def added_at(self, position: int) -> tuple[int, int]:
-        """The batch of an addition, and its place there."""
+        """The batch of an added record, and its position in the batch."""
         return divmod(position - self.base, self.added)
 
     def born(self, position: int) -> int:
@@ -139,7 +141,7 @@ class EntityPlan:
         return 0 if position < self.base else self.added_at(position)[0] + 1
 
     def state(self, position: int, month: int) -> int | None:
-        """The version of a record in a month: 0 at first; None when the month lacks it."""
+        """The version of a record in a month, from 0; None when the month does not have it."""
         if position >= self.base:
             batch, place = self.added_at(position)
             age = month - batch - 1
@@ -158,13 +160,13 @@ class EntityPlan:
         return _versions(self._changing.rank(place), month * self._changed, self.pool)
 
     def size(self, month: int) -> int:
-        """How many positions a month has, those of removed records included."""
+        """The number of positions in a month, those of removed records included."""
         return self.base + month * self.added
 
     def records(self, month: int, *, shuffled: bool = False) -> Iterator[tuple[int, int]]:
-        """Positions and versions of a month's records.
+        """The positions and versions of a month's records.
 
-        :param shuffled: in an order of their own, the same for every month of a size; else by
+        :param shuffled: in a shuffled order, the same for all months of equal size; else by
             ascending id.
         """
         size = self.size(month)
@@ -176,7 +178,7 @@ class EntityPlan:
 
 
 def _versions(rank: int, changes: int, size: int) -> int:
-    """How often a rank was passed after so many changes that go round and round."""
+    """How often a rank was changed, after ``changes`` changes of the ranks in turn."""
     return max(0, (changes - rank + size - 1) // size)
 
 

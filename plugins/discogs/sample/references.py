@@ -1,7 +1,7 @@
-"""Names by position, and whom a record may refer to.
+"""The names of artists and labels by position, and the references between records.
 
-References go to records that are in every month, or to additions no younger than the
-record itself, so they resolve in every month, but for a share that dangles on purpose.
+Records refer to records that are in every month, or were added no later than themselves, so the
+references resolve in every month, except a share that dangles on purpose.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from discogs.sample.draws import Draw
 from discogs.sample.plan import EntityPlan, SamplePlan, absent_id, hashed, id_at
 from discogs.schema.entities import Entity
 
-#: credited everywhere, in no file of artists
+#: Artists that are credited in many records, but have none themselves.
 VARIOUS = (194, "Various")
 UNKNOWN_ARTIST = (355, "Unknown Artist")
 NO_ARTIST = (118760, "No Artist")
 
 _SCRIPTS = ("細野晴臣", "Кино", "Ημισκούμπρια", "فيروز", "ชาตรี", "하수빈", "רותי", "Þeyr")
-# One reference in so many is to an absent record.
+# One in this many references is to a record that does not exist.
 DANGLES_EVERY = 128
 
 
@@ -48,7 +48,7 @@ class References:
             name = f"DJ {words.TITLE_WORDS[mix >> 5 & 511]}"
         else:
             name = f"{_SCRIPTS[mix >> 5 & 7]} {words.TITLE_WORDS[mix >> 8 & 511]}"
-        # Discogs numbers the namesakes.
+        # Discogs numbers artists with the same name.
         return f"{name} ({2 + (mix >> 24 & 7)})" if mix >> 27 == 1 else name
 
     def label_name(self, position: int) -> str:
@@ -61,7 +61,7 @@ class References:
     def artist(self, draw: Draw, month: int = 0) -> tuple[int, str]:
         """An artist's id and name, some far more often than others.
 
-        :param month: the month in which the record that refers was born.
+        :param month: the month in which the referring record was added.
         """
         position = _pick(self.artists, draw, month)
         return id_at(position), self.artist_name(position)
@@ -72,7 +72,7 @@ class References:
         return id_at(position), self.label_name(position)
 
     def sometimes_absent(self, reference: tuple[int, str], draw: Draw) -> tuple[int, str]:
-        """The reference, or now and then one to an id that is in no file."""
+        """The reference, or sometimes one to an id that is in no file."""
         if draw() % DANGLES_EVERY:
             return reference
         return self.absent(draw), reference[1]
@@ -94,7 +94,7 @@ class References:
         rank = releases.going.rank(position - releases.staying) - releases.volatile
         if 0 <= rank < masters.pool - masters.volatile:
             return id_at(masters.stays(rank)), True
-        # Main releases and these are 59 % of all.
+        # With these and the main releases, 59 % of all releases have a master.
         if 0 <= rank < 0.59 * releases.base:
             return id_at(_pick(masters, draw, 0)), False
         return 0, False
@@ -112,19 +112,19 @@ class References:
         if position < masters.staying:
             return id_at(releases.stays(-1 - position))
         rank = masters.going.rank(position - masters.staying) - masters.volatile
-        # A master that will go has a main release that does not point back.
+        # The main release of a master that will be removed does not refer back to it.
         return id_at(releases.stays(rank))
 
 
 def _mixed(position: int, salt: int) -> int:
-    """32 bits that depend on both alone."""
+    """A 32-bit hash of both."""
     mix = (position * 0x9E3779B1 + salt) & 0xFFFFFFFF
     mix = (mix ^ mix >> 15) * 0x85EBCA77 & 0xFFFFFFFF
     return mix ^ mix >> 13
 
 
 def _pick(of: EntityPlan, draw: Draw, month: int) -> int:
-    """The product of two draws falls towards 0: a few records get most references."""
+    """A position; a product of two draws is often small, so few records get most references."""
     product = draw() * draw()
     if month and product & 3 == 0:
         return of.base + product % (month * of.added)

@@ -46,11 +46,11 @@ class ReleaseWriter(Writer):
         styles = style_rows(genre, draw(), 1 + (draw() & 3) % 3)
         master_id, main = references.master_of(position, draw)
         if draw() & 4095 == 0:
-            # Masters that releases name although the file of masters lacks them.
+            # Some releases of the real dumps refer to masters that are not in the masters' file.
             master_id, main = absent_id(draw()), False
         notes = edited(text(draw, 4) if kind % 5 < 3 else "", version)
         credits = self._credits(draw, month, draw() % 7 if kind >> 12 & 7 else 0, tracks=True)
-        # A change adds a credit, the next an identifier, the one after a track, and so on.
+        # Versions have an additional credit, identifier or track, in turn.
         edit = self.draws.of_edit(release_id, version) if version else draw
         if version % 3 == 1:
             credits += self._credits(edit, month, 1)
@@ -92,7 +92,7 @@ class ReleaseWriter(Writer):
         label_id, name = self.references.label(draw, month)
         rows = self.shape.label(name, number, label_id)
         if kind & 7 == 0:
-            # Often the same label again, now and then with the same number too.
+            # Half of them name the same label twice, and some with the same number.
             if kind & 15:
                 label_id, name = self.references.label(draw, month)
             rows += self.shape.label(name, number if kind >> 4 & 7 else catno(draw), label_id)
@@ -100,13 +100,13 @@ class ReleaseWriter(Writer):
 
     def _series(self, draw: Draw, month: int) -> str:
         if self.shape.older:
-            return ""  # series came about 2024
+            return ""  # older dumps have no series
         label_id, name = self.references.label(draw, month)
         row = self.shape.tag("series", name=name, catno=f"Vol. {draw() % 40}", id=label_id)
         return f"<series>{row}</series>"
 
     def _credits(self, draw: Draw, month: int, count: int, *, tracks: bool = False) -> str:
-        """So many credits; with ``tracks`` some name the tracks that they are for."""
+        """Credits; with ``tracks``, some name the tracks that they are for."""
         rows = ""
         for _ in range(count):
             kind = draw()
@@ -128,7 +128,7 @@ class ReleaseWriter(Writer):
         places = words.NUMBERED
         if format in _SIDED_FORMATS and count < len(words.SIDED):
             places = words.SIDED[count]
-        # Whole releases come without durations, and some with credits on every track.
+        # Some releases have no durations at all, and some have credits on each track.
         timed = kind & 15 > 6
         most_credits = (0, 0, 0, 0, 0, 1, 2, 3)[kind >> 4 & 7] + (kind >> 7 & 1 and 2)
         by_track = compilation or kind >> 8 & 7 == 0
@@ -157,7 +157,7 @@ class ReleaseWriter(Writer):
         return "".join(rows)
 
     def _sub_tracks(self, draw: Draw, month: int, place: str, count: int) -> str:
-        """The movements of a work or the songs of a medley."""
+        """Sub-tracks, such as the movements of a work."""
         rows = ""
         for letter in "abcdefgh"[:count]:
             rows += f"<track><position>{place}{letter}</position><title>{title(draw)}</title>"
@@ -205,7 +205,7 @@ def _formats(draw: Draw, first: str, descriptions: list[str]) -> str:
         f"<descriptions>{about}</descriptions></format>"
     )
     if kind >> 10 & 31 == 0:
-        # A box holds the same thing again, or a disc of another kind.
+        # A box set: the same format again, or a DVD.
         row += row if kind & 64 else '<format name="DVD" qty="1" text=""></format>'
     return f"<formats>{row}</formats>"
 

@@ -1,4 +1,4 @@
-"""HTTPS for the local mirror: HTTP/2 and HTTP/1.1 by Hypercorn, with a certificate of its own."""
+"""HTTPS for the local mirror: HTTP/2 and HTTP/1.1 by Hypercorn, with a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STOP_SECONDS = 5.0
 
 
 class MirrorExtraMissing(DiscogsError):
-    """The mirror is asked for TLS, and what that takes is not installed."""
+    """The packages that a mirror with TLS needs are not installed."""
 
     def __init__(self, module: str | None) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class MirrorExtraMissing(DiscogsError):
 
 
 class SecureServer:
-    """Serves an exchange over TLS, on an event loop in a thread of its own.
+    """Serves an exchange over TLS, on an event loop in its own thread.
 
     :param tls: a PEM file of a key and its certificate.
     :raises MirrorExtraMissing: when Hypercorn is not installed.
@@ -111,7 +111,7 @@ class SecureServer:
     ) -> None:
         named = [(k.lower().encode(), v.encode("latin-1")) for k, v in reply.headers.items()]
         if request.version != "2":
-            # Closing TLS needs both sides, and an idle client does not answer.
+            # Closing TLS takes both sides, and an idle client does not respond.
             named.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": named})
         sent, last = 0, {"type": "http.response.body", "body": b"", "more_body": False}
@@ -123,15 +123,15 @@ class SecureServer:
                 return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             sent += len(chunk)
-        # Without the last message the transfer counts as cut.
+        # Without the last message, Hypercorn cuts the transfer.
         if reply.headers.get("Content-Length", str(sent)) == str(sent):
             await send(last)
 
 
 def write_certificate(path: Path, host: str) -> None:
-    """Write a new key and a certificate for a host that nobody but its readers trusts.
+    """Write a new key and a self-signed certificate for a host; clients must be given the file.
 
-    :param host: a name or an address; ``localhost`` and ``127.0.0.1`` are in it as well.
+    :param host: a name or an address; ``localhost`` and ``127.0.0.1`` are added.
     :raises MirrorExtraMissing: when cryptography is not installed.
     """
     try:

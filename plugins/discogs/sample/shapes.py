@@ -1,7 +1,7 @@
-"""How an element is written: in today's format, and in the one before December 2024.
+"""Writing elements in today's format, and in the format before December 2024.
 
-The older one wrote empty elements out, had images, an id beside each member and a status,
-and its attributes stood in alphabetical order. All texts come escaped.
+The older format has empty elements, images, an id beside each member, a status, and attributes in
+alphabetical order. All texts are passed in escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Shape:
         self.older = era == "2020"
 
     def tag(self, element: str, end: str = "/>", **attributes: object) -> str:
-        """An element's tag, its attributes in the era's order."""
+        """An element's tag, with its attributes in the order of the era."""
         items = sorted(attributes.items()) if self.older else attributes.items()
         return f"<{element}" + "".join(f' {name}="{value}"' for name, value in items) + end
 
@@ -67,7 +67,7 @@ class Shape:
         return f'{number}<name id="{artist_id}">{name}</name>'
 
     def images(self, number: int) -> str:
-        """Of the older format: none for every fourth record, else one to three."""
+        """Images, in the older format only: none for every fourth record, else one to three."""
         if not self.older or not number & 3:
             return ""
         rows = "".join(

@@ -1,4 +1,4 @@
-"""Titles, notes and the like, drawn from the vocabulary; escaped for XML."""
+"""Titles, notes and other texts, drawn from the tables of words; escaped for XML."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from discogs.sample import words
 from discogs.sample.draws import Draw
 from discogs.sample.shapes import Shape
 
-# A line break inside a text: three quarters of the texts have a plain one, the others the
-# reference that the site's editor leaves behind.
+# Line breaks inside a text: plain in three quarters of the texts, in the others with the reference
+# to a carriage return that the site's editor leaves.
 _BREAKS = ("\n", "\n", "\n", "&#13;\n")
 
 
@@ -31,7 +31,7 @@ def title(draw: Draw) -> str:
 
 
 def text(draw: Draw, most: int) -> str:
-    """One to so many sentences (a power of two), a line each."""
+    """One to ``most`` sentences, a line each; ``most`` is a power of two."""
     kind = draw()
     count = 1 + (kind & most - 1)
     line = _BREAKS[kind >> 8 & 3]
@@ -40,7 +40,7 @@ def text(draw: Draw, most: int) -> str:
         mix = draw()
         lines.append(words.OPENINGS[mix & 63] + words.CLOSINGS[mix >> 6 & 255])
     if kind >> 12 & 3 == 0 and count > 1:
-        # A paragraph of its own, as in the most careful notes.
+        # An empty line after the first sentence, which makes it a paragraph.
         lines.insert(1, "")
     return line.join(lines)
 
@@ -53,7 +53,7 @@ def catno(draw: Draw) -> str:
 
 
 def videos(draw: Draw, letters: str, shape: Shape, count: int, artist: str) -> str:
-    """:param letters: where the codes of the videos are taken from."""
+    """:param letters: letters for the codes of the videos."""
     rows = []
     for at in range(count):
         kind = draw()
@@ -65,7 +65,7 @@ def videos(draw: Draw, letters: str, shape: Shape, count: int, artist: str) -> s
 
 
 def urls(draw: Draw, letters: str, name: str) -> str:
-    """A handful of addresses."""
+    """One to four addresses."""
     kind = draw()
     slug = name.replace("&amp; ", "").replace(" ", "")
     at = kind >> 8 & 127
@@ -76,7 +76,7 @@ def urls(draw: Draw, letters: str, name: str) -> str:
 
 
 def style_rows(genre: int, start: int, count: int) -> str:
-    """Up to three styles of a genre, neighbours in its list, so that none comes twice."""
+    """Up to three successive styles of a genre's list, so that none occurs twice."""
     styles = words.STYLES_OF[genre]
     start %= 126
     return "".join(f"<style>{style}</style>" for style in styles[start : start + count])

@@ -1,7 +1,7 @@
-"""Tables of words to draw from: a power of two of entries, so that a draw is a mask and a look-up.
+"""Tables of words, from ``words.txt``.
 
-The words are in ``words.txt``. An entry that is in a table several times is drawn that
-much more.
+The number of entries is a power of two, so that a draw is a mask and a look-up. An entry that
+occurs several times in a table is drawn proportionally more often.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TEXTS = _sections()
 
 
 def _table(entries: Sequence[T], size: int) -> tuple[T, ...]:
-    """The entries, repeated up to so many."""
+    """A table of ``size`` entries, repeated if there are fewer."""
     return tuple(islice(cycle(entries), size))
 
 
@@ -42,7 +42,7 @@ def _weighted(weights: Sequence[tuple[T, int]], size: int = 1024) -> tuple[T, ..
 
 
 def _split(phrases: Sequence[str]) -> list[tuple[str, int]]:
-    """Phrases that end in a number, and that number."""
+    """Phrases that end in a number, divided into phrase and number."""
     parted = (phrase.rpartition(" ") for phrase in phrases)
     return [(phrase, int(number)) for phrase, _, number in parted]
 
@@ -79,7 +79,7 @@ CATNO_PREFIXES = _table(_TEXTS["catno prefixes"].split(), 32)
 PLACES = _table(_phrases("places"), 64)
 URL_HOSTS = _table(_TEXTS["url hosts"].split(), 16)
 
-# A sentence is an opening and a closing: tens of thousands of different ones.
+# A sentence is an opening and a closing.
 OPENINGS = _table(_phrases("openings"), 64)
 _PEOPLE = zip(FIRST_NAMES[:44], LAST_NAMES[40:84], strict=True)
 _LABELS = zip(NOUNS[:48], LABEL_TAILS * 3, strict=True)

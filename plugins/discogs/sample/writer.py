@@ -1,4 +1,4 @@
-"""What the writers of the four entities share."""
+"""The base class and helpers of the writers of the four entities."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from discogs.sample.references import References
 from discogs.sample.shapes import Shape
 from discogs.schema.entities import Entity
 
-#: a record's elements in the order of the file, its start and end tags (``start``, ``end``)
-#: among them; joined, they are a line of the file
+#: The elements of a record by name, in the order of the file, with its tags as ``start`` and
+#: ``end``. Joined, they are a line of the file.
 Sections = dict[str, str]
 
 
@@ -27,16 +27,16 @@ class Writer(ABC):
 
     @abstractmethod
     def record(self, position: int, version: int) -> Sections:
-        """The record at a position, in one of its versions."""
+        """The record at a position, in a version."""
 
 
 def wrapped(element: str, content: str) -> str:
-    """The element around its content; nothing when that is empty."""
+    """An element with its content; empty when the content is empty."""
     return f"<{element}>{content}</{element}>" if content else ""
 
 
 def edited(text: str, version: int) -> str:
-    """A text, with a line for the change that a version is."""
+    """A text, with a line for the version unless it is 0."""
     if not version:
         return text
     return f"{text}\nSubmission {version + 1}." if text else f"No. {version + 1}."

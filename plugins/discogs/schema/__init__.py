@@ -1,1 +1,1 @@
-"""What the dumps and the tables hold: entities, tables, the mapping between them, values."""
+"""The content of the dumps and tables: entities, the mapping of fields to columns, values."""

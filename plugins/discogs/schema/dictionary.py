@@ -1,4 +1,4 @@
-"""The data dictionary: every column that holds the dump, with its meaning and its place there.
+"""The data dictionary: the tables and columns, their meaning, and their source in the dump.
 
 Computed from the mapping, for the comments in the database and for the documentation.
 """
@@ -16,9 +16,9 @@ from discogs.schema.tables import Column
 
 @dataclass(frozen=True)
 class DescribedColumn:
-    """One column.
+    """A column.
 
-    :param path: of the element or attribute that it holds, from the record's element, such as
+    :param path: the path of its element or attribute, from the record's element, such as
         ``release/tracklist/track/title``; None for a column that the load computes.
     """
 
@@ -36,7 +36,7 @@ class DescribedColumn:
 
 @dataclass(frozen=True)
 class DescribedTable:
-    """One table; ``path`` is that of the element that makes a row."""
+    """A table; ``path`` is the path of the elements that become its rows."""
 
     entity: Entity | None
     name: str
@@ -52,7 +52,7 @@ class DescribedTable:
 
 
 def tables() -> list[DescribedTable]:
-    """The tables of the four entities, each root before the rows below it, and those of names."""
+    """The tables of genres and styles, then those of each entity, parents before children."""
     found: list[DescribedTable] = []
     for mapping in MAPPINGS.values():
         found += _entity(mapping)

@@ -1,4 +1,4 @@
-"""The two terms that every other module uses: which entity, and which month."""
+"""The entities and months of the dumps, which every other module uses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from discogs.errors import InvalidMonth
 
 
 class Entity(str, Enum):
-    """One of the four files of a dump, in the order in which they are merged.
+    """A kind of record, with a file of its own in each dump.
 
-    The order follows the foreign keys: releases point to masters, artists and labels.
+    The order is that of the merges and follows the foreign keys: releases refer to masters, artists
+    and labels.
     """
 
     LABELS = "labels"
@@ -26,7 +27,7 @@ class Entity(str, Enum):
 
     @property
     def record(self) -> str:
-        """The name of the element that holds one record, such as ``release``."""
+        """The name of a record's element, such as ``release``."""
         return self.value[:-1]
 
 
@@ -36,7 +37,7 @@ ENTITIES = tuple(Entity)
 
 @dataclass(frozen=True, order=True)
 class Month:
-    """A dump's month, written ``YYYY-MM``; months compare by time."""
+    """The month of a dump, written ``YYYY-MM``."""
 
     year: int
     month: int
@@ -70,7 +71,7 @@ class Month:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether the month has begun in no time zone yet."""
+        """Whether the month has not begun in any time zone."""
         first = dt.datetime(self.year, self.month, 1, tzinfo=dt.timezone(dt.timedelta(hours=14)))
         return dt.datetime.now(dt.timezone.utc) < first
 
@@ -79,6 +80,6 @@ class Month:
         return dt.date(self.year, self.month, 1)
 
     def plus(self, months: int) -> Month:
-        """The month so many months later (earlier when negative)."""
+        """The month that is ``months`` later, or earlier if negative."""
         index = self.year * 12 + self.month - 1 + months
         return Month(index // 12, index % 12 + 1)

@@ -1,10 +1,11 @@
-"""A filter: which records of a dump are loaded, by the values of some fields.
+"""Filters: conditions on the fields of the records that are loaded.
 
 ``releases:country=Germany|Austria; releases:format=Vinyl; artists:data_quality!=Needs Vote``
 
-Conditions are separated by ``;`` and hold together, entity by entity; an entity without
-conditions is loaded whole. Of several values, separated by ``|``, any will do, in upper or lower
-case; ``*`` is any value at all. ``!=`` turns a condition round.
+Conditions are separated by ``;``. A record is loaded if it fulfils all conditions of its entity;
+without conditions, all records of an entity are loaded. A condition is fulfilled by any of its
+values, which are separated by ``|`` and compared without regard to case; ``*`` stands for any
+value. ``!=`` negates a condition.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _CONDITION = re.compile(r"\s*(\w+)\s*:\s*(\w+)\s*(!?=)\s*(.*?)\s*", re.DOTALL)
 
 @dataclass(frozen=True)
 class FilterField:
-    """A field that conditions may name, and the column that has its values.
+    """The column of a field that conditions can name.
 
     :param number: whether the values are whole numbers.
     """
@@ -31,7 +32,7 @@ class FilterField:
     number: bool = False
 
 
-#: The fields of each entity. A record with several values, such as genres, has each of them.
+#: The fields of each entity. Of a field with several values, such as genre, any value may match.
 FIELDS: dict[Entity, dict[str, FilterField]] = {
     Entity.LABELS: {"data_quality": FilterField("labels", "data_quality")},
     Entity.ARTISTS: {"data_quality": FilterField("artists", "data_quality")},
@@ -54,7 +55,7 @@ FIELDS: dict[Entity, dict[str, FilterField]] = {
 
 
 class InvalidFilter(DiscogsError, ValueError):
-    """A text that should be a filter is none."""
+    """A text is not a filter."""
 
     def __init__(self, text: str, why: str) -> None:
         super().__init__(
@@ -65,7 +66,7 @@ class InvalidFilter(DiscogsError, ValueError):
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """One condition; ``values`` are in lower case."""
+    """A condition; ``values`` are in lower case."""
 
     entity: Entity
     name: str
@@ -83,15 +84,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions in a fixed order, so that two that ask for the same are equal."""
+    """Conditions, sorted so that equivalent filters are equal."""
 
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Filter:
-        """Read a filter; an empty text is one without conditions.
+        """Parse a filter; an empty text is a filter without conditions.
 
-        :raises InvalidFilter: saying what is wrong.
+        :raises InvalidFilter: when the text is not a filter, with the reason.
         """
         parts = [part for part in text.split(";") if part.strip()]
         return cls(tuple(sorted({_condition(part) for part in parts})))

@@ -1,9 +1,8 @@
-"""The one place that names the fields of the dump.
+"""The mapping of the dumps' fields to columns; no other module names a field.
 
-Both parsers, the COPY column lists, the merge and the fingerprints' seed are driven by these
-declarations; a new field is one line here and one migration, and the next month fills it for
-every record. The shapes are those of the dumps of 2018 to 2026: a field that an era lacks is
-NULL.
+The parsers, COPY, the merge and the seed of the fingerprints follow from these declarations. A new
+field is a line here and a migration; the next month fills it for every record. The mapping covers
+the dumps of 2018 to 2026: a field that a dump does not have is NULL.
 """
 
 from __future__ import annotations
@@ -338,7 +337,7 @@ TABLES: dict[Entity, EntityTables] = {
     entity: mapping.tables() for entity, mapping in MAPPINGS.items()
 }
 
-#: Ids that are credited everywhere and in no dump, yet have a name of their own.
+#: Names of ids that many records refer to but no dump has.
 PLACEHOLDER_NAMES: dict[Entity, dict[int, str]] = {
     Entity.ARTISTS: {194: "Various", 355: "Unknown Artist", 118760: "No Artist"}
 }

@@ -1,4 +1,4 @@
-"""The vocabulary of the mapping: fields, rows below rows, and one entity's whole shape."""
+"""The classes of the mapping: fields, child tables, and the mapping of an entity."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from discogs.schema.entities import Entity
 from discogs.schema.tables import Column, EntityTables, Table, Type
 
-# Written by the load itself; every root table has them.
+# Columns of every root table that the load computes.
 FINGERPRINT = Column(
     "fingerprint",
     Type.BIGINT,
     about="64-bit xxh3 hash of the record's bytes, by which unchanged records are recognised",
 )
 DUMP_MONTH = Column("dump_month", Type.TEXT, about="month (YYYY-MM) whose load wrote the row")
-#: Kept by the merge in every root table, beside the columns that COPY fills.
+#: Columns of every root table that only the merge writes.
 STATE = (
     Column(
         "placeholder",
@@ -26,7 +26,7 @@ STATE = (
     Column(
         "removed_in",
         Type.TEXT,
-        about="first loaded month (YYYY-MM) whose dump lacks the record; NULL for a live record",
+        about="first loaded month (YYYY-MM) without the record; NULL for a live record",
     ),
     Column(
         "last_seen",
@@ -38,41 +38,41 @@ STATE = (
 
 @dataclass(frozen=True)
 class Derived:
-    """Columns computed from one field's text: ``parse`` gives one value a column."""
+    """Columns computed from a field's text; ``parse`` returns one value per column."""
 
     columns: tuple[Column, ...]
     parse: Callable[[str], tuple[int | None, ...]]
-    #: Raise it when ``parse`` gives other values for the same text: the next month then reads
-    #: every record of the entities that use it.
+    #: To be increased when ``parse`` returns other values for the same text, so that the next month
+    #: reads every record of the entities that use it.
     version: int = 1
 
 
 @dataclass(frozen=True)
 class Field:
-    """One value of the dump.
+    """A value of the dump.
 
-    ``path`` leads from the row's element: ``title`` a child, ``@id`` an attribute,
-    ``parentLabel/@id`` a child's attribute, the empty path the element's own text.
+    ``path`` is relative to the row's element: ``title`` is a child, ``@id`` an attribute,
+    ``parentLabel/@id`` an attribute of a child, and the empty path the element's own text.
     """
 
     column: str
     path: str
     type: Type = Type.TEXT
-    #: The table whose ``id`` this is; 0 and absent are NULL.
+    #: The table whose ``id`` the value is; 0 becomes NULL.
     references: str | None = None
-    #: The text is a name in the referenced table, whose id is computed from it.
+    #: The text is a name in the referenced table; the value is the id computed from the name.
     by_name: bool = False
-    #: Zero means "unknown" and becomes NULL.
+    #: 0 means "unknown" and becomes NULL.
     zero_is_null: bool = False
-    #: A sibling before the row's element that holds the value where ``path`` does not.
+    #: The preceding sibling that has the value when ``path`` has none.
     before: str | None = None
     derived: Derived | None = None
-    #: What the column holds, for its comment in the database.
+    #: The meaning of the column, for its comment in the database.
     about: str = dataclasses.field(default="", compare=False)
 
     @property
     def output(self) -> tuple[Column, ...]:
-        """The columns that this field fills."""
+        """The columns of this field: its own, and those derived from it."""
         kind = Type.BIGINT if self.by_name else self.type
         columns = self.derived.columns if self.derived else ()
         return (Column(self.column, kind, self.references, self.about), *columns)
@@ -80,10 +80,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Rows:
-    """A child table: one row for each element at ``path`` below its parent's element.
+    """A child table: one row for each element at ``path`` below the parent's element.
 
-    ``nests`` is the path, below the row's element, of rows of the same table; they get a
-    ``seq`` in document order and point to the row around them by ``parent_seq``.
+    ``nests`` is the path, below the row's element, of nested rows of the same table. These are
+    numbered by ``seq`` in document order, and refer to the row around them by ``parent_seq``.
     """
 
     table: str
@@ -91,7 +91,7 @@ class Rows:
     fields: tuple[Field, ...]
     rows: tuple[Rows, ...] = ()
     nests: str | None = None
-    #: The name of this table's ordinal in the keys of the rows below it.
+    #: The name of this table's ``seq`` in the keys of its own child tables.
     ordinal: str = "seq"
     #: What a row is, for the table's comment in the database.
     about: str = dataclasses.field(default="", compare=False)
@@ -107,7 +107,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class EntityMapping:
-    """One entity: where its id is, its own fields, and the rows below it."""
+    """The mapping of an entity: the path of its id, its fields, and its child tables."""
 
     entity: Entity
     id_path: str
@@ -125,13 +125,13 @@ class EntityMapping:
 
     @property
     def record_nests(self) -> bool:
-        """Whether an element named like the record occurs inside records too, as do labels."""
+        """Whether elements with the record's name occur inside records, as of labels."""
         paths = [self.id_path, *(field.path for field in self.fields), *_row_paths(self.rows)]
         return any(self.entity.record in path.split("/") for path in paths)
 
     @property
     def parent_column(self) -> str:
-        """The column of the child tables that holds the record's id."""
+        """The column of the record's id in the child tables."""
         return f"{self.entity.record}_id"
 
     def tables(self) -> EntityTables:
@@ -139,7 +139,7 @@ class EntityMapping:
         return EntityTables(self.entity, self.root, tuple(table for _, table in self.children()))
 
     def children(self) -> Iterator[tuple[Rows, Table]]:
-        """Each child table, parents before the rows below them."""
+        """The child tables, parents before children."""
         yield from _children(self.rows, (Column(self.parent_column, Type.INTEGER),))
 
 

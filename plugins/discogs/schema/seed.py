@@ -1,7 +1,7 @@
-"""The seed of an entity's fingerprints: another mapping, other fingerprints.
+"""The seed of an entity's fingerprints, computed from its mapping.
 
-A record is read when its fingerprint is not the stored one. Since the seed is computed from the
-entity's declarations, a month that is loaded after they changed reads every record once.
+A record is read if its fingerprint differs from the stored one. When the mapping changes, so do the
+seed and all fingerprints, and the next month reads every record once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from discogs.schema.values import VALUES_VERSION
 
 
 def fingerprint_seed(mapping: EntityMapping, conditions: str = "") -> int:
-    """64 bits that depend on what a mapping declares and on VALUES_VERSION, and on nothing else.
+    """A 64-bit seed that depends only on the mapping, VALUES_VERSION and the filter.
 
-    :param conditions: of a filter. With others, every record is read once, to see which it is for.
+    It is the same in every process and Python version. The order of fields and child tables, and
+    attributes that have their defaults, do not change it.
 
-    The same in every process and Python version; the order of fields and of child tables does
-    not count, and neither does an attribute that has its default.
+    :param conditions: the filter of the entity. When it changes, every record is read once, to
+        decide which records it leaves out.
     """
     declared = [VALUES_VERSION, _plain(mapping), *([conditions] if conditions else [])]
     text = json.dumps(declared, sort_keys=True)
@@ -31,7 +32,7 @@ def fingerprint_seed(mapping: EntityMapping, conditions: str = "") -> int:
 
 
 def _plain(value: Any) -> Any:
-    """A declaration as JSON takes it."""
+    """A declaration as plain values for JSON."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):

@@ -1,6 +1,6 @@
-"""What a table is, for every part that moves rows: columns, key, references.
+"""Tables as COPY and the merge see them: columns, key and references.
 
-The tables themselves are declared once, in :mod:`discogs.schema.mapping`.
+They are derived from the declarations in :mod:`discogs.schema.mapping`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Type(str, Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """A column.
 
-    :param references: the table whose ``id`` it holds, if any.
+    :param references: the table whose ``id`` its values are, if any.
     :param about: its meaning, for the comment in the database.
     """
 
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table as COPY and the merge see it; the first key column is the record's id."""
+    """A table; the first column of its key is the record's id."""
 
     name: str
     columns: tuple[Column, ...]
@@ -60,7 +60,7 @@ class Table:
 
 @dataclass(frozen=True)
 class EntityTables:
-    """The tables of one entity: the root, one row a record, and the rows below it."""
+    """The tables of an entity: the root table, with one row per record, and the child tables."""
 
     entity: Entity
     root: Table
@@ -72,7 +72,7 @@ class EntityTables:
 
     @property
     def record_references(self) -> dict[str, tuple[tuple[Table, Column], ...]]:
-        """Tables of records that this entity's rows refer to, and the columns that do."""
+        """The root tables that this entity's rows refer to, each with the referring columns."""
         return {
             str(entity): columns
             for entity in Entity
@@ -85,7 +85,7 @@ class EntityTables:
 
     @property
     def names_tables(self) -> tuple[str, ...]:
-        """Tables of names (genres, styles) that this entity's rows point to."""
+        """The tables of names (genres, styles) that this entity's rows refer to."""
         roots = {str(entity) for entity in Entity}
         found = {c.references for t in self.all for c in t.references if c.references not in roots}
         return tuple(sorted(name for name in found if name))

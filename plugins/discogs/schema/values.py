@@ -9,29 +9,29 @@ from functools import lru_cache
 
 import xxhash
 
-#: Raise it when the same bytes of a record give other rows: after a change in this module or in
-#: a parser that is not visible in the mapping. The next month then reads every record once.
+#: To be increased when the same bytes of a record give other rows, after a change in this module or
+#: a parser that does not show in the mapping. The next month then reads every record once.
 VALUES_VERSION = 2
 
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?|([0-9]{4})([0-9]{2})([0-9]{2})")
-# Each block repeats most of the last one's dates and durations.
-_REMEMBERED = 65_536
+# Most dates and durations of a block occurred in earlier blocks.
+_CACHE_SIZE = 65_536
 _DURATION = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-9]{1,2})")
 
 
 def _ascii_digits(text: str) -> str:
-    """The text with every decimal digit of Unicode (Arabic-Indic ones occur) as ASCII."""
+    """Replace all Unicode decimal digits, of which Arabic-Indic ones occur, by ASCII digits."""
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_released(text: str) -> tuple[int | None, int | None, int | None]:
-    """Year, month and day of a release date, each where the text has it.
+    """Year, month and day of a release date, None for parts that the text does not have.
 
-    ``1999-03-00`` has no day, ``1999`` neither month nor day; ``1980s`` and ``200?`` have
-    none. A day that its month does not have is dropped, the month kept.
+    ``1999-03-00`` has no day, ``1999`` neither month nor day, ``1980s`` and ``200?`` no part at
+    all. A day that its month does not have becomes None.
     """
     match = _DATE.fullmatch(_ascii_digits(text))
     if match is None:
@@ -48,9 +48,9 @@ def parse_released(text: str) -> tuple[int | None, int | None, int | None]:
     return year, month, day
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_duration(text: str) -> tuple[int | None]:
-    """Seconds of a track's duration such as ``4:45``, ``1:00:00`` or ``3:5``, else None."""
+    """The seconds of a duration such as ``4:45``, ``1:00:00`` or ``3:5``; None for other texts."""
     match = _DURATION.fullmatch(_ascii_digits(text))
     if match is None:
         return (None,)
@@ -58,9 +58,9 @@ def parse_duration(text: str) -> tuple[int | None]:
 
 
 def name_id(name: str) -> int:
-    """The id of a genre's or style's name: the same in every database and month.
+    """The id of a genre or style, computed from its name: the same in every database and month.
 
-    53 bits, so that languages with only floating-point numbers read it exactly; with a
-    thousand names the odds of two sharing an id are below one in ten thousand million.
+    53 bits, which languages with only floating-point numbers represent exactly. For a thousand
+    names, the probability of a collision is below 1e-10.
     """
     return xxhash.xxh3_64_intdigest(name.encode()) >> 11

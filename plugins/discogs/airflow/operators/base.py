@@ -263,7 +263,7 @@ class DiscogsOperator(BaseOperator):
 
     def _stay_alive(self, pause: dt.timedelta) -> None:
         if self._heartbeat is not None:
-            self._heartbeat.stay(pause)
+            self._heartbeat.extend(pause)
 
     def _longest_retry(self, error: BaseException) -> dt.timedelta:
         """The longest delay before the failed task is retried."""

@@ -67,7 +67,7 @@ class StageOperator(_EntityOperator):
         return report.as_dict()
 
     def _warn_of_rejected(self, entity: Entity, count: int) -> None:
-        from discogs.database.merging import rejected_reasons
+        from discogs.database.not_loaded import rejected_reasons
         from discogs.load.stage import staging_of
 
         month = self.options.month
