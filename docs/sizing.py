@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.speed import RESULTS
-from discogs.load.estimate import FIRST_SHARE, FIRST_RATE, LATER_RATE, TABLE_BYTES, TRANSFER_RATE
+from discogs.load.estimate import FIRST_RATE, FIRST_SHARE, LATER_RATE, TABLE_BYTES, TRANSFER_RATE
 from discogs.schema.entities import ENTITIES, Entity
 
 #: Records and bytes of the files of June 2026, the last month of which both are known of all four.
