@@ -1,4 +1,4 @@
-"""Dumps of real shape: the releases of a real excerpt, repeated with new ids.
+"""Dumps from real data: the releases of a real excerpt, repeated with new ids.
 
 Sampled releases are larger than real ones and have other proportions; tuning that fits them alone
 shows here. The excerpts belong to nobody's repository: ``DISCOGS_SAMPLES`` names their folder.

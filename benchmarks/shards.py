@@ -168,7 +168,7 @@ def export_table(report: dict[str, Any]) -> str:
 
 def about(report: dict[str, Any]) -> str:
     """What was measured on what, as the start of a sentence."""
-    kind = "real" if report["excerpts"] else "sampled"
+    kind = "real" if report["excerpts"] else "synthetic"
     runs = f"medians of {report['runs']} runs" if report["runs"] > 1 else "one run"
     return (
         f"{report['releases']:,} {kind} releases"

@@ -24,8 +24,9 @@ def summary() -> str:
     load = _result(_LOAD)
     tuned = load["ratios"]["first_vs_peer_tuned"]["median"]
     return (
-        f"{load['releases']:,} releases of real shape, {load['machine']['processors']} processors,"
-        f" the median of {load['runs']} runs:\n\n{_steps(load)}\n\n"
+        f"{load['releases']:,} releases from a real dump,"
+        f" {load['machine']['processors']} processors, the median of"
+        f" {load['runs']} runs:\n\n{_steps(load)}\n\n"
         f"A first load is {tuned:.1f} times as fast as discogskit with its options tuned, and its"
         " memory does\nnot grow with the dump."
     )
@@ -45,7 +46,7 @@ def _result(name: str) -> dict[str, Any]:
 def _about(load: dict[str, Any]) -> str:
     machine = load["machine"]
     return (
-        f"{load['releases']:,} releases of real shape (an excerpt of a real dump, repeated with new"
+        f"{load['releases']:,} releases from a real dump (an excerpt, repeated with new"
         f" ids),\n{machine['processors']} processors shared by the load and PostgreSQL"
         f" {load['postgresql']['version']} with default settings,\nmedians of {load['runs']} runs."
         " A load starts with the process and the `.gz` file, and ends with tables\nthat have all"
@@ -76,10 +77,10 @@ def _ratios(load: dict[str, Any], small: dict[str, Any]) -> str:
         f" {ratios['first_vs_peer_tuned']:.1f} times with discogskit's options tuned; discogskit"
         " fills fewer tables\nwith fewer keys. The load uses"
         f" {cpu['client_cpu_seconds']:.1f} s of processor time, and PostgreSQL"
-        f" {cpu['server_cpu_seconds']:.1f} s. With\n{small['releases']:,} sampled releases, these"
+        f" {cpu['server_cpu_seconds']:.1f} s. With\n{small['releases']:,} synthetic releases, these"
         f" ratios are {of_small['first_vs_floor']:.1f},"
         f" {of_small['first_vs_peer']:.1f} and {of_small['first_vs_peer_tuned']:.1f}."
-        "\n\n## By size\n\nSampled releases:"
+        "\n\n## By size\n\nSynthetic releases:"
     )
 
 

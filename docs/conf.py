@@ -12,13 +12,13 @@ from typing import Any
 from sphinx.application import Sphinx
 
 project = "airflow-discogs"
-copyright = "Apache-2.0; the data is Discogs', under CC0"
 root_doc = "README"
 extensions = ["myst_parser"]
 include_patterns = ["*.md", "docs/*.md", "include/**/README.md"]
 exclude_patterns = [".*", "site"]
 
 myst_heading_anchors = 4
+highlight_language = "none"  # of code blocks without a language
 suppress_warnings = [
     "myst.header",  # a page may start below the first level
     "misc.highlighting_failure",  # code blocks with abbreviated output
@@ -28,6 +28,7 @@ html_theme = "furo"
 html_title = project
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 
 #: The pages of the sidebar, by caption.
 CONTENTS = {

@@ -129,7 +129,7 @@ def _others() -> float:
 
 
 def _growth() -> dict[str, Any]:
-    """The benchmark's largest load, of releases of real shape."""
+    """The benchmark's largest load, of releases from a real dump."""
     points = json.loads((RESULTS / "growth-5000000-excerpts.json").read_text())["points"]
     return dict(max(points, key=lambda point: int(point["releases"])))
 
