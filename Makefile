@@ -64,11 +64,11 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(STAMP) ## Bring the code into the project's style
+format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-screenshots: $(STAMP) ## Take the pictures of the Discogs page (needs Chromium; AIRFLOW=1: of the DAG in the running demo)
+screenshots: $(STAMP) ## Take the screenshots of the Discogs page (needs Chromium; AIRFLOW=1: of the DAG in the running demo)
 	$(RUN) -m docs.$(if $(AIRFLOW),airflow_)screenshots
 
 docs: $(STAMP) ## Write the generated parts of the documentation

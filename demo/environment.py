@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from demo.home import PROJECT, Home
 
 USER = "admin"
-#: The demo's mirror is on this machine, so its files are fetched beside each other.
+#: The DAGs folder of each mode.
 _DAGS = {"demo": "demo/dags", "up": "dags"}
 REAL_DUMPS = {
     "conn_type": "http",
@@ -25,28 +25,27 @@ REAL_DUMPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a local Airflow is for.
+    """The configuration of a local Airflow.
 
     :param mode: ``demo`` (generated dumps from a mirror) or ``up`` (the real addresses); each
-        has databases of its own in the one server.
-    :param port: where the page is; 0 takes a free port.
-    :param ticks: whether the schedule makes runs, or only a user does.
-    :param environment: added to the processes' environment, and winning over it.
+        has its own databases in the server.
+    :param port: port of the UI; 0 chooses a free one.
+    :param scheduled: whether the schedule creates runs, in addition to users.
+    :param environment: overrides the environment of the processes.
     """
 
     mode: str = "demo"
     port: int = 8080
-    ticks: bool = False
-    parallelism: int = 4
+    scheduled: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def airflow_environment(
     home: Home, plan: Plan, *, port: int, metadata: str, target: str
 ) -> dict[str, str]:
-    """What Airflow's processes have in their environment in addition to what they inherit.
+    """The variables that Airflow's processes have in addition to those that they inherit.
 
-    :param port: where the UI is.
+    :param port: port of the UI.
     :param metadata: DSN of Airflow's own database.
     :param target: DSN of the database that dumps are loaded into.
     """
@@ -54,7 +53,7 @@ def airflow_environment(
     passwords = home.folder / "passwords.json"
     if not passwords.exists():
         home.write_private("passwords.json", {USER: secrets["password"]})
-    # Programs read one or the other, and some the lower-case one first.
+    # Programs read one or the other; some prefer the lower-case one.
     direct = [os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     no_proxy = ",".join(dict.fromkeys(filter(None, [*direct, "127.0.0.1", "localhost"])))
     driver = urlsplit(metadata)._replace(scheme="postgresql+psycopg2").geturl()
@@ -69,7 +68,7 @@ def airflow_environment(
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": str(plan.parallelism),
+        "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet"],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -87,11 +86,11 @@ def airflow_environment(
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(plan.ticks),
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(plan.scheduled),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-        # A task whose start is not answered in time fails: on a busy machine 5 s are not enough.
+        # A task fails if its start is not answered in time: 5 s are too short on a busy machine.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "DISCOGS_STORAGE": str(home.folder / f"downloads-{plan.mode}"),
@@ -101,9 +100,9 @@ def airflow_environment(
 
 
 def inherited(mode: str) -> dict[str, str]:
-    """The caller's environment without the settings of another Airflow, which are not meant here.
+    """The caller's environment without the settings of another Airflow.
 
-    Connections count with ``up``.
+    Its connections are kept with ``up``.
     """
     return {
         name: value
@@ -114,7 +113,7 @@ def inherited(mode: str) -> dict[str, str]:
 
 
 def _connections(plan: Plan, target: str) -> dict[str, str]:
-    """The two connections of the DAG, as environment variables; a user's own ones win."""
+    """The DAG's two connections as environment variables; those of the user take precedence."""
     address = urlsplit(target)
     query = {key: values[0] for key, values in parse_qs(address.query).items()}
     postgres = {

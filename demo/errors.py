@@ -10,7 +10,7 @@ LOG_LINES = 25
 
 
 class EmbeddedServerFailed(DiscogsError):
-    """The embedded PostgreSQL could not be made, started or stopped."""
+    """The embedded PostgreSQL could not be created, started or stopped."""
 
     def __init__(self, folder: object, detail: str) -> None:
         place = f" in {folder}" if folder is not None else ""
@@ -26,11 +26,11 @@ class AirflowRefused(DiscogsError):
 
 
 class LocalAirflowFailed(DiscogsError):
-    """The Airflow of ``make demo`` or ``make up`` does not come up or does not do its work."""
+    """The Airflow of ``make demo`` or ``make up`` does not start or does not work."""
 
 
 class ComponentEnded(LocalAirflowFailed):
-    """A process of the local Airflow has ended by itself; it is started again.
+    """A process of the local Airflow has ended unexpectedly; it is restarted.
 
     :param how: such as ``exit code 1``.
     """

@@ -1,4 +1,4 @@
-"""Where the local Airflow keeps what it has: its state, its logs, its secrets."""
+"""The folder of a local Airflow: its state, logs and secrets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one local Airflow; several may live on a machine, each in its own."""
+    """The folder of a local Airflow; a machine may have several."""
 
     folder: Path
 
@@ -36,7 +36,7 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """The files by which the processes are found again."""
+        """The files by which later commands find the processes."""
         return self.folder / "run"
 
     @property
@@ -50,9 +50,9 @@ class Home:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """One command at a time works on a home.
+        """Allow one command at a time for a home.
 
-        :raises LocalAirflowFailed: when another one does.
+        :raises LocalAirflowFailed: when another one is running.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -68,7 +68,7 @@ class Home:
             os.close(handle)
 
     def secrets(self) -> dict[str, str]:
-        """The generated password and keys, made on the first call and kept."""
+        """The password and keys, generated on the first call and kept."""
         path = self.folder / "secrets.json"
         with contextlib.suppress(FileNotFoundError):
             kept: dict[str, str] = json.loads(path.read_text())

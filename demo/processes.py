@@ -1,10 +1,10 @@
-"""Processes that outlive the command that started them, and how they are found again and ended.
+"""Starts, finds and ends processes that outlive the command that started them.
 
-One supervisor starts them (:mod:`demo.supervisor`). It is the leader of a session, whose number no
-other process can get while a member lives: whatever was started is found by it, also after the
-supervisor has died. There is no moment at which a process runs and no later command finds it: the
-supervisor's file is locked before the supervisor starts, the lock is handed down to it, and it
-writes its number there before it starts anything.
+One supervisor starts them (:mod:`demo.supervisor`). It leads a session, whose id no other process
+can get while a member is alive, so that all members can be found even after the supervisor has
+died. No process can run without being found: the supervisor's file is locked before the supervisor
+starts, the supervisor inherits the lock, and it writes its process id into the file before it
+starts anything.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from demo.supervisor import session
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 12.0  # a task that gets SIGTERM cancels its statement and reports within this
-_RECORD_SECONDS = 60.0  # from the start of Python to the record, on a busy machine
+_RECORD_SECONDS = 60.0  # until the process id is written, on a busy machine
 
-# Children of this very process must be waited for by it, or they stay as zombies.
+# This process must wait for its own children, or they stay as zombies.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A component that ended by itself, or was ended by somebody else.
+    """A component that ended.
 
-    :param code: its exit code, or minus the number of the signal that ended it.
+    :param code: the exit code, or minus the number of the signal that ended it.
     :param at: seconds since the epoch.
     """
 
@@ -60,20 +60,22 @@ def start(
     run: Path,
     logs: Path,
 ) -> None:
-    """Start components, each started again when it ends; output is appended to ``logs/NAME.log``.
+    """Start components, each restarted when it ends; output is appended to ``logs/NAME.log``.
 
-    :param commands: the command of each component by its name.
-    :param run: the folder of the files by which they are found again.
-    :raises LocalAirflowFailed: when something runs there already.
+    :param commands: the command of each component, by name.
+    :param run: the folder of the files by which later commands find the processes.
+    :raises LocalAirflowFailed: when processes of this folder are running.
     """
     run.mkdir(parents=True, exist_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
     if members(run):
-        raise LocalAirflowFailed(f"The processes of {run} run already: stop them first.")
+        raise LocalAirflowFailed(f"The processes of {run} are already running: stop them first.")
     lock = os.open(run / "supervisor", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not _acquired(lock):
-            raise LocalAirflowFailed(f"The processes of {run} are being started: wait for that.")
+            raise LocalAirflowFailed(
+                f"The processes of {run} are being started by another command: wait."
+            )
         os.ftruncate(lock, 0)
         (run / "ended.jsonl").unlink(missing_ok=True)
         (run / "pids.json").unlink(missing_ok=True)
@@ -129,7 +131,7 @@ def supervising(run: Path) -> psutil.Process | None:
 
 
 def ended(run: Path) -> list[Ended]:
-    """The components that have ended since the start, in order; they were started again."""
+    """The components that have ended since the start, in order; they were restarted."""
     try:
         lines = (run / "ended.jsonl").read_text().splitlines()
     except FileNotFoundError:
@@ -140,11 +142,11 @@ def ended(run: Path) -> list[Ended]:
 def stop(run: Path, grace: float = GRACE_SECONDS) -> list[str]:
     """End every process of a run folder.
 
-    :param grace: seconds from asking (SIGTERM) to ending (SIGKILL).
+    :param grace: seconds between SIGTERM and SIGKILL.
     :returns: the names of the components that were alive.
     """
     names = list(running(run))
-    # The supervisor first, and at once: it would start again what is ended.
+    # Kill the supervisor first: it would restart what ends.
     if (first := supervising(run)) is not None:
         with contextlib.suppress(psutil.Error):
             first.kill()
@@ -169,7 +171,7 @@ def _all_gone(run: Path, seconds: float, *, kill: bool = False) -> bool:
     while left := members(run):
         if time.monotonic() > deadline:
             return False
-        for process in left if kill else []:  # also what a member has started meanwhile
+        for process in left if kill else []:  # also processes started in the meantime
             with contextlib.suppress(psutil.Error):
                 process.kill()
         time.sleep(0.05)
@@ -177,18 +179,18 @@ def _all_gone(run: Path, seconds: float, *, kill: bool = False) -> bool:
 
 
 def _leader(run: Path) -> int | None:
-    """The number of the session of a run folder, when processes of it may be alive."""
+    """The session id of a run folder, if processes of it may be alive."""
     file = run / "supervisor"
     deadline = time.monotonic() + _RECORD_SECONDS
     while not (text := _read(file)):
         if not _is_locked(file) or time.monotonic() > deadline:
             return None
-        time.sleep(0.02)  # it has just been started, and is about to say who it is
+        time.sleep(0.02)  # it was just started, and will write its process id
     pid = int(text)
-    if not _is_locked(file):  # the supervisor is dead; others of its session may be alive
+    if not _is_locked(file):  # the supervisor is dead; its session may be alive
         with contextlib.suppress(psutil.Error):
             if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return None  # so are they: the number was given to a stranger since
+                return None  # so is the session: another process has the id
     return pid
 
 
@@ -219,20 +221,20 @@ def _is_locked(file: Path) -> bool:
 
 
 class Watch:
-    """Notices each component that ends from now on, or since the start, once."""
+    """Reports each component that ends, once: from now on, or since the start."""
 
     def __init__(self, run: Path, logs: Path, *, since_start: bool = False) -> None:
         self._run, self._logs = run, logs
         self._seen = 0 if since_start else len(ended(run))
 
     def news(self) -> list[Ended]:
-        """The components that have ended since the last look."""
+        """The components that have ended since the last call."""
         found = ended(self._run)[self._seen :]
         self._seen += len(found)
         return found
 
     def check(self) -> None:
-        """Fail when a component has ended since the last look.
+        """Fail if a component has ended since the last call.
 
         :raises ComponentEnded: with the end of its log.
         """

@@ -1,4 +1,4 @@
-"""A run's tasks on the terminal: a live table, or one line for each change where there is none."""
+"""Shows a run's tasks: a live table on a terminal, else one line for each change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _QUIET = {None, "removed", "scheduled", "queued"}
 
 
 class RunProgress:
-    """Shows the progress of one run, in a ``with``."""
+    """A context manager that shows the progress of a run."""
 
     def __init__(self, console: Console, client: AirflowClient, dag_id: str, title: str) -> None:
         self._console, self._client, self._dag_id, self._title = console, client, dag_id, title
@@ -50,7 +50,7 @@ class RunProgress:
         if self._live is not None:
             self._live.stop()
 
-    def look(self, run_id: str) -> None:
+    def update(self, run_id: str) -> None:
         """Ask Airflow for the tasks, and show what changed."""
         tasks = self._client.task_states(self._dag_id, run_id)
         if self._live is not None:

@@ -1,4 +1,4 @@
-"""``make demo``: two sample months through a real scheduler, from nothing to a report."""
+"""``make demo``: loads two sample months through a real scheduler, and prints a report."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ from discogs.schema.entities import Month
 from discogs.settings import Settings
 from discogs.tracking.model import Status
 from discogs.tracking.postgres import PostgresMonthRepository
-from discogs.tracking.report import MonthReport
+from discogs.tracking.report import LOG_WIDTH, MonthReport
 
 FIRST = Month(2026, 9)
 MONTHS = 2
 RELEASES = 5000
 SEED = 1
 _RUN_SECONDS = 900.0
-_WIDTH = 110  # columns that a month's report needs
 
 
 def demo(home: Home, port: int, console: Console) -> bool:
-    """Bring everything up and load both months.
+    """Start everything and load both months.
 
     :returns: whether both are ``completed`` in the tracking table.
-    :raises LocalAirflowFailed: when Airflow does not come up.
+    :raises LocalAirflowFailed: when Airflow does not start.
     """
     started = time.monotonic()
 
@@ -56,13 +55,13 @@ def demo(home: Home, port: int, console: Console) -> bool:
     def report_ended() -> None:
         for event in watch.news():
             log = home.logs / f"{event.name}.log"
-            say(f"{event.name} has ended ({event.how}) and is started again: see {log}")
+            say(f"{event.name} has ended ({event.how}) and is restarted: see {log}")
 
     with contextlib.closing(stack.client(report_ended)) as client:
-        _end_left_overs(client, say)
+        _end_left_over_runs(client, say)
         client.pause(local.DAG_ID, False)
         runs = {month: _load(client, month, console) for month in months}
-    say(f"both runs have ended; Airflow stays up at {stack.url}")
+    say(f"both runs have ended; Airflow keeps running at {stack.url}")
     return report(stack, runs, console)
 
 
@@ -72,7 +71,7 @@ def _write_dumps(home: Home, months: list[Month], say: local.Say) -> None:
     if marker.exists():
         return
     say(f"generating the dumps of {' and '.join(map(str, months))}")
-    # Beside, then renamed: what is there is whole.
+    # Written to another folder and renamed, so that the folder is always complete.
     fresh = home.folder / "dumps.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -82,15 +81,15 @@ def _write_dumps(home: Home, months: list[Month], say: local.Say) -> None:
     fresh.rename(home.dumps)
 
 
-def _end_left_overs(client: AirflowClient, say: local.Say) -> None:
-    """Runs that an interrupted demo left would delay those of this one."""
+def _end_left_over_runs(client: AirflowClient, say: local.Say) -> None:
+    """End the runs of an interrupted demo, which would delay those of this one."""
     for run in client.runs(local.DAG_ID, ["queued", "running"]):
-        say(f"ending a run that was left over: {run['dag_run_id']}")
+        say(f"ending the run of an interrupted demo: {run['dag_run_id']}")
         client.set_run_state(local.DAG_ID, run["dag_run_id"], "failed")
 
 
 def _load(client: AirflowClient, month: Month, console: Console) -> str:
-    """Run a month and show it; its run id, however the run ended."""
+    """Load a month and show its progress; returns the run id, however the run ended."""
     now = dt.datetime.now(dt.timezone.utc)
     run_id = client.trigger(
         local.DAG_ID, partition_key=str(month), run_id=f"demo__{month}__{now:%Y-%m-%dT%H-%M-%S}"
@@ -100,9 +99,9 @@ def _load(client: AirflowClient, month: Month, console: Console) -> str:
             local.DAG_ID,
             run_id,
             timeout=_RUN_SECONDS,
-            on_look=lambda: progress.look(run_id),
+            on_poll=lambda: progress.update(run_id),
         )
-        progress.look(run_id)
+        progress.update(run_id)
     console.print(f"{month}: the run ended as {state}", highlight=False)
     if state == "failed":
         states = client.task_states(local.DAG_ID, run_id)
@@ -112,7 +111,7 @@ def _load(client: AirflowClient, month: Month, console: Console) -> str:
 
 
 def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool:
-    """Show what the tables hold, and what to do next.
+    """Print the months' reports, the tables' sizes, and addresses.
 
     :param runs: the run that was started for each month.
     :returns: whether all months are ``completed``.
@@ -129,7 +128,7 @@ def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool
             continue
         console.print()
         report = MonthReport.of(record, repository.files(month))
-        report.print(console.file, width=max(console.width, _WIDTH))
+        report.print(console.file, width=max(console.width, LOG_WIDTH))
         completed = record.status is Status.COMPLETED
         if completed and record.run_id != run_id:
             console.print(
@@ -140,7 +139,7 @@ def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool
     console.print()
     console.print(shown(table_sizes(connect, schema)))
     console.print()
-    _where(stack, console)
+    _print_addresses(stack, console)
     console.print(f"State:    {stack.home.folder}; make down stops it", soft_wrap=True)
     if not done:
         console.print("Not every month is completed.", style="bold red")
@@ -150,18 +149,18 @@ def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool
 def up(home: Home, port: int, console: Console) -> None:
     """The same Airflow against the real addresses; nothing runs until the DAG is unpaused.
 
-    :raises LocalAirflowFailed: when Airflow does not come up.
+    :raises LocalAirflowFailed: when Airflow does not start.
     """
-    plan = Plan(mode="up", port=port, ticks=True)
+    plan = Plan(mode="up", port=port, scheduled=True)
     stack = local.start(home, plan, lambda text: console.print(text, highlight=False))
     for event in processes.ended(home.run):
         log = home.logs / f"{event.name}.log"
-        console.print(f"{event.name} had ended ({event.how}) and was started again: see {log}")
-    _where(stack, console)
-    console.print(f"The DAG {local.DAG_ID} is paused at first: unpause it to begin.")
+        console.print(f"{event.name} had ended ({event.how}) and was restarted: see {log}")
+    _print_addresses(stack, console)
+    console.print(f"The DAG {local.DAG_ID} is paused: unpause it to start.")
 
 
-def _where(stack: local.Stack, console: Console) -> None:
+def _print_addresses(stack: local.Stack, console: Console) -> None:
     """Addresses, the login, and commands for a shell in the project's folder."""
     psql = embedded.binaries() / "psql"
     python = f"PYTHONPATH=plugins {Path(sys.executable)}"
@@ -172,7 +171,7 @@ def _where(stack: local.Stack, console: Console) -> None:
         f"Database: {stack.dsn}",
         f"psql:     {psql} '{stack.dsn}'",
         f"Status:   {python} -m discogs status --dsn '{stack.dsn}'",
-        "Commands: demo/airflow dags list, and all others of Airflow's command line",
+        "Commands: demo/airflow dags list, and Airflow's other commands",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -180,7 +179,7 @@ def _where(stack: local.Stack, console: Console) -> None:
 def down(home: Home, console: Console) -> None:
     """Stop what ``demo`` or ``up`` started.
 
-    :raises LocalAirflowFailed: when something does not go.
+    :raises LocalAirflowFailed: when a process does not end.
     """
     restarts = Counter(event.name for event in processes.ended(home.run))
     stopped = local.stop(home)
@@ -188,5 +187,5 @@ def down(home: Home, console: Console) -> None:
     if left:
         raise LocalAirflowFailed(f"These processes do not end: {left}.")
     for name, times in restarts.items():
-        console.print(f"{name} had ended {times} time(s) by itself: see {home.logs / name}.log")
+        console.print(f"{name} had ended {times} time(s) unexpectedly: see {home.logs / name}.log")
     console.print(f"stopped: {', '.join(stopped) if stopped else 'nothing was running'}")

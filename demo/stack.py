@@ -1,4 +1,4 @@
-"""The local Airflow: its environment, its processes, from nothing to healthy and back."""
+"""Starts and stops a local Airflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from demo.home import PROJECT, Home
 DAG_ID = "discogs_monthly"
 _COMPONENTS = {
     "api-server": ["api-server"],
-    # Nobody asks for logs over HTTP: all processes write into, and read from, one folder.
+    # No log servers: all processes write logs to one folder, and read them there.
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A local Airflow that runs."""
+    """A running local Airflow."""
 
     home: Home
     plan: Plan
@@ -49,26 +49,26 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
     def watch(self, *, since_start: bool = False) -> processes.Watch:
-        """Notices components that end, from now on or since they were started."""
+        """Reports components that end, from now on or since they were started."""
         return processes.Watch(self.home.run, self.home.logs, since_start=since_start)
 
-    def client(self, on_look: Callable[[], None] | None = None) -> AirflowClient:
+    def client(self, on_poll: Callable[[], None] | None = None) -> AirflowClient:
         """A client for the user of the stack.
 
-        :param on_look: called at every look while something is waited for.
+        :param on_poll: called at every poll while the client waits.
         """
-        return AirflowClient(self.url, USER, self.home.secrets()["password"], on_look=on_look)
+        return AirflowClient(self.url, USER, self.home.secrets()["password"], on_poll=on_poll)
 
 
 def start(home: Home, plan: Plan, say: Say = lambda _text: None) -> Stack:
-    """Bring a local Airflow up, or leave it as it is when it runs already and is the same.
+    """Start a local Airflow, unless it is running already with the same plan and code.
 
-    :param say: called with what is being waited for.
+    :param say: called with progress messages.
     :raises LocalAirflowFailed: when a process ends or nothing answers in time.
     """
     found = _running(home, plan)
     if found is not None:
-        say(f"Airflow is up already, at {found.url}")
+        say(f"Airflow is already running at {found.url}")
         return found
     if processes.stop(home.run):
         say("stopped the Airflow that ran here before")
@@ -96,7 +96,7 @@ def start(home: Home, plan: Plan, say: Say = lambda _text: None) -> Stack:
 
 
 def environment_of(home: Home) -> dict[str, str]:
-    """The environment that the processes of a home have, for one more process beside them.
+    """The environment of a home's processes, for another process.
 
     :raises LocalAirflowFailed: when nothing runs there.
     """
@@ -105,13 +105,13 @@ def environment_of(home: Home) -> dict[str, str]:
         made: dict[str, str] = json.loads((home.folder / "environment.json").read_text())
     except FileNotFoundError:
         raise LocalAirflowFailed(
-            "The local Airflow does not run: start it with make demo or make up."
+            "The local Airflow is not running: start it with make demo or make up."
         ) from None
     return {**inherited(state["plan"]["mode"]), **made}
 
 
 def run_airflow(home: Home, arguments: Sequence[str]) -> NoReturn:
-    """Become one of Airflow's own commands, such as ``dags list``, for the Airflow of a home.
+    """Replace this process by one of Airflow's commands, such as ``dags list``, for a home.
 
     :raises LocalAirflowFailed: when nothing runs there.
     """
@@ -132,13 +132,13 @@ def stop(home: Home) -> list[str]:
 
 
 def left(home: Home) -> list[str]:
-    """What still runs of a home's services."""
+    """The services of a home that are still running."""
     alive = [f"process {process.pid}" for process in processes.members(home.run)]
     return [*alive, *(["postgres"] if embedded.find(home.postgres) else [])]
 
 
 def _running(home: Home, plan: Plan) -> Stack | None:
-    """The stack that runs, when it is whole, of this plan and of today's code."""
+    """The running stack, if it is healthy and has this plan and the present code."""
     try:
         state = json.loads((home.folder / "stack.json").read_text())
     except (FileNotFoundError, ValueError):
@@ -160,7 +160,7 @@ def _running(home: Home, plan: Plan) -> Stack | None:
 
 
 def _known(plan: Plan) -> dict[str, Any]:
-    """What a stack was started for, with a digest of the user's settings and connections."""
+    """A stack's plan as JSON types, with a digest of the user's settings and connections."""
     settings = sorted(
         (name, value)
         for name, value in inherited(plan.mode).items()
@@ -171,7 +171,7 @@ def _known(plan: Plan) -> dict[str, Any]:
 
 
 def _code() -> str:
-    """A digest of what the processes have imported: they do not notice that it changes."""
+    """A digest of the code of the processes, which must be restarted when it changes."""
     digest = hashlib.sha256(sys.executable.encode())
     for folder in ("plugins", "dags", "include"):
         for path in sorted((PROJECT / folder).rglob("*")):
@@ -184,7 +184,7 @@ def take_port(wanted: int) -> int:
     """The port for the UI.
 
     :param wanted: 0 for any free one.
-    :raises LocalAirflowFailed: when it cannot be had.
+    :raises LocalAirflowFailed: when it cannot be used.
     """
     if wanted == 0:
         return free_port()
@@ -198,12 +198,12 @@ def take_port(wanted: int) -> int:
 
 
 def _refused(port: int, error: OSError) -> str:
-    """Why a port cannot be had, and what to do."""
+    """Why a port cannot be used, and what to do."""
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} is taken by another program: choose one, such as PORT={port + 1}."
     if error.errno == errno.EACCES:
         return (
-            f"Port {port} is for programs of root alone (permission denied):"
+            f"Port {port} may only be used by root (permission denied):"
             " choose one above 1023, such as PORT=8080."
         )
     return f"Port {port} cannot be used: {error.strerror}. Choose another, such as PORT=8080."
@@ -239,7 +239,7 @@ def _migrate(home: Home, environment: Mapping[str, str]) -> None:
 
 
 def _wait_until_healthy(stack: Stack) -> None:
-    """Wait until every part answers and the DAG is there."""
+    """Wait until every component answers and the DAG is parsed."""
     watch, deadline = stack.watch(since_start=True), time.monotonic() + _START_SECONDS
     client, missing = stack.client(watch.check), ["everything"]
     while time.monotonic() < deadline:

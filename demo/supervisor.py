@@ -1,8 +1,8 @@
-"""The parent of a local Airflow's processes: it starts them, and starts again those that end.
+"""The parent of a local Airflow's processes: it starts them, and restarts those that end.
 
-A program of its own, started by :mod:`demo.processes`: ``supervisor.py RUN LOGS LOCK``. It leads
-the session that everything it starts stays in, and writes its process id into the file
-``RUN/supervisor``, whose lock it inherits through the descriptor LOCK and keeps while it lives.
+A separate program, which :mod:`demo.processes` starts as ``supervisor.py RUN LOGS LOCK``. It leads
+the session of everything that it starts, and writes its process id into the file
+``RUN/supervisor``, whose lock it inherits through the descriptor LOCK and holds until it ends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-LOOK_SECONDS = 0.2
-FAST_SECONDS = 10.0  # who ends sooner after its start waits for its next one, longer each time
+POLL_SECONDS = 0.2
+FAST_SECONDS = 10.0  # what ends sooner is restarted after a growing pause
 LONGEST_WAIT_SECONDS = 30.0
 GRACE_SECONDS = 5.0
 
@@ -45,9 +45,9 @@ class _Component:
         self._started, self._due = time.monotonic(), float("inf")
 
     def has_ended(self) -> int | None:
-        """Its exit code (minus the signal's number), once, when it has ended since the last look.
+        """The exit code (minus the signal's number), once, when it has ended since the last call.
 
-        It is due to be started again from then on.
+        This also sets when the component is restarted.
         """
         code = self._process.poll()
         if code is None or self._due < float("inf"):
@@ -74,8 +74,8 @@ def session(leader: int) -> list[psutil.Process]:
 
 
 def _end_orphans() -> None:
-    """End what a component has left behind: it may hold a port, or run a task without a parent."""
-    for kill in (False, True, True, True):  # an orphan's end may make orphans of its children
+    """End processes that a component has left: they may hold a port, or run a task."""
+    for kill in (False, True, True, True):  # the end of an orphan may leave its children as orphans
         members = session(os.getpid())
         known = {os.getpid(), *(process.pid for process in members)}
         orphans = []
@@ -106,7 +106,7 @@ def main(run: Path, logs: Path, lock: int) -> None:
             if component.is_due():
                 component.start()
                 _write_pids(run, components)
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _write_pids(run: Path, components: Sequence[_Component]) -> None:

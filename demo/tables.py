@@ -1,4 +1,4 @@
-"""What the tables hold after a load."""
+"""The sizes of the tables after a load."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.table import Table
 from discogs.database.connection import Connect
 
 PLACEHOLDER = (
-    "Placeholders are among the rows: ids that other records refer to, and that no loaded dump has."
+    "The rows include placeholders: ids that other records refer to, but that no loaded dump has."
 )
 
 
 @dataclass(frozen=True)
 class TableSize:
-    """A table's rows, counted, and its bytes with indexes.
+    """A table's number of rows, and its bytes with indexes.
 
-    :param placeholders: None where the table has none.
+    :param placeholders: None if the table has no such column.
     """
 
     name: str

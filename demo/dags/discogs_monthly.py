@@ -1,4 +1,4 @@
-"""The DAG as the demo runs it: its mirror is on this machine, so files come beside each other."""
+"""The DAG of the demo. Its mirror is local, so all files are downloaded at the same time."""
 
 from discogs.airflow.dag import discogs_dag
 

@@ -180,7 +180,7 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
             )
             stack = local.start(home, plan)
             watch = stack.watch()
-            webhook.on_look = watch.check
+            webhook.on_poll = watch.check
             client = stack.client(watch.check)
             client.pause(DAG_ID, False)
             connect = connector(stack.dsn, "discogs")

@@ -35,7 +35,7 @@ class Webhook:
         self.received: list[Received] = []
         self.statuses: list[int] = []
         self.port = 0
-        self.on_look: Callable[[], None] | None = None
+        self.on_poll: Callable[[], None] | None = None
         self.open()
 
     @property
@@ -77,7 +77,7 @@ class Webhook:
             wait(
                 lambda: next((t for t in self.texts if all(p in t for p in parts)), ""),
                 what=f"a text with {parts} is posted",
-                on_look=self.on_look,
+                on_poll=self.on_poll,
                 explain=lambda: "\n".join(self.texts),
             )
         )
@@ -157,18 +157,18 @@ def wait(
     look: Callable[[], Any],
     *,
     what: str,
-    on_look: Callable[[], None] | None = None,
+    on_poll: Callable[[], None] | None = None,
     explain: Callable[[], object] = lambda: "",
 ) -> Any:
     """What a look finds, as soon as it finds something.
 
-    :param on_look: called before every look; what it raises ends the wait.
+    :param on_poll: called before every poll; an exception that it raises ends the wait.
     :param explain: what to say of the state when nothing was found in time.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        if on_look is not None:
-            on_look()
+        if on_poll is not None:
+            on_poll()
         if found := look():
             return found
         assert time.monotonic() < deadline, f"{what}: not in {WAIT_SECONDS:g} s. {explain()}"

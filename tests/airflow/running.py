@@ -106,7 +106,7 @@ class RunningAirflow:
         Fails when a component of Airflow ends, or, with what everything is doing, when it takes
         too long for any machine.
         """
-        return wait(holds, what=what, on_look=self.watch.check, explain=self.situation)
+        return wait(holds, what=what, on_poll=self.watch.check, explain=self.situation)
 
     def until_deferred(self, run_id: str) -> None:
         """Wait until ``wait_for_dump`` is in the triggerer, and the scheduler has seen it go.

@@ -75,7 +75,7 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
         said, _ = running.communicate()
 
     assert running.returncode == 0, said
-    assert "scheduler has ended (signal 9) and is started again: see " in said
+    assert "scheduler has ended (signal 9) and is restarted: see " in said
     login = re.search(r"^Login:    admin / (\S+)$", said, re.MULTILINE)
     assert login is not None
     assert login[1] == home.secrets()["password"]

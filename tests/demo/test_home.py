@@ -73,7 +73,7 @@ def test_a_port_that_is_not_ours_to_have_is_not_called_taken(tmp_path: Path) -> 
 
     if not result.stderr:
         pytest.skip("every program may have port 80 on this machine")
-    assert "Port 80 is for programs of root alone" in result.stderr
+    assert "Port 80 may only be used by root" in result.stderr
     assert "taken" not in result.stderr
 
 

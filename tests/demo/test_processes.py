@@ -71,7 +71,7 @@ def test_components_are_found_again_and_ended(run: Path) -> None:
 def test_what_runs_is_not_started_twice(run: Path) -> None:
     start(run, one=SLEEP)
 
-    with pytest.raises(LocalAirflowFailed, match="run already"):
+    with pytest.raises(LocalAirflowFailed, match="already running"):
         start(run, one=SLEEP)
 
 

@@ -56,4 +56,4 @@ def test_placeholders_are_counted_and_explained(
 
     (line,) = [line for line in said.splitlines() if " labels " in line]
     assert [cell.strip() for cell in line.split("│")[1:4]] == ["labels", "2", "1"]
-    assert "Placeholders are among the rows" in said
+    assert "The rows include placeholders" in said
