@@ -77,7 +77,7 @@ docs: $(STAMP) ## Write the generated parts of the documentation
 site: $(TESTS) docs ## Build the documentation as a site, site/index.html; a broken link is an error
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . site
 
-kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/kernel.c (installs a compiler of 400 MB)
+kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/ (installs a compiler of 400 MB)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang -c constraints.txt
 	sh kernel/build.sh $(BIN)/python plugins/discogs/records/kernel.wasm
 

@@ -63,7 +63,7 @@ def test_the_module_is_what_the_source_builds(tmp_path: Path) -> None:
     built = tmp_path / "kernel.wasm"
     script = ROOT / "kernel" / "build.sh"
     subprocess.run(["sh", script, sys.executable, built], check=True, cwd=tmp_path)
-    assert built.read_bytes() == FILE.read_bytes(), "kernel.c was changed: run `make kernel`"
+    assert built.read_bytes() == FILE.read_bytes(), "the kernel was changed: run `make kernel`"
 
 
 def test_the_module_imports_nothing() -> None:
