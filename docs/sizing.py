@@ -42,7 +42,7 @@ def summary() -> str:
         for name, rate in (("first", FIRST_RATE), ("update", LATER_RATE))
     ]
     rows.append(_row(["load, on 2 processors", *(f"{time:.0f} min" for time in times)]))
-    rows.append(_row(["memory of a task", *_memory(growth)]))
+    rows.append(_row(["peak memory of a task", *_memory(growth)]))
     rows.append(_row(["disk for dump files", *(_size(each) for each in (files, 2 * files))]))
     rows.append(_row(["disk for the database", f"{besides}, then {tables}", "a tenth more"]))
     return "\n".join(rows)
