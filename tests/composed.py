@@ -1,7 +1,7 @@
-"""The services of docker-compose.yaml as processes: their commands and environments, read from it.
+"""The services of docker-compose.yaml as processes, with their commands and environments.
 
-What a container would have of its own is put in place of its name: ports for hosts, a folder for
-/opt/airflow, a script for the image's entrypoint.
+What only containers have is replaced: host names by ports, /opt/airflow by a folder, the image's
+entrypoint by a script.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Composed:
         entrypoint.chmod(0o755)
 
     def home(self, hostname: str | None = None) -> Path:
-        """What stands for /opt/airflow: a container with a name has its own, as on a machine of its
-        own, the others share theirs by their volumes."""
+        """The folder for /opt/airflow: containers with a host name have their own, as on separate
+        machines; the others share one through volumes."""
         return self.folder / (hostname or "airflow")
 
     def _make_home(self, home: Path) -> None:
@@ -79,7 +79,7 @@ class Composed:
             (home / name).symlink_to(PROJECT / name)
 
     def here(self, text: str, hostname: str | None = None) -> str:
-        """A text of the file, with this machine's places for the containers'."""
+        """A text of the file, with the containers' hosts and paths replaced by this machine's."""
         for host, port in (("airflow-postgres", 5432), ("discogs-postgres", 5432), ("redis", 6379)):
             text = text.replace(f"{host}:{port}", f"127.0.0.1:{self.ports[host]}")
         for name, port in (("api-server", 8080), ("mirror", 8000)):
@@ -109,7 +109,7 @@ class Composed:
             "TMPDIR": str(self.home(hostname) / "tmp"),
             "HOSTNAME": hostname or _host(),
             "PYTHONUNBUFFERED": "1",
-            # A container has its ports for itself.
+            # In containers, the services do not share ports.
             "AIRFLOW__API__PORT": str(self.ports["api-server"]),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["health"]),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
@@ -163,13 +163,13 @@ class Composed:
             )
 
     def run(self, name: str, seconds: float = START_SECONDS) -> None:
-        """Run a service that ends, and wait for that."""
+        """Run a service that ends by itself, and wait for its end."""
         self.start(name)
         code = self.processes.pop(name).wait(seconds)
         assert code == 0, self.log(name)
 
     def wait_until_healthy(self, name: str, hostname: str | None = None) -> None:
-        """Wait until a service's own health check says that it is well."""
+        """Wait until a service's health check succeeds."""
         known = hostname or name
         kind, *test = self.services[name]["healthcheck"]["test"]
         words = ["/bin/sh", "-c", test[0]] if kind == "CMD-SHELL" else test
@@ -186,7 +186,7 @@ class Composed:
         until(f"{known} is healthy by {words}", healthy)
 
     def start_postgres(self, name: str) -> str:
-        """Start a PostgreSQL with the service's command; a DSN of its database."""
+        """Start PostgreSQL with the service's command; returns a DSN of its database."""
         service, folder = self.services[name], self.folder / name
         owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         folder.mkdir(mode=0o700)
@@ -222,12 +222,12 @@ class Composed:
         return embedded.ensure_database(f"{server}/postgres", variables["POSTGRES_DB"])
 
     def members(self, known: str) -> list[psutil.Process]:
-        """The processes of a service, its first one included."""
+        """All processes of a service."""
         first = psutil.Process(self.processes[known].pid)
         return [first, *first.children(recursive=True)]
 
     def kill(self, known: str) -> None:
-        """End a service as a machine does that loses power."""
+        """Kill all processes of a service, as a loss of power would."""
         for process in self.members(known):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
@@ -248,7 +248,7 @@ class Composed:
 
 
 def _host() -> str:
-    """The name that Airflow's jobs have in its database, as a container's in a container."""
+    """The host name of the machine, as Airflow records it for its jobs."""
     from airflow.utils.net import get_hostname
 
     return get_hostname()
@@ -256,7 +256,7 @@ def _host() -> str:
 
 @contextlib.contextmanager
 def composed(services: Mapping[str, Any], env_file: Mapping[str, str]) -> Iterator[Composed]:
-    """The services of a project, to be started; those that were end with it."""
+    """The services of a project. Those that a test starts are ended with it."""
     folder = Path(tempfile.mkdtemp(prefix="discogs-composed-", dir="/tmp"))
     folder.chmod(0o755)
     made = Composed(services, folder, env_file)

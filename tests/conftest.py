@@ -1,4 +1,4 @@
-"""What the tests share: a PostgreSQL of their own, databases, and real excerpts."""
+"""Fixtures of all tests: a PostgreSQL server, databases, and excerpts of real dumps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 if TYPE_CHECKING:
     from discogs.database.connection import Connect
 
-# On a busy machine an example may take any time.
+# On a busy machine an example may take long.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
@@ -40,18 +40,18 @@ os.environ.update(
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 )
-# A developer's own settings are not what is tested.
+# A developer's own settings must not change the tests.
 for _name in [name for name in os.environ if name.startswith("DISCOGS_")]:
     if _name not in {"DISCOGS_TEST_DSN", "DISCOGS_SAMPLES"}:
         del os.environ[_name]
 
-# A test's server may forget everything when the machine dies; a killed client loses nothing.
+# The server's data need not survive a crash of the machine.
 _QUICK = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The DSN of a PostgreSQL in which databases may be made."""
+    """The DSN of a PostgreSQL server in which tests can create databases."""
     given = os.environ.get("DISCOGS_TEST_DSN")
     if given:
         yield given
@@ -70,7 +70,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_template(server: str) -> Iterator[str]:
-    """The name of a database with every migration applied, to be copied."""
+    """The name of a migrated database, a template for others."""
     from discogs.database.connection import connector
     from discogs.database.migrations import migrate
 
@@ -81,7 +81,7 @@ def migrated_template(server: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The DSN of a database of the test's own: empty, or migrated where it uses ``connect``."""
+    """The DSN of a new database: empty, or migrated if the test uses ``connect``."""
     template = "template0"
     if "connect" in request.fixturenames:
         template = request.getfixturevalue("migrated_template")
@@ -91,7 +91,7 @@ def database(server: str, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def connect(database: str) -> Connect:
-    """Makes connections to a migrated database of the test's own, in schema ``discogs``."""
+    """Connects to a new, migrated database, with the schema ``discogs``."""
     from discogs.database.connection import connector
 
     return connector(database, SCHEMA)
@@ -99,7 +99,7 @@ def connect(database: str) -> Connect:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """A folder of real excerpts of dumps."""
+    """A folder of excerpts of real dumps."""
     folder = os.environ.get("DISCOGS_SAMPLES")
     if not folder:
         pytest.skip("DISCOGS_SAMPLES names no folder of real excerpts")
@@ -110,7 +110,7 @@ def samples() -> Path:
 def new_database(
     server: str, *, template: str = "template0", encoding: str | None = None
 ) -> Iterator[str]:
-    """The DSN of a new database, which is dropped at the end."""
+    """Create a database, which is dropped at the end; yields its DSN."""
     from demo.embedded import with_database
 
     name = f"discogs_test_{uuid.uuid4().hex[:12]}"

@@ -1,4 +1,4 @@
-"""What the tables hold, as digests and rows to compare, apart from the package's own code."""
+"""The content of the tables, as digests and rows to compare, without code of the package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-#: Not content: who wrote a row, and when.
+#: Columns that are not content: which load wrote the row.
 LEFT_OUT = {"dump_month", "fingerprint"}
 TRACKING = {
     "discogs_data_processing",
@@ -31,7 +31,7 @@ def content_tables(conn: psycopg.Connection, schema: str = "discogs") -> list[st
 
 
 def digests(dsn: str, schema: str = "discogs") -> dict[str, tuple[int, str]]:
-    """Each content table's row count and a digest of its rows, in whatever order they lie."""
+    """The row count of each table, and a digest of its rows that does not depend on their order."""
     with psycopg.connect(dsn) as conn:
         return {name: digest(conn, name, schema) for name in content_tables(conn, schema)}
 

@@ -1,4 +1,4 @@
-"""Small dumps of a test's own: records as text, written as Discogs writes them."""
+"""Small dumps of given records, in Discogs' format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from discogs.schema.entities import Entity, Month
 
 
 def write_dump(folder: Path, month: Month, entity: Entity, *records: str) -> Path:
-    """Write one entity's file of a month, a record a line."""
+    """Write an entity's file of a month, with a record per line."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"discogs_{month.first_day:%Y%m%d}_{entity}.xml.gz"
     lines = "".join(f"{record}\n" for record in records)

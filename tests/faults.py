@@ -1,4 +1,4 @@
-"""Ways in which a server misbehaves, to be handed to the local mirror."""
+"""Faults of servers, for the local mirror."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _limited(body: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def cut(after: int, *, reset: bool = False) -> Fault:
-    """The connection ends after so many bytes of the body; with a reset if asked."""
+    """The connection ends after some bytes of the body, optionally with a reset."""
 
     def effect(_request: Request, reply: Reply, _wait: Wait) -> Reply:
         return replace(reply, body=_limited(reply.body, after), reset=reset)
@@ -29,7 +29,7 @@ def cut(after: int, *, reset: bool = False) -> Fault:
 
 
 def status(code: int, *, retry_after: str | None = None, body: bytes = b"") -> Fault:
-    """Another status, such as 503 or 429, with Retry-After if given."""
+    """Another status, such as 503 or 429, optionally with Retry-After."""
 
     def effect(_request: Request, _reply: Reply, _wait: Wait) -> Reply:
         headers = {"Content-Type": "text/plain", "Content-Length": str(len(body))}
@@ -41,7 +41,7 @@ def status(code: int, *, retry_after: str | None = None, body: bytes = b"") -> F
 
 
 def slow(bytes_per_second: int, *, chunk: int = 64) -> Fault:
-    """A body that drips."""
+    """A body that is sent slowly."""
 
     def effect(_request: Request, reply: Reply, wait: Wait) -> Reply:
         def drip() -> Iterator[bytes]:
@@ -56,7 +56,7 @@ def slow(bytes_per_second: int, *, chunk: int = 64) -> Fault:
 
 
 def stall(after: int, seconds: float) -> Fault:
-    """A body that stops for so many seconds after so many bytes, and then goes on."""
+    """A body that stops for some seconds after some bytes, and then continues."""
 
     def effect(_request: Request, reply: Reply, wait: Wait) -> Reply:
         def stalled() -> Iterator[bytes]:
@@ -77,7 +77,7 @@ def stall(after: int, seconds: float) -> Fault:
 
 
 def length(by: int) -> Fault:
-    """A Content-Length that is wrong by so many bytes."""
+    """A Content-Length that is wrong by some bytes."""
 
     def effect(_request: Request, reply: Reply, _wait: Wait) -> Reply:
         stated = int(reply.headers["Content-Length"]) + by
@@ -87,7 +87,7 @@ def length(by: int) -> Fault:
 
 
 def no_length() -> Fault:
-    """No Content-Length: the body ends where the connection does."""
+    """No Content-Length: the body ends with the connection."""
 
     def effect(_request: Request, reply: Reply, _wait: Wait) -> Reply:
         headers = {k: v for k, v in reply.headers.items() if k != "Content-Length"}
@@ -97,7 +97,7 @@ def no_length() -> Fault:
 
 
 def wrong_range(shift: int) -> Fault:
-    """A 206 whose Content-Range starts elsewhere than asked."""
+    """A 206 whose Content-Range does not start as requested."""
 
     def effect(_request: Request, reply: Reply, _wait: Wait) -> Reply:
         match = re.fullmatch(r"bytes ([0-9]+)-(.*)", reply.headers.get("Content-Range", ""))
@@ -120,7 +120,7 @@ def refused_range() -> Fault:
 
 
 def html(text: bytes = b"<h1>Please come back later</h1>") -> Fault:
-    """A page with status 200 in place of the file."""
+    """A web page with status 200 instead of the file."""
 
     def effect(_request: Request, _reply: Reply, _wait: Wait) -> Reply:
         page = HTML % text
@@ -141,7 +141,7 @@ def content(body: bytes, **headers: str) -> Fault:
 
 
 def corrupt(at: int) -> Fault:
-    """One byte of the body, counted from its start, with all its bits turned."""
+    """One byte of the body, at a position, with all bits inverted."""
 
     def effect(_request: Request, reply: Reply, _wait: Wait) -> Reply:
         def turned() -> Iterator[bytes]:
@@ -171,12 +171,12 @@ def redirect(to: str, code: int = 302) -> Fault:
 
 
 def redirect_loop() -> Fault:
-    """A redirect to itself, for ever."""
+    """A redirect to itself."""
     return redirect("{target}").repeated(None)
 
 
 def reset() -> Fault:
-    """A reset in place of an answer."""
+    """A reset instead of a response."""
 
     def effect(_request: Request, _reply: Reply, _wait: Wait) -> Reply:
         return Reply(0, {}, iter([]), reset=True)
@@ -185,10 +185,10 @@ def reset() -> Fault:
 
 
 def reset_on_connect(times: int | None = 1) -> Fault:
-    """Connections that are reset as soon as they are made."""
+    """Connections that are reset at once."""
     return Fault("reset on connect", on_connect=True, times=times)
 
 
 def action(call: Callable[[], object]) -> Fault:
-    """A good answer, with something that happens right before it."""
+    """A correct response, with an action before it."""
     return Fault("action", before=call)

@@ -1,4 +1,4 @@
-"""A real PgBouncer before a test's database."""
+"""A PgBouncer in front of a test's database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _START_SECONDS = 20
 
 
 def program() -> str:
-    """The path of PgBouncer; skips the test where there is none."""
+    """The path of PgBouncer; the test is skipped if it is not installed."""
     found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         pytest.skip("PgBouncer is not installed (apt-get install pgbouncer)")
@@ -30,7 +30,7 @@ def program() -> str:
 
 @contextlib.contextmanager
 def pooler(dsn: str, mode: str, **settings: object) -> Iterator[str]:
-    """The DSN that reaches a database through a PgBouncer.
+    """A DSN of a database through PgBouncer.
 
     :param mode: its ``pool_mode``.
     :param settings: others of its settings.

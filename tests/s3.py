@@ -1,4 +1,4 @@
-"""A real S3-compatible server, moto's, and what is in its buckets."""
+"""moto's S3-compatible server, and its buckets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _START_SECONDS = 60
 
 
 def require() -> None:
-    """Skip the test where the server, or the client that the extra s3 brings, is absent."""
+    """Skip the test if the server, or the client of the extra s3, is not installed."""
     for module in ("moto", "flask", "flask_cors", "s3fs"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed (pip install -r requirements-test.txt)")
@@ -73,7 +73,7 @@ class Bucket:
         return data
 
     def unfinished(self) -> list[str]:
-        """The keys of uploads in parts that were neither completed nor aborted."""
+        """The keys of multipart uploads that were neither completed nor aborted."""
         found = self.client().list_multipart_uploads(Bucket=self.name)
         return [item["Key"] for item in found.get("Uploads", [])]
 
@@ -85,7 +85,7 @@ class Bucket:
 
 @contextlib.contextmanager
 def server(folder: Path, **environment: str) -> Iterator[str]:
-    """The address of a server of one's own, without buckets.
+    """Start a server without buckets; yields its address.
 
     :param folder: for its log.
     """

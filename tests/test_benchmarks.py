@@ -1,4 +1,4 @@
-"""The benchmark runs, and its report has every figure; how long a step took is not tested."""
+"""The benchmark runs, and its report has all figures. Durations are not tested."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TAKEN = (
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one small run of the benchmark wrote."""
+    """The results of a small run of the benchmark."""
     folder = tmp_path_factory.mktemp("benchmarks")
     command = [sys.executable, "-m", "benchmarks", f"--releases={RELEASES}", "--runs=1"]
     command += [f"--growth={RELEASES}", f"--data={folder / 'data'}"]
@@ -62,7 +62,7 @@ def report_of(results: Path, name: str) -> dict[str, Any]:
 
 
 def words(path: Path) -> str:
-    """The text of a drawing, which must be well-formed."""
+    """The text of an SVG drawing, which must be well-formed."""
     return " ".join(ElementTree.parse(path).getroot().itertext())
 
 

@@ -39,7 +39,7 @@ MONTH = Month(2026, 10)
 LOAD_SECONDS = 900
 WORKERS = ("first", "second")
 FAST = {
-    # What a killed worker leaves is noticed after this, not after five minutes.
+    # A killed worker is detected after this time instead of five minutes.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
 }
@@ -54,7 +54,7 @@ def bucket(tmp_path: Path) -> Iterator[s3.Bucket]:
 
 
 def at_work(stack: Composed, metadata: str, dsn: str, task: str) -> str | None:
-    """The worker that has a task with a connection to the target database; None while none has."""
+    """The worker whose task has a connection to the target database; None if there is none."""
     with psycopg.connect(metadata) as conn:
         query = "SELECT count(*) FROM task_instance WHERE task_id ~ %s AND state = 'running'"
         if conn.execute(query, [task]).fetchone() == (0,):
@@ -124,7 +124,7 @@ def test_a_month_is_loaded_by_workers_that_are_killed_as_by_one_process(
         for known in WORKERS:
             assert "succeeded in" in stack.log(known), known
         assert bucket.unfinished() == []
-        # Each worker has a disk of its own, and nothing of a dump is kept there.
+        # Workers have separate disks, on which no dump is stored.
         for home in map(stack.home, WORKERS):
             assert [path for path in home.rglob("*") if path.suffix in (".gz", ".part")] == []
         stored = {name for name in bucket.names() if name.endswith(".xml.gz")}

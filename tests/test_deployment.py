@@ -1,4 +1,4 @@
-"""Files that Docker Compose and make read: they are whole, and fit the package."""
+"""The files of Docker Compose and make are valid, and match the package."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_every_part_that_airflow_3_needs_is_there(compose: Any) -> None:
 
 
 def test_the_target_database_starts_with_its_settings(compose: Any, tmp_path: Path) -> None:
-    """PostgreSQL itself checks them; it is not started."""
+    """PostgreSQL checks the settings without being started."""
     program, *options = configured(tmp_path)["discogs-postgres"]["command"]
     assert program == "postgres"
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
@@ -257,7 +257,7 @@ def test_make_help_names_every_target() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     assert phony is not None
 
-    # Below another make, as in `make test`, it would say which folder it enters.
+    # Called by another make, as in `make test`, it would print the folder that it enters.
     command = ["make", "--no-print-directory", "help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 

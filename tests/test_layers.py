@@ -1,4 +1,4 @@
-"""The arrows between the package's parts run one way, and the core knows no Airflow."""
+"""The imports between the parts of the package run one way, and only airflow/ imports Airflow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def part(module: str) -> str:
-    """The part that a module such as ``discogs.tracking.model`` lies in; the root has none."""
+    """The part of a module such as ``discogs.tracking.model``; empty for the root."""
     return [*module.split("."), ""][1]
 
 
@@ -46,7 +46,7 @@ MODULES = {name_of(path): path for path in FILES}
 
 
 def imports(path: Path, *, at_import: bool = False) -> set[str]:
-    """The modules that a file imports, or only those that it imports when it is imported."""
+    """The modules that a file imports, or only those that it imports at the top level."""
     found = set()
     tree = ast.parse(path.read_text())
     skipped = {

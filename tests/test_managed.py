@@ -1,4 +1,4 @@
-"""What the documentation says to set is there, and its template of a pod is one."""
+"""The settings that the documentation names exist, and its pod template is valid."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_template_of_a_pod_runs_a_task() -> None:
 
     assert (pod["kind"], pod["spec"]["restartPolicy"]) == ("Pod", "Never")
     [container] = pod["spec"]["containers"]
-    assert container["name"] == "base"  # by which Airflow knows the task's container
+    assert container["name"] == "base"  # the name of the task's container in Airflow
     environment = {item["name"]: item["value"] for item in container["env"]}
     Settings.from_environment(environment)
     assert environment["DISCOGS_WORKERS"] == container["resources"]["limits"]["cpu"]

@@ -1,4 +1,4 @@
-"""The package as users get it: an installed wheel, or the folders copied side by side."""
+"""The package as users install it: as a wheel, or as copied folders."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ print(json.dumps({
 
 
 def look(python: Path, home: Path) -> dict[str, Any]:
-    """What an Airflow of this interpreter finds, with ``home`` as its AIRFLOW_HOME."""
+    """What Airflow finds in this interpreter, with ``home`` as AIRFLOW_HOME."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -93,7 +93,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the wheel, which takes its dependencies from ours."""
+    """The interpreter of an environment with the wheel, which shares our dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
     scheme = {"base": str(folder), "platbase": str(folder)}
@@ -107,7 +107,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A fresh AIRFLOW_HOME."""
+    """A new AIRFLOW_HOME."""
     home = tmp_path / "airflow"
     home.mkdir()
     return home
@@ -159,7 +159,7 @@ def test_copied_folders_give_the_same_without_an_installation(home: Path) -> Non
     assert found["migrations"] == expected_migrations()
     assert found["kernel"]
     assert Path(found["discogs"]).is_relative_to(home)
-    # plugins/discogs/airflow must never be imported in place of Airflow.
+    # plugins/discogs/airflow must not be imported instead of Airflow.
     assert not Path(found["airflow"]).is_relative_to(home)
     within = [path for path in found["path"] if Path(path).is_relative_to(home / "plugins")]
     assert within == [str(home / "plugins")]
@@ -227,5 +227,5 @@ def test_the_lock_has_every_package_of_the_lists_and_extras() -> None:
         wanted += extra
 
     assert {Requirement(each).name for each in wanted} - {"airflow-discogs"} <= locked
-    # Airflow's amazon provider needs both, and botocore takes no later one.
+    # Airflow's amazon provider needs both, and botocore accepts no later version.
     assert "python-dateutil==2.9.0.post0" in (ROOT / "constraints.txt").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The documentation says what the code does, and its links lead somewhere.
+"""The documentation matches the code, and its links are valid.
 
 docs/troubleshooting.md has every message in the words that it is printed with, as code at the
 beginning of a heading or of a list's item, with ``…`` for each of its variable parts.
@@ -29,7 +29,7 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _LOADED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"(?:https?:)?//[^\"]*")
 
 PACKAGE = ROOT / "plugins" / "discogs"
-#: What only writes or serves test data.
+#: Packages that only write or serve test data.
 _LEFT_OUT = ("sample",)
 _QUOTED = re.compile(r"^(?:#+|-) `([^`]+)`", re.MULTILINE)
 _VARIABLE = re.compile(r"%(?:\.\d+)?[a-z]|\{\{.*?\}\}")
@@ -96,7 +96,7 @@ def test_every_quoted_message_is_one_of_the_package() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page, as the addresses that they have when it is shown."""
+    """The anchors of a page's headings."""
     headings = _HEADING.findall(re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     return {re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-") for text in headings}
 
@@ -107,7 +107,7 @@ def _quoted() -> list[str]:
 
 
 def _pattern(message: str) -> re.Pattern[str]:
-    """Matches a text that has the message's fixed words, in their order."""
+    """A pattern for texts with the fixed parts of the message, in order."""
     return re.compile(".*".join(map(re.escape, message.strip("… ").split("…"))))
 
 

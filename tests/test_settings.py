@@ -1,4 +1,4 @@
-"""The settings: what they take, and what is said of what they do not."""
+"""The settings: accepted values, and errors for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every table and column says in the database what it holds."""
+"""Every table and column has a comment in the database."""
 
 from __future__ import annotations
 

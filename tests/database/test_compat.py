@@ -1,4 +1,4 @@
-"""The views under the names of discogs-xml2db: queries in its words give what its tables would."""
+"""The views with the names of discogs-xml2db return what its own tables would."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ COLUMNS = {
 def database(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The views are made before the first load, whose tables they must then read."""
+    """The views are created before the first load, which must redirect them to its tables."""
     folder = tmp_path_factory.mktemp("compat")
     for month, releases in ((JUNE, [RELEASE, GONE]), (JULY, [RELEASE])):
         write_dump(folder, month, Entity.LABELS, label(1, "Top"))

@@ -1,4 +1,4 @@
-"""The index of stored fingerprints, against a dict."""
+"""The fingerprint index behaves like a dict."""
 
 from __future__ import annotations
 

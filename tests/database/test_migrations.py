@@ -109,7 +109,7 @@ def test_callers_at_the_same_time_apply_each_file_once(empty: Connect, folder: P
 
 @pytest.fixture
 def restricted(database: str) -> Iterator[str]:
-    """A role that may create nothing in the database, but in the schema ``mine``."""
+    """A role that can create objects only in the schema ``mine``."""
     with psycopg.connect(database, autocommit=True) as conn:
         # A role belongs to the whole server: its name is the database's.
         name = conn.info.dbname + "_user"

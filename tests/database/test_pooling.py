@@ -1,4 +1,4 @@
-"""A pooler that shares its sessions is refused before anything is touched; others work."""
+"""A pooler that shares sessions is refused before anything is changed; others work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def dumps(tmp_path: Path) -> Path:
 
 
 def untouched(dsn: str) -> bool:
-    """Whether nothing is in a database, and its sessions are as they were."""
+    """Whether a database is empty, and its sessions have their settings of before."""
     with psycopg.connect(dsn) as conn:
         schemas = conn.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'discogs%'")
         locks = conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")

@@ -1,4 +1,4 @@
-"""The rights that roles need: one that loads, and one that reads the tables and nothing else."""
+"""The privileges of roles: one that loads, and one that only reads."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_a_merge_that_is_under_way_is_waited_for(
 def searched(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A database with search indexes and enough rows that a scan would be the worse plan."""
+    """A database with search indexes, and enough rows for the planner to use them."""
     folder = tmp_path_factory.mktemp("searched")
     dumps(folder, JUNE, 4000)
     with new_database(server, template=migrated_template) as dsn:
@@ -227,7 +227,7 @@ def test_a_search_finds_what_is_written_otherwise(searched: str) -> None:
 
 @pytest.fixture(scope="module")
 def contrib(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the system's that has the extension pg_trgm; its DSN."""
+    """The DSN of an installed PostgreSQL that has the extension pg_trgm."""
     found = sorted(Path("/usr/share/postgresql").glob("*/extension/pg_trgm.control"))
     if not found:
         pytest.skip("no PostgreSQL with pg_trgm is installed (Debian: postgresql)")

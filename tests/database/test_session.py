@@ -1,4 +1,4 @@
-"""What a load relies on is set by the load itself, whatever role, database or environment say."""
+"""A load sets the settings that it relies on, whatever the role, database or environment set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ARTIST = (
 )
 RELEASE = f'<release id="1"><title>{NAME}</title><released>1999-12-31</released></release>'
 
-#: Each as unlike what the load expects as PostgreSQL allows.
+#: Settings that differ as much as possible from those that a load expects.
 HOSTILE = {
     "client_encoding": "LATIN1",
     "DateStyle": "German",
@@ -70,7 +70,7 @@ def dumps(tmp_path: Path) -> Path:
 
 
 def hostile(database: str, *, role: str | None = None) -> None:
-    """Give a database, or a role, defaults that nobody expects."""
+    """Give a database, or a role, unusual defaults."""
     name = str(conninfo_to_dict(database)["dbname"])
     what = sql.SQL("ROLE {}").format(sql.Identifier(role)) if role else None
     what = what or sql.SQL("DATABASE {}").format(sql.Identifier(name))

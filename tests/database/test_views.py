@@ -1,4 +1,4 @@
-"""The views of live records: what they hold, and that they survive a first load."""
+"""The views of live records: their rows, and that they survive a first load."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write_dump(folder: Path, day: str, entities: tuple[Entity, ...] = tuple(Enti
 
 
 class Served:
-    """A mirror of a folder, and what is fetched from it."""
+    """A mirror of a folder, and a source that fetches from it."""
 
     def __init__(self, folder: Path, mirror: Mirror, source: DumpSource) -> None:
         self.folder, self.mirror, self.source = folder, mirror, source
@@ -53,7 +53,7 @@ class Served:
 
     @property
     def data(self) -> bytes:
-        """What the labels' file holds on the server."""
+        """The labels' file on the server."""
         return (self.folder / self.name).read_bytes()
 
     @property
@@ -62,7 +62,7 @@ class Served:
 
     @property
     def file(self) -> DumpFile:
-        """The labels' file, as a listing without sizes would tell it."""
+        """The labels' file, as in a listing without sizes."""
         return DumpFile(self.name, f"{self.mirror.url}{self.target}")
 
     @property
@@ -121,7 +121,7 @@ def local(storage: DumpStorage) -> Path:
 
 
 def left(storage: DumpStorage) -> list[str]:
-    """Everything that lies in the storage's folder."""
+    """The names of all files in the storage's folder."""
     folder = local(storage)
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
@@ -133,7 +133,7 @@ def fetch(place: Served, storage: DumpStorage, **options: object) -> DownloadRep
 
 
 def whole(place: Served, storage: DumpStorage) -> bool:
-    """Whether the file is there with the right bytes, and nothing beside it."""
+    """Whether the storage has the correct file, and no other."""
     if left(storage) != [place.name]:
         return False
     with storage.open(place.name) as opened:

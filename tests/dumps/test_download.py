@@ -1,4 +1,4 @@
-"""Downloads from servers that misbehave: the right bytes or a clear error, and no leftovers."""
+"""Downloads from servers with faults: the correct file or a clear error, and no left-over files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dumps in a real S3-compatible object store: in parts, resumed, with nothing left over."""
+"""Dumps in an S3-compatible object store: written in parts, resumed, with no left-over objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A download in another process: killed and taken up again, on a full disk, in flat memory."""
+"""Downloads in another process: killed and resumed, on a full disk, in constant memory."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ LABELS = "labels"
 
 
 def reupload(at: Served) -> None:
-    """Put another file in the place of the labels."""
+    """Replace the labels' file by another one."""
     (at.folder / at.name).write_bytes(gzip.compress(b"another" * 9000))
 
 

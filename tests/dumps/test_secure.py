@@ -252,7 +252,7 @@ def test_a_tunnel_of_a_proxy_is_used_and_its_answer_not_taken_for_the_servers(
 
 @contextmanager
 def tunnel() -> Iterator[tuple[str, list[str]]]:
-    """A proxy for one CONNECT: its address, and the first lines that it was sent."""
+    """A proxy for one CONNECT: its address, and the first lines that it received."""
     asked: list[str] = []
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
@@ -348,7 +348,8 @@ def test_the_flow_control_window_does_not_bound_a_fast_line(pem: Path) -> None:
 
 @contextmanager
 def http2_server(pem: Path, told: Callable[[int], object]) -> Iterator[str]:
-    """Answers one request, and tells what the client then allows: of the stream, of all."""
+    """Answers one request, and records the client's flow-control windows: of the stream, and in
+    all."""
     from h2.config import H2Configuration
     from h2.connection import H2Connection
     from h2.events import RequestReceived

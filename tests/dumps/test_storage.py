@@ -19,7 +19,7 @@ NAME = "discogs_20260701_labels.xml.gz"
 
 @pytest.fixture
 def remote() -> Iterator[DumpStorage]:
-    """A storage that is no folder, as object stores are not."""
+    """A storage in memory, as an example of an object store."""
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
     yield DumpStorage("memory:///dumps")

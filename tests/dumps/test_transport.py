@@ -100,7 +100,7 @@ def test_a_login_does_not_follow_to_another_server(place: Open, folder: Path) ->
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key with a certificate that nobody trusts yet."""
+    """A key with a self-signed certificate."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     write_certificate(path, "127.0.0.1")
     return path

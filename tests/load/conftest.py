@@ -33,7 +33,7 @@ from tests.sample.odd_records import write_months
 FIRST = Month(2026, 5)
 MONTHS = [FIRST, FIRST.plus(1), FIRST.plus(2)]
 
-# Few records: a single one is more than the shares that the guards allow by default.
+# With few records, a single one exceeds the default limits of the guards.
 LENIENT = replace(Settings(), max_shrink=0.5, max_rejected=0.5, workers=2)
 
 
@@ -64,7 +64,7 @@ def month_folder(dumps: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fresh(server: str, migrated_template: str) -> Iterator[Callable[[], str]]:
-    """Makes migrated databases, as many as a test wants; their DSNs."""
+    """Creates migrated databases; returns a DSN for each call."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(new_database(server, template=migrated_template))
 
@@ -83,7 +83,7 @@ LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 def month_run(
     connect: Connect, month: Month, settings: Settings = LENIENT, **changes: Any
 ) -> MonthRun:
-    """A run of an Airflow in which no other is alive; what it is asked to do may be changed."""
+    """A run of an Airflow without other living runs; attributes and options may be changed."""
     options = RunOptions(month=month, shards=settings.shards)
     names = {field.name for field in fields(RunOptions)}
     options = replace(options, **{n: v for n, v in changes.items() if n in names})

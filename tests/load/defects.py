@@ -1,4 +1,4 @@
-"""What can be wrong with a record or a file: one example a kind, and what the load makes of it."""
+"""Defects of records and files: an example of each, and the result of its load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from discogs.errors import DumpError
 from discogs.records.errors import CorruptDump, NotADump, TruncatedDump
 from discogs.schema.entities import Entity
 
-#: The size of record that the examples are loaded with.
+#: The limit of a record's size for these examples.
 CAP = 100_000
 
 
@@ -23,16 +23,16 @@ def good(number: int) -> bytes:
 
 @dataclass(frozen=True)
 class Defect:
-    """A malformed record: ``%d`` is its id; the reason is None where it is loaded even so."""
+    """A malformed record: ``%d`` is its id; the reason is None if it is loaded anyway."""
 
     name: str
     xml: bytes
     reason: str | None
-    #: Whether the reject knows the record's id.
+    #: Whether the rejected record has an id.
     known: bool = True
-    #: What the title is, where the record is loaded.
+    #: The title, if the record is loaded.
     title: str | None = None
-    #: How many rejects it makes.
+    #: How many records are rejected.
     rejects: int = 1
 
 
@@ -109,7 +109,7 @@ DEFECTS = (
         "bytes between records",
         known=False,
     ),
-    # What looks wrong and harms nothing.
+    # Unusual, but harmless content.
     kept("NUL byte", b"<title>A\0B</title>", "A\ufffdB"),
     kept("NUL by reference", b"<title>A&#0;B</title>", "A\ufffdB"),
     kept("half of a surrogate pair by reference", b"<title>A&#xD83D;B</title>", "A\ufffdB"),

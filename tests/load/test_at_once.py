@@ -29,7 +29,7 @@ Fresh = Callable[[], str]
 
 
 def stage_and_merge(dsn: str, folder: Path, month: Month, ready: threading.Barrier) -> None:
-    """What a run does with a month's files, without waiting for its turn."""
+    """Stage and merge a month's files, without waiting for other months."""
     connect = connector(dsn, SCHEMA)
 
     def put(entity: Entity) -> None:
@@ -112,7 +112,9 @@ def test_a_merge_that_ends_in_a_deadlock_is_done_again(
 ) -> None:
     stage_release_of_artist_7(connect, tmp_path)
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SET deadlock_timeout TO '1min'")  # so that the merge is the one to step back
+        other.execute(
+            "SET deadlock_timeout TO '1min'"
+        )  # so that the merge is cancelled in a deadlock
         other.execute("INSERT INTO discogs.artists (id, placeholder) VALUES (7, true)")
         merged = pool.submit(merge, connect, entity=Entity.RELEASES, month=FIRST, settings=LENIENT)
         with psycopg.connect(database, autocommit=True) as watch:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 MONTHS = [Month(2026, 5), Month(2026, 6)]
 SETTINGS = replace(Settings(), shards=2)
 
-#: Who loaded it, from where and when; as columns, and inside of JSON.
+#: Columns and JSON keys that say which run loaded the month, from where and when.
 LEFT_OUT = {
     "started_at",
     "id",
@@ -67,7 +67,7 @@ def source(dumps: Path, tmp_path: Path) -> Iterator[ServerSource]:
 
 
 def command(dsn: str, folder: Path, month: Month, report: Path) -> dict[str, Any]:
-    """Load a month with the command; its report."""
+    """Load a month with the command; returns its report."""
     arguments = ["load", folder, "--month", month, "--report", report, "--shards", 2]
     result = subprocess.run(
         [sys.executable, "-m", "discogs", *map(str, arguments)],
@@ -83,7 +83,7 @@ def command(dsn: str, folder: Path, month: Month, report: Path) -> dict[str, Any
 
 
 def step_by_step(dsn: str, source: ServerSource, month: Month) -> dict[str, Any]:
-    """Load a month as Airflow's tasks do, each in a process of its own; its report."""
+    """Load a month as Airflow's tasks do, each step in its own process; returns the report."""
 
     def run() -> MonthRun:
         return month_run(connector(dsn, SCHEMA), month, SETTINGS)

@@ -1,4 +1,4 @@
-"""The change feed says what differs in a changed record, and on request what it held before."""
+"""The change feed has the columns that changed, and on request their old values."""
 
 from __future__ import annotations
 

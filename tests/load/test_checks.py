@@ -1,4 +1,4 @@
-"""Checks are found in their folder, and held to their contract."""
+"""Checks are found in their folder, and must return the documented columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Left-over staging tables go; those that a month still needs stay."""
+"""Left-over staging tables are dropped; those that a month still needs are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records a month needs, without a database: one test a rule."""
+"""The decision which records are staged, without a database: a test per rule."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.records.reading import chunks, dump
 
 MONTH = Month(2026, 5)
 EARLIER, NOW, LATER = (month_number(MONTH.plus(by)) for by in (-2, 0, 2))
-#: What the file's records have as their fingerprint, and what else may be stored.
+#: The fingerprint of the file's records, and another one.
 SAME, OTHER = 7, 8
 
 
 def index(records: dict[int, tuple[int, int]]) -> FingerprintIndex:
-    """Fingerprint and state of each id, as the database has them."""
+    """An index of the given fingerprints and states."""
     rows = [(number, *values) for number, values in sorted(records.items())]
     return FingerprintIndex([np.array(rows, PACKED)])
 
@@ -136,7 +136,7 @@ def test_each_record_is_decided_by_itself(
     assert together.kept + together.unchanged == len(kinds)
 
 
-# What the dump lacks.
+# Records that are absent from the dump.
 
 STORED = {
     1: (SAME, LIVE),

@@ -1,4 +1,4 @@
-"""Fields and lists that leave the dumps, or come: the month's report names them."""
+"""Fields and lists that disappear from the dumps, or appear in them, are in the month's report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan says of a month, by what an earlier one took."""
+"""The estimate of a month's load, computed from an earlier month."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example queries for people who query the tables: each is run, on records of its own."""
+"""The example queries: each is run on records that it is meant for."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def database(
 
 
 def run(dsn: str, name: str, **given: object) -> list[tuple[Any, ...]]:
-    """What a query gives, with psql's variables replaced as psql does it."""
+    """The result of a query, with psql's variables replaced."""
     text = (EXAMPLES / f"{name}.sql").read_text()
     text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     text = text.replace("%", "%%")

@@ -26,7 +26,7 @@ from tests.records.reading import PARSERS, blocks, dump
 
 pytestmark = pytest.mark.slow
 
-#: The merge's own columns, which an export of one month cannot have; the month is the partition.
+#: Columns that an export does not have: those of the merge, and the month, which is the partition.
 LEFT_OUT = {column.name for column in STATE} | {"dump_month"}
 NAMES = ["genres", "styles"]
 TABLE_NAMES = [table.name for tables in TABLES.values() for table in tables.all] + NAMES
@@ -70,7 +70,7 @@ def test_the_rows_are_those_of_the_tables(
         f"SELECT {listed} FROM discogs.{table}{live} ORDER BY {keys}"
     ).fetchall()
     assert rows == expected
-    images = table.endswith("_images")  # the public dumps have none any more
+    images = table.endswith("_images")  # which the public dumps no longer have
     assert rows or images
 
 

@@ -72,7 +72,7 @@ def test_what_a_killed_export_left_is_no_month_and_is_replaced(
         f"export.export_month(Path({str(dumps)!r}), Month.parse('{FIRST}'),"
         f" {str(tmp_path)!r}, Settings(max_rejected=0.5), overwrite=True)\n"
     )
-    # While the files are written aside, while they are moved, and before the manifest.
+    # While files are written, while they are moved, and before the manifest is written.
     for where in ("create", "move", "replace"):
         if where == "replace":
             export(dumps, tmp_path, overwrite=True)
@@ -100,7 +100,7 @@ def test_a_terminated_export_leaves_nothing(dumps: Path, tmp_path: Path) -> None
     folder, out = tmp_path / "dumps", tmp_path / "out"
     folder.mkdir()
     path = dump_file(dumps, "releases", str(FIRST))
-    # Long enough to be caught at work.
+    # Long enough to be interrupted.
     text = gzip.decompress(path.read_bytes())
     head, _, records = text.partition(b"<release ")
     records = b"<release " + records.rpartition(b"</releases>")[0]

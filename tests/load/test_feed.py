@@ -1,4 +1,4 @@
-"""The change feed of months that are loaded in another order than their own."""
+"""The change feed of months that are not loaded in chronological order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading a part of the catalogue: what a filter leaves out is not removed, in any order."""
+"""Loading with a filter: records that it leaves out are not marked as removed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Digests = dict[str, tuple[int, str]]
 
 @dataclass(frozen=True)
 class Release:
-    """A release of a test's own."""
+    """A release for tests."""
 
     number: int
     country: str = "Germany"
@@ -81,7 +81,7 @@ def rows(connect: Connect, query: str) -> list[tuple[Any, ...]]:
 
 
 def releases(connect: Connect) -> dict[int, str | None]:
-    """The releases that are there, and since when each is removed."""
+    """The stored releases, each with the month in which it was removed."""
     return dict(rows(connect, "SELECT id, removed_in FROM releases"))
 
 
@@ -150,7 +150,8 @@ def test_the_months_may_come_in_any_order(
 def in_order(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Digests, Path]:
-    """Releases that come, go, and cross the filter; the tables after their months in order."""
+    """Releases that appear, disappear, and start or cease to match the filter; the tables after
+    each."""
     abroad = [replace(R(n), country="France") for n in range(10)]
     folder = months(
         tmp_path_factory.mktemp("months"),

@@ -1,4 +1,4 @@
-"""A first load leaves in place whatever users have set up on the empty tables."""
+"""A first load keeps everything that users have set on the empty tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RELEASE = (
 )
 LABEL = "<label><id>2</id><name>Two</name><parentLabel id='3'>Three</parentLabel></label>"
 
-#: What is set on the new tables again; the role pg_monitor is there in every database.
+#: Settings that are copied to the new tables. The role pg_monitor exists in every database.
 KEPT = {
     "grant": "GRANT SELECT ON discogs.labels TO pg_monitor WITH GRANT OPTION",
     "grant to all": "GRANT SELECT ON discogs.label_urls TO PUBLIC",
@@ -45,7 +45,7 @@ KEPT = {
     "check": "ALTER TABLE discogs.labels ADD CONSTRAINT mine CHECK (id > 0)",
     "column": "ALTER TABLE discogs.labels ADD COLUMN mine text DEFAULT 'none'",
 }
-#: What keeps the tables from being swapped, and how the log names it.
+#: Objects and settings that prevent the swap, and their names in the log.
 MERGED = {
     "trigger": (
         "CREATE TRIGGER mine BEFORE TRUNCATE ON discogs.labels"
@@ -159,7 +159,7 @@ _SETTINGS = (
 
 
 def settings(dsn: str) -> list[list[str]]:
-    """Everything that the catalogue says of the tables, apart from their rows."""
+    """Everything in the system catalogs about the tables."""
     with psycopg.connect(dsn) as conn:
         return [sorted(map(repr, conn.execute(query))) for query in _SETTINGS]
 

@@ -1,4 +1,4 @@
-"""Guards: a dump that is probably broken changes nothing, whichever file is the broken one."""
+"""Guards: a dump that is probably broken changes nothing, whichever file is broken."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_shrinking_can_be_allowed(database: str, tmp_path: Path) -> None:
 def staged(
     fresh: Callable[[], str], tmp_path: Path
 ) -> tuple[MonthRun, FolderSource, list[PlannedFile]]:
-    """A run that has staged its month's labels, and has yet to stage its artists."""
+    """A run that has staged the labels of its month, but not the artists."""
     write_dump(tmp_path, MAY, Entity.LABELS, *LABELS)
     write_dump(tmp_path, MAY, Entity.ARTISTS, *ARTISTS)
     source = FolderSource(tmp_path)

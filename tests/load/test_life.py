@@ -1,4 +1,4 @@
-"""Proof of life: a lease in the months' rows, which others go by."""
+"""Leases in the months' rows, by which other processes recognise living runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def repository(connect: Connect) -> PostgresMonthRepository:
 
 
 def age(connect: Connect, minutes: int) -> None:
-    """Let time pass."""
+    """Make the lease older."""
     with connect() as conn:
         conn.execute(
             "UPDATE discogs_data_processing"

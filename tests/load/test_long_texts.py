@@ -14,7 +14,7 @@ from discogs.schema.mapping import TABLES
 from tests.dump_files import write_dump
 from tests.load.conftest import FIRST, load
 
-# Random, since PostgreSQL compresses what repeats itself.
+# Random, since PostgreSQL compresses repetitions.
 LONG = random.Random(1).randbytes(10_000).hex()
 
 

@@ -1,7 +1,7 @@
-"""Every kind of malformed record and file, named after its defect, with what the load makes of it.
+"""Malformed records and files, named after their defects, and the results of their loads.
 
-A record that nobody can read is rejected, with its place, id and reason, and every other one
-of its file is loaded; a file that is not what it should be is refused, and nothing changes.
+A record that cannot be read is rejected, with its offset, id and reason, and all other records of
+its file are loaded. A file that is not a dump, or damaged, is refused, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def number_of(index: int) -> int:
 
 
 def records() -> list[bytes]:
-    """Each malformed record between good ones."""
+    """The malformed records, each between well-formed ones."""
     found = [good(1)]
     for index, each in enumerate(DEFECTS):
         number = number_of(index)
@@ -66,7 +66,7 @@ def records() -> list[bytes]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load of the malformed records left."""
+    """The result of a load of the malformed records."""
 
     data: bytes
     titles: dict[int, str | None]
@@ -179,7 +179,7 @@ def test_malformed_labels_artists_and_masters_are_rejected_alone(
 def settled(
     server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A database that holds a sound month already."""
+    """A database with a month of well-formed records."""
     with new_database(server, template=migrated_template) as dsn:
         load(dsn, write(tmp_path_factory.mktemp("sound"), PACKED), MAY)
         yield dsn
@@ -231,7 +231,7 @@ def test_bytes_after_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, trail
     assert "after the end of the root element" in row[1]
 
 
-# What was loaded before.
+# Rows of an earlier load.
 
 
 UNCLOSED = b'<release id="30"><title>Broken</title>'

@@ -1,4 +1,4 @@
-"""A field that is added to the mapping reaches every record with the next month, and once."""
+"""A field that is added to the mapping is filled for all records by the next month, once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def load(connect: Connect, folder: Path, month: Month) -> dict[Entity, EntityRep
 def add_field(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], None]:
-    """What a release of the package with a new field brings: a migration, a line of the mapping."""
+    """Add a field as a new version of the package would: by a migration and a line of the
+    mapping."""
 
     def add() -> None:
         files = Path(shutil.copytree(sql_folder() / "migrations", tmp_path / "migrations"))

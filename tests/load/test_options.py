@@ -1,4 +1,4 @@
-"""Which month a run is for, and what it was asked to do."""
+"""The month of a run, and its options."""
 
 from __future__ import annotations
 

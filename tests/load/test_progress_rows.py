@@ -1,4 +1,4 @@
-"""How far a load is, in the database while it works; and the history of a month's loads."""
+"""The progress of a load in the database, and the history of a month's loads."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_database_that_does_not_answer_neither_slows_nor_fails_a_step(
 
 @contextmanager
 def slow(dsn: str, table: str) -> Iterator[None]:
-    """Let each statement that writes to a table take a moment, so that it can be seen at work."""
+    """Delay each statement that writes to a table, so that its progress can be observed."""
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(
             "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS"
@@ -196,7 +196,7 @@ def test_a_load_says_in_the_database_which_step_it_is_at(
         ended.set()
         watcher.join()
     assert ("releases", "merge", "release_tracks") in seen
-    # At rest, nothing is left.
+    # After the load, no progress is left.
     assert stored(connect) == []
 
 

@@ -1,4 +1,4 @@
-"""What must hold whatever the months, their order, the shards and the parser."""
+"""Properties that hold for all months, orders, numbers of shards and parsers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_load_leaves_no_staging_table(dumps: Path, fresh: Fresh) -> None:
 
 @pytest.fixture(scope="module")
 def in_order(dumps: Path, server: str, migrated_template: str) -> object:
-    """The content after the three months in their order."""
+    """The content after loading the three months in order."""
     with new_database(server, template=migrated_template) as dsn:
         for month in MONTHS:
             load(dsn, dumps, month)

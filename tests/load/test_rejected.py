@@ -1,4 +1,4 @@
-"""What a month's rejected records do to the rows that earlier months have left of them."""
+"""The effect of rejected records on their rows from earlier months."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Nothing of a dump is lost: every text and attribute of its XML is found in the tables.
 
-The files are read with plain lxml, with no word of the mapping: of each record every value
+The files are read with lxml, without the mapping: of each record every value
 is looked up among all values of all rows of that record, as often as it occurs.
 """
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 Fresh = Callable[[], str]
 
-#: Parts of keys: their numbers are nobody's values.
+#: Parts of keys, which are not values of the dump.
 ORDINALS = {"seq", "parent_seq", "track_seq", "fingerprint", "dump_month"}
 SPACE = " \t\r\n"
 #: Characters that XML forbids pass through lxml as others, which no sample holds.
@@ -36,7 +36,7 @@ REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 
 
 def allowed(text: str) -> str:
-    """A file without characters that XML forbids."""
+    """The file, without characters that XML forbids."""
 
     def stand_in(match: re.Match[str]) -> str:
         code = int(match[1], 16) if match[1] else int(match[2])
@@ -46,7 +46,7 @@ def allowed(text: str) -> str:
 
 
 def values_in_xml(record: etree._Element) -> Iterator[tuple[str, str]]:
-    """Every attribute and text of a record that says something, each with its path."""
+    """The attributes and texts of a record that have a meaning, each with its path."""
     for element in record.iter(etree.Element):
         path = "/".join(
             [*(e.tag for e in reversed(list(element.iterancestors())[:-1])), element.tag]
@@ -60,7 +60,7 @@ def values_in_xml(record: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def means_nothing(path: str, value: str) -> bool:
-    """The values that are in no table, all of them."""
+    """The values that are not stored because they mean "none" or "unknown"."""
     last = path.rpartition("/")[2]
     return (
         not value  # empty and absent mean the same; space between elements is none
@@ -70,7 +70,7 @@ def means_nothing(path: str, value: str) -> bool:
 
 
 def expected(record: etree._Element) -> Counter[str]:
-    """How often each value must be found among the record's rows."""
+    """How often each value must occur in the record's rows."""
     found: Counter[str] = Counter()
     for path, value in values_in_xml(record):
         value = value.strip(SPACE)
@@ -85,7 +85,7 @@ def expected(record: etree._Element) -> Counter[str]:
 
 
 def values_in_tables(conn: psycopg.Connection, entity: Entity) -> dict[int, Counter[str]]:
-    """The values of all rows of each record, from every table that has the record's id."""
+    """The values of all rows of each record."""
     names = {
         number: name
         for table in ("genres", "styles")
@@ -122,7 +122,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def lost(conn: psycopg.Connection, folder: Path, month: Month) -> list[str]:
-    """What of a month's files is in no table."""
+    """The values of a month's files that are in no table."""
     missing: list[str] = []
     checked = 0
     for path in sorted(folder.glob(f"discogs_{month.first_day:%Y%m}??_*.xml.gz")):
@@ -135,7 +135,7 @@ def lost(conn: psycopg.Connection, folder: Path, month: Month) -> list[str]:
             rows = tables.get(number, Counter())
             for value, times in expected(record).items():
                 checked += 1
-                # A number may be written with zeros before it.
+                # A number may have leading zeros.
                 plain = str(int(value)) if value.isascii() and value.isdigit() else value
                 if max(rows[value], rows[plain]) < times:
                     missing.append(f"{entity} {number}: {value!r} {times} times")
@@ -206,7 +206,7 @@ TAKEN_OUT = [
 
 
 def test_a_lost_value_would_be_told(fresh: Fresh, tmp_path: Path) -> None:
-    """The looking up itself: whatever is taken out of one record's rows is missed."""
+    """A check of this test: a value that is deleted from the tables is found to be lost."""
     record = (
         '<release id="5"><artists><artist><id>3</id><name>A</name></artist></artists>'
         "<title>T</title><genres><genre>Rock</genre></genres><notes>N</notes>"

@@ -193,6 +193,6 @@ def test_months_are_processed_one_after_the_other(connect: Connect, run: MonthRu
     assert held is not None
     assert held.month == MONTH.plus(1)
     assert status(run) is Status.READY_FOR_PROCESSING
-    # A run that is gone holds nobody up.
+    # A run that is no longer alive does not block others.
     assert replace(run, is_alive=lambda record: record.run != OTHER).take_turn() is None
     assert status(run) is Status.PROCESSING

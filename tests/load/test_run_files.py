@@ -107,7 +107,7 @@ def test_what_was_staged_before_a_file_was_published_again_does_not_complete_the
     run.stage(source.storage, planned, 0)
     publish_again(source, served, Entity.LABELS)
     fetch(run, source)
-    # Its stage task was marked as a success by hand.
+    # Somebody has marked its stage task as a success.
     run.merge(source.storage, planned)
 
     with pytest.raises(MonthNotReady, match="labels not merged"):

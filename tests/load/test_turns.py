@@ -1,4 +1,5 @@
-"""The command beside others: it waits its turn, and takes over only what is gone."""
+"""The command beside other runs: it waits its turn, and takes over only months of runs that are
+gone."""
 
 from __future__ import annotations
 

@@ -9,5 +9,5 @@ from tests.records.reading import LXML, PARSERS
 
 @pytest.fixture(params=[PARSERS, LXML], ids=["fast", "careful"])
 def engine(request: pytest.FixtureRequest) -> Any:
-    """Each parser in turn: one expectation holds for both."""
+    """Each of the two parsers in turn."""
     return request.param

@@ -46,7 +46,7 @@ class _Element:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is in it: then it makes no row."""
+        """Whether it has no content, and so becomes no row."""
         return not (self.attributes or self.text.strip(SPACE) or self.single or self.lists)
 
 
@@ -131,7 +131,7 @@ class Maker:
         return row
 
     def _value(self, item: Field) -> tuple[str | None, Any]:
-        """What stands in the dump (None: nothing), and what must stand in the table."""
+        """A value in the dump (None for no value), and the value that the table must have."""
         if self.random.random() < 0.15:
             return self.random.choice([None, "", " \n"]), None
         if item.type is Type.BOOLEAN:
@@ -161,7 +161,8 @@ class Maker:
             target.text = text
 
     def _xml(self, name: str, element: _Element) -> str:
-        """The element with its attributes and children in any order, here and there on a line."""
+        """The element as XML, with attributes and children in random order, and random line
+        breaks."""
         start = name
         for attribute, text in self._mixed(list(element.attributes.items())):
             quoted = escape(text, {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})

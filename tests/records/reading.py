@@ -1,4 +1,4 @@
-"""From a hand-written dump to rows, through each parser by itself."""
+"""From a hand-written dump to rows, with each parser alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARSERS = {entity: Parser(entity) for entity in Entity}
 
 
 def dump(entity: Entity, *records: str | bytes, sep: bytes = b"\n") -> bytes:
-    """A whole file of these records."""
+    """A dump of some records."""
     root = str(entity).encode()
     encoded = [r.encode() if isinstance(r, str) else r for r in records]
     return sep.join([b"<" + root + b">", *encoded, b"</" + root + b">"]) + sep
@@ -35,7 +35,7 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def chunks(entity: Entity, data: bytes, size: int = 1 << 23, limit: int = LIMIT) -> list[Chunk]:
-    """What the splitter makes of a file that is read so many bytes at a time."""
+    """The chunks of a file that is read some bytes at a time."""
     return list(split(in_pieces(data, size), entity, "dump.xml.gz", limit))
 
 

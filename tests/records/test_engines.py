@@ -1,4 +1,4 @@
-"""KernelParser and LxmlParser give the same rows, and those that were put in."""
+"""KernelParser and LxmlParser return the rows that the records were made from."""
 
 from __future__ import annotations
 

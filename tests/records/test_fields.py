@@ -1,4 +1,4 @@
-"""Records that fill every field, and the rows that they must give."""
+"""Records that fill all fields, and their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel reads what LxmlParser reads, or refuses it: it never reads anything else."""
+"""The kernel returns the rows of LxmlParser, or refuses a record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def block_of(entity: Entity, *records: bytes) -> Block:
-    """Records as a block, whatever bytes they are."""
+    """A block of any bytes as records."""
     sizes = np.array([len(record) for record in records], np.int64)
     starts = np.cumsum(sizes) - sizes
     ids = np.arange(1, len(records) + 1, dtype=np.int32)
@@ -67,7 +67,7 @@ def test_the_module_is_what_the_source_builds(tmp_path: Path) -> None:
 
 
 def test_the_module_imports_nothing() -> None:
-    """It can call nothing and touch nothing but its own memory."""
+    """So it can call nothing, and access only its own memory."""
     assert Module(Engine(), FILE.read_bytes()).imports == []
 
 
@@ -163,7 +163,7 @@ def test_what_is_unusual_is_refused_by_itself(inner: bytes) -> None:
     assert refused(RELEASES, GOOD, record, GOOD) == [1]
 
 
-#: Not well-formed, and yet every value is whole.
+#: Not well-formed, but no value is affected.
 MENDED = [
     b"<!-- a -- b -->",
     b"<!-- <title>B</title> \xff -- -->",
@@ -174,7 +174,7 @@ MENDED = [
     b"<x:y>b</x:y>",
     b"<x>" * 9_000 + b"</x>" * 9_000,
 ]
-#: The value itself is in doubt.
+#: A value is affected.
 LOST = [
     b"<country>C\xff</country>",
     b"<country>a<!-- -- -->b</country>",
@@ -316,7 +316,7 @@ def test_the_memory_is_used_again() -> None:
     instance = Kernel(Program(RELEASES_MAPPING))
     labels = b"<labels>" + b'<label id="1"/>' * 5_000 + b"</labels>"
     record = b'<release id="1">' + labels + b"</release>"
-    # Half of them are refused at their end, when their rows are there.
+    # Half of them are refused at their end, after their rows were added.
     block = block_of(RELEASES, *[record, record[:-1] + b"?"] * 20)
     sizes = set()
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Hand-written records, one a trap of the real dumps, and the rows that they must give."""
+"""Hand-written records with peculiarities of the real dumps, and their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that were damaged at random: one verdict each, whoever reads them and beside whom."""
+"""Randomly damaged records: the result does not depend on the parser, or on other records."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ GOOD = {
 
 
 def mutated(random: Random, record: bytes, entity: Entity) -> bytes:
-    """A record with a defect or two, which does not begin otherwise."""
+    """A record with one or two defects, but with its beginning unchanged."""
     first = len(entity.record) + 2
     for _ in range(random.choice([1, 1, 2])):
         at = random.randrange(first, len(record))
@@ -95,7 +95,7 @@ def mutated(random: Random, record: bytes, entity: Entity) -> bytes:
 
 
 def verdicts(entity: Entity, data: bytes, **how: Any) -> dict[str, Any]:
-    """What is made of a file: its rows, rejects and unfit values."""
+    """The rows, rejected records and invalid values of a file."""
     parser = Parser(entity, fast=how["fast"])
     tables: dict[str, list[Any]] = {}
     rejected: list[Rejected] = []

@@ -1,4 +1,4 @@
-"""A packed file: decompressed, and read to its scanned records."""
+"""Reading a gzip file: decompression, and scanning of its records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unpack(packed: bytes, size: int = 1 << 23) -> bytes:
 
 
 class Stream(io.RawIOBase):
-    """Bytes that cannot be sought in, as from some object stores."""
+    """A stream that is not seekable, as of some object stores."""
 
     def __init__(self, data: bytes) -> None:
         self.rest = data

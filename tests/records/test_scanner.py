@@ -217,7 +217,7 @@ def test_small_blocks_are_joined_and_keep_what_was_read_of_each_record(
     assert joiner.rest() is None
 
 
-# Records that lack their end.
+# Unclosed records.
 
 OPEN = '<release id="1"><title>A</title>'
 NEXT = '<release id="2"><title>B</title></release>'

@@ -17,7 +17,7 @@ LABELS, ARTISTS, MASTERS, RELEASES = Entity
 
 
 def unmapped(entity: Entity, record: str) -> dict[str, int]:
-    """What each parser counts, which must be the same."""
+    """The counts of both parsers, which must be equal."""
     (block,), _ = blocks(entity, dump(entity, record))
     found = dict(LXML[entity].parse(block).findings.unmapped)
     assert Parser(entity).parse(block).findings.unmapped == found

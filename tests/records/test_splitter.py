@@ -94,7 +94,7 @@ def test_a_name_that_begins_like_the_records_is_another() -> None:
 
 @pytest.fixture(scope="module")
 def traps(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, Entity], bytes]:
-    """Files of both eras that hold every trap, and little else."""
+    """Files of both eras, with all kinds of odd records."""
     files = {}
     for era in ("2020", "2026"):
         folder = tmp_path_factory.mktemp(era)
@@ -107,7 +107,7 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, Entity], 
 
 
 def short(data: bytes, entity: Entity) -> bytes:
-    """The file's first records, which spring the traps, without those that are long."""
+    """The file's first records, which are the odd ones, without long records."""
     end = f"</{entity}>\n".encode()
     records = [xml for _, xml in split_records(entity, data)[0] if len(xml) < 2_500]
     return f"<{entity}>\n".encode() + b"\n".join(records[:70]) + b"\n" + end
@@ -184,6 +184,6 @@ LINES = [
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=10), st.integers(1, 9))
 def test_records_are_found_alike_all_at_once_and_one_by_one(lines: list[bytes], size: int) -> None:
-    """Read a few bytes at a time, no chunk holds two records."""
+    """When a few bytes are read at a time, no chunk has two records."""
     data = b"<releases>\n" + b"".join(line + b"\n" for line in lines) + b"</releases>\n"
     assert split_records(RELEASES, data) == split_records(RELEASES, data, size)

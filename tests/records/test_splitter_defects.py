@@ -81,7 +81,7 @@ def test_more_bytes_than_a_record_may_have_that_belong_to_none_are_damage(size: 
     with pytest.raises(CorruptDump, match="ends at byte 65, and more than 500 bytes follow"):
         split_records(RELEASES, after, size, limit=500)
     between = dump(RELEASES, ONE, "x" * 2000)
-    # Found as it is read, so that it is never held whole.
+    # Detected while reading, so that the whole is never buffered.
     for data in (between, between.rpartition(b"\n</")[0]):
         with pytest.raises(
             CorruptDump, match=r"byte 54, [0-9,]+ bytes or more belong to no record"
@@ -170,7 +170,7 @@ def test_an_over_long_record_is_rejected_and_the_next_one_is_not(size: int) -> N
         (data.index(LONG.encode()), None, "the record is longer than 500 bytes: it has 1,041")
     ]
     assert rejected[0].xml == LONG.encode()[:500]
-    # It is never held whole.
+    # The record is never buffered as a whole.
     assert all(len(chunk.data) <= 600 + size for chunk in chunks(RELEASES, data, size, 500))
 
 
@@ -261,7 +261,7 @@ def test_a_last_record_without_end_ends_at_the_end_of_the_root(size: int) -> Non
 
 @given(st.binary(max_size=300), st.integers(1, 20))
 def test_no_bytes_break_the_splitter(data: bytes, size: int) -> None:
-    """Whatever comes, records, rejects or an error of the package come out, and it ends."""
+    """Any bytes give records, rejected records or an error of the package."""
     for entity in (RELEASES, LABELS):
         for start in (b"", f"<{entity}>".encode()):
             try:

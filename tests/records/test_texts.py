@@ -1,4 +1,4 @@
-"""Texts as the dumps have them, odd ones too, and what the columns must hold."""
+"""Texts as in the dumps, odd ones included, and the values of the columns."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize(("xml", "text"), FORBIDDEN.values(), ids=FORBIDDEN)
 def test_characters_that_xml_forbids_are_kept(engine: Any, xml: str, text: str) -> None:
-    """But NUL, which PostgreSQL's text cannot hold, and what is no character at all."""
+    """Except NUL, which PostgreSQL cannot store, and references to no character."""
     tables = release(
         f'<title>A{xml}B</title><labels><label name="A{xml}B"/></labels>'
         f"<formats><format><descriptions><description>A{xml}B</description></descriptions>"

@@ -1,4 +1,4 @@
-"""What lacks its end takes nothing with it, wherever it stands and however the file is written."""
+"""An unclosed record, comment or section does not affect other records, wherever it is."""
 
 from __future__ import annotations
 

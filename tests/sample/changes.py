@@ -1,4 +1,4 @@
-"""What a sample's plan says of a month, without writing it."""
+"""The months of a sample, computed from its plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Changes:
     added: set[int]
     changed: set[int]
     removed: set[int]
-    #: came back after having been removed
+    #: Restored after having been removed.
     restored: set[int]
 
 

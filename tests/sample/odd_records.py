@@ -1,7 +1,7 @@
-"""Sample dumps with the odd records of the real ones: what trips up readers, a list an entity.
+"""Sample dumps with odd records, as in the real ones: a list of them per entity.
 
-Each is at the position that is its place in the list, in every month; those marked
-``scattered`` also among ordinary records that never changed: one of ``SCATTER`` records.
+Each is at the position of its index in the list, in every month. Those marked ``scattered`` are
+also put in place of ordinary records that never change, one in ``SCATTER``.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def late(references: References, entity: Entity) -> tuple[int, str]:
 
 
 def vanishing(references: References, entity: Entity, rank: int) -> tuple[int, str]:
-    """A record that others refer to in every month and that goes in one.
+    """A record that others refer to in every month, and that is removed in one.
 
-    :param rank: 0 is the first that goes, and it comes back; 1 stays away.
+    :param rank: 0 for a record that is restored later; 1 for one that is not.
     """
     of = references.plan.of(entity)
     position = of.staying + of.going.at(rank % of.pool)
@@ -85,7 +85,7 @@ def _name(references: References, entity: Entity, position: int) -> str:
 
 
 def _put(element: str, content: str) -> Change:
-    """The element with this content in place of its own."""
+    """Replace the content of an element."""
 
     def alter(sections: Sections, shape: Shape, references: References) -> None:
         sections[element] = f"<{element}>{content}</{element}>"
@@ -138,7 +138,7 @@ def _unlinked_credits(shape: Shape, references: References) -> str:
 
 
 def _late_and_vanishing_credits(shape: Shape, references: References) -> str:
-    """One who comes in the second month, and two who go."""
+    """Credits of an artist who appears in the second month, and of two who disappear."""
     people = (
         late(references, Entity.ARTISTS),
         vanishing(references, Entity.ARTISTS, 0),
@@ -186,7 +186,7 @@ def _large_tracklist(shape: Shape, references: References) -> str:
 
 
 def _reordered(sections: Sections, shape: Shape, references: References) -> None:
-    """The same elements, between the same tags, in another order."""
+    """The elements of a record in another order."""
     inner = [name for name in sections if name not in ("start", "end")]
     kept = dict(sections)
     sections.clear()

@@ -1,4 +1,4 @@
-"""Reads dump files apart from the package: gzip, lines and lxml alone."""
+"""Reads dump files without the package: with gzip and lxml only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def record_id(record: etree._Element) -> int:
 
 @cache
 def records(path: Path) -> dict[int, bytes]:
-    """The bytes of every record by its id; records are told by their lines' starts."""
+    """The bytes of every record by its id; records are recognised by the starts of their lines."""
     entity = path.name.split("_")[2].split(".")[0]
     start, end = f"<{entity}>\n".encode(), f"</{entity}>\n".encode()
     data = raw(path)

@@ -1,4 +1,4 @@
-"""The mirror behaves as the real servers do: listings, downloads, ranges, refusals."""
+"""The mirror behaves like the real servers: listings, downloads, ranges, errors."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -
         assert answers[2].headers["Content-Type"] == "application/json"
         assert answers[2].headers["Retry-After"] == "0"
         time.sleep(0.2)
-        assert session.get(mirror.url).status_code == 429  # which starts the time again
+        assert session.get(mirror.url).status_code == 429  # which extends the block
         time.sleep(0.2)
         assert session.get(mirror.url).status_code == 429
 

@@ -1,4 +1,4 @@
-"""The odd records are in the files that tests load, and make them no odder than they say."""
+"""The odd records occur in the files that tests load, with the described content only."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_odd_record_is_in_a_sample_of_200_releases_and_stays(
     months = [records(dump(folder, stamp, entity.value)) for stamp in STAMPS]
     ordinary = records(dump(plain, STAMPS[0], entity.value))
     for number, odd in zip(sorted(ordinary), ODD_RECORDS[entity], strict=False):
-        # A release without a master is nothing odd in today's format.
+        # In today's format, a release without a master is not odd.
         expected = era in odd.eras and (odd.name, era) != ("master 0", "2026")
         assert (months[0][number] != ordinary[number]) == expected, odd.name
         assert {month[number] for month in months} == {months[0][number]}

@@ -1,4 +1,4 @@
-"""The sources for dbt: what they name is there, their tests hold, and dbt reads them."""
+"""The sources for dbt: their tables exist, their tests pass, and dbt can read them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_tests_and_the_freshness_hold_after_a_load(
 
 
 def _failing(test: Any, table: sql.Identifier, column: sql.Identifier) -> sql.Composed:
-    """How many rows fail one of dbt's tests, as dbt counts them."""
+    """How many rows fail a test of dbt."""
     if test == "not_null":
         query, more = "SELECT count(*) FROM {t} WHERE {c} IS NULL", {}
     elif test == "unique":

@@ -1,4 +1,4 @@
-"""How a filter is written, and which fields it may name."""
+"""The syntax of filters, and their fields."""
 
 from __future__ import annotations
 

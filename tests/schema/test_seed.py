@@ -1,4 +1,4 @@
-"""The fingerprints' seed: what changes it, and what does not."""
+"""The changes of the mapping that change the seed of the fingerprints, and those that do not."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_duration_fits_its_column(text: str) -> None:
 
 
 def test_a_name_has_the_same_id_everywhere() -> None:
-    # Databases hold these: another value would orphan their rows.
+    # These ids are stored in databases: other values would not match their rows.
     assert name_id("Electronic") == 5497099397190154
     assert name_id("Folk, World, & Country") == 2952670565702813
 

@@ -47,7 +47,7 @@ _SAME_AGE = 0.75
 #: The number of long transfers without resumption after which the download fails, whatever their
 #: ages.
 _LOST = 3
-#: An attempt that adds at least this many bytes has made progress, and attempts are counted anew.
+#: An attempt that adds at least this many bytes has made progress: the count of attempts restarts.
 FURTHER = 1 << 20
 
 _ABSENT = (404, 410)

@@ -1,5 +1,6 @@
-"""``python -m discogs`` with small blocks and COPYs, so that a small dump goes the way of a large
-one: run as a script, with a first argument for how long a first load waits for readers."""
+"""``python -m discogs`` with small blocks and COPYs, so that a small dump is loaded in as many
+steps as a large one. Run as a script; the first argument is how long a first load waits for
+readers."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from discogs.load.stage import Sizes
 
 
 def overriding(function: Callable[..., Any], **given: Any) -> Callable[..., Any]:
-    """The function with some arguments as given, whatever its callers pass."""
+    """The function, with some arguments overridden."""
     return lambda *arguments, **named: function(*arguments, **{**named, **given})
 
 

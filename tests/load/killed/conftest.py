@@ -46,7 +46,7 @@ def prepared(
 
 @pytest.fixture
 def start(server: str, prepared: Prepared) -> Iterator[Callable[[Month], str]]:
-    """Makes a database as it is before a month's load; its DSN."""
+    """Creates a database in the state before a month's load; returns its DSN."""
     with ExitStack() as stack:
 
         def make(month: Month) -> str:

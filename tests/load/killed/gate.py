@@ -1,8 +1,8 @@
-"""A gate between a load and its server: it reads along, and stops at the statement that is asked.
+"""A gate between a load and its server, which can stop the load at any statement.
 
-The load connects to the gate's Unix socket and the gate to the server. It knows as much of
-PostgreSQL's protocol as it takes to see each statement before the server does; so a test can
-end, pause or cut off a load at an exact place, without a switch for it in the load.
+The load connects to the gate's Unix socket, and the gate to the server. It parses as much of
+PostgreSQL's protocol as it needs to see each statement before the server does. So a test can kill,
+pause or disconnect a load at an exact point, without any support in the load.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _READY = b"Z\x00\x00\x00\x05"
 class Point:
     """A place in a load: the n-th statement that matches, and how far it is let.
 
-    ``when`` is ``before`` the server gets it, ``sent`` when it just did, or ``answered`` when
-    it has done it and the load does not know yet. Data of a COPY is a statement ``DATA COPY …``,
-    and a commit names what it follows: ``COMMIT after …``.
+    ``when`` is ``before`` the server gets it, ``sent`` when it has got it, or ``answered`` when
+    it has executed it, but the load has not got the answer. Data of a COPY is a statement ``DATA
+    COPY …``, and a commit names the statement before it: ``COMMIT after …``.
     """
 
     name: str
@@ -45,10 +45,9 @@ class Point:
 
 
 class Gate:
-    """Lets everything through up to a point, and calls ``act`` there.
+    """Forwards all messages up to a point, and calls ``act`` there.
 
-    :param act: what to do at the point; True goes on as if nothing had been, False cuts the
-        connection off.
+    :param act: called at the point; True continues to forward, False closes the connection.
     """
 
     def __init__(self, dsn: str, point: Point | None, act: Callable[[], bool]) -> None:
@@ -157,7 +156,7 @@ class Gate:
         connection.cut()
 
     def _arrived(self, text: str | None) -> str | None:
-        """Note a statement; how it is to be stopped, if it is the one."""
+        """Record a statement; returns how it is to be stopped, if it is the point."""
         if text is None:
             return None
         with self._lock:

@@ -1,4 +1,4 @@
-"""Loads to be killed, what they leave, and readers who look on."""
+"""Loads to be killed, the state that they leave, and concurrent readers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FIRST, SECOND = Month(2026, 5), Month(2026, 6)
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a load starts from, and what it must come to."""
+    """The databases before a load, and the outcome that it must have."""
 
     folder: Path
     template: dict[Month, str]
@@ -53,7 +53,7 @@ class Prepared:
 def cases(
     points: Iterable[tuple[Month, Point]], quick: Callable[[Month, Point], bool]
 ) -> list[Any]:
-    """Month and point of each case of a test; those that are not quick are for the full run."""
+    """The cases of a test, each a month and a point; the slow ones are marked ``full``."""
     return [
         pytest.param(
             month,
@@ -66,7 +66,7 @@ def cases(
 
 
 def write_dumps(folder: Path, first: Month, releases: int) -> None:
-    """Two months, each with a release that must be rejected."""
+    """Write two months, each with a release that is rejected."""
     write_months(folder, first, months=2, releases=releases, seed=11)
     for path in folder.glob("*_releases.xml.gz"):
         before = path.read_bytes()
@@ -114,7 +114,7 @@ class Load:
         self.process.send_signal(number)
 
     def end(self, seconds: float = _SECONDS) -> tuple[int, str]:
-        """The exit code and what was said on stderr."""
+        """The exit code and the output on stderr."""
         if self.ended is None:
             _, said = self.process.communicate(timeout=seconds)
             self.ended = self.process.returncode, said
@@ -122,21 +122,21 @@ class Load:
 
 
 def load(dsn: str, folder: Path, month: Month) -> None:
-    """A load that nobody disturbs."""
+    """Run a load that is not interrupted."""
     with Load(dsn, folder, month) as command:
         code, said = command.end()
     assert (code, said) == (0, ""), said
 
 
 def counted(dsn: str, folder: Path, month: Month) -> int:
-    """Load undisturbed; how many statements that took."""
+    """Run a load that is not interrupted; returns the number of statements."""
     with Gate(dsn, None, lambda: True) as gate:
         load(gate.dsn, folder, month)
     return len(gate.statements)
 
 
 def terminate(dsn: str, which: str = "") -> int:
-    """End the server's processes of the loads that run; how many there were.
+    """Terminate the server processes of running loads; returns how many.
 
     :param which: a condition on ``pg_stat_activity``.
     """
@@ -150,7 +150,7 @@ def terminate(dsn: str, which: str = "") -> int:
 
 
 def outcome(dsn: str) -> dict[str, Any]:
-    """Everything that a load leaves behind, but for times."""
+    """The state of the database after a load, without times."""
     with psycopg.connect(dsn) as conn:
 
         def rows(query: str) -> list[tuple[Any, ...]]:
@@ -183,7 +183,7 @@ def outcome(dsn: str) -> dict[str, Any]:
 
 
 def state(conn: psycopg.Connection, entity: Entity) -> tuple[Any, ...]:
-    """What a reader sees of an entity: counts and sums of each of its tables.
+    """The counts and sums of an entity's tables, as a reader sees them.
 
     Placeholders are left out: other entities' merges make them.
     """
@@ -209,10 +209,10 @@ def states(dsn: str) -> dict[Entity, tuple[Any, ...]]:
 
 
 class Reader(threading.Thread):
-    """Reads each entity in a snapshot of its own, again and again, and notes what must not be.
+    """Reads each entity repeatedly, each time in a new snapshot, and records inconsistent states.
 
-    :param allowed: what it may see of each entity.
-    :param late: how many seconds after its snapshot it first touches a table.
+    :param allowed: the states of each entity that it may see.
+    :param late: seconds between taking the snapshot and the first query of a table.
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class Reader(threading.Thread):
 
 @contextlib.contextmanager
 def readers(dsn: str, *allowed: dict[Entity, tuple[Any, ...]]) -> Iterator[list[Reader]]:
-    """Readers while a load runs; an error when one saw a mixture."""
+    """Run readers beside a load; raises if one saw an inconsistent state."""
     together = {entity: {one[entity] for one in allowed} for entity in Entity}
     looking = [Reader(dsn, together), Reader(dsn, together, late=0.1)]
     for reader in looking:

@@ -1,4 +1,4 @@
-"""A server that crashes empties its unlogged tables: staged rows are gone, and that is noticed."""
+"""A crash of the server empties unlogged tables: the loss of staged rows is detected."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def own() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def templates(own: Server, prepared: Prepared) -> dict[Month, str]:
-    """Databases as they are before a month's load."""
+    """Databases in the state before each month's load."""
     migrate(connector(embedded.ensure_database(own.dsn, "before_first"), SCHEMA), SCHEMA)
     loaded = embedded.ensure_database(own.dsn, "before_second")
     load(loaded, prepared.folder, FIRST)

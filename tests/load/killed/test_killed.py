@@ -1,4 +1,5 @@
-"""A load that is killed anywhere, and tried again, ends as if nothing had happened."""
+"""A load that is killed at any point and tried again has the same result as an uninterrupted
+one."""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ SECOND_MONTH = [
     Point("statistics of the month", "^UPDATE discogs_data_processing SET processing_stats", nth=3),
     Point("month done", r"^COMMIT after UPDATE discogs_data_processing", nth=8, when="answered"),
 ]
-# These run always, the others with the long tests.
+# These always run; the others only with the marker ``full``.
 QUICK = {
     (FIRST, "killed"): {
         "rows half sent",

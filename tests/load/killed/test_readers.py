@@ -1,4 +1,4 @@
-"""A first load puts its tables in place beside readers who take their time."""
+"""A first load swaps its tables in beside slow readers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def count(gate: Gate, text: str) -> int:
 
 
 def wait_for(gate: Gate, command: Load, text: str, times: int) -> None:
-    """Wait until the load has tried something so often."""
+    """Wait until the load has attempted something a number of times."""
     end = time.monotonic() + 60
     while count(gate, text) < times:
         assert command.process.poll() is None, command.end()

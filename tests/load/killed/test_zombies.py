@@ -1,4 +1,4 @@
-"""A load that was taken for dead and comes back: nothing is loaded twice."""
+"""A load that was considered dead and continues: nothing is loaded twice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PAUSES = [
 
 @contextmanager
 def paused(dsn: str, prepared: Prepared, month: Month, point: Point) -> Iterator[Load]:
-    """A load that stands still at a point while the body runs, and is awake after it."""
+    """A load that is paused at a point while the body runs, and continues after it."""
     stopped, go_on = threading.Event(), threading.Event()
     commands: list[Load] = []
 
@@ -108,7 +108,7 @@ def test_a_load_that_lost_its_connections_writes_nothing_more(
         assert terminate(dsn, lost) > 0
         with Load(dsn, prepared.folder, month) as retry:
             code, said = retry.end()
-        # A worker that stands still in the middle of a COPY is waited for, but not for ever.
+        # A worker that is paused during a COPY is waited for, up to a limit.
         assert code == 0 or "held by server process" in said
     if code:
         load(dsn, prepared.folder, month)
