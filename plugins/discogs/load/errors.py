@@ -57,8 +57,8 @@ class NotStaged(DiscogsError):
     ) -> None:
         listed = ", ".join(str(number + 1) for number in missing)
         super().__init__(
-            f"{entity} of {month} cannot be merged: of {shards} shards, number {listed} is not"
-            " staged. Run (or clear) its stage task first."
+            f"{entity} of {month} cannot be merged: shard {listed} of {shards} is not staged."
+            " Run (or clear) its stage task first."
         )
 
 
