@@ -1,1 +1,1 @@
-"""The load beside its floor and its peers, measured: ``make bench``; see ``__main__``."""
+"""Benchmarks of the load, compared with its floor and a peer: ``make bench``, see ``__main__``."""

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bench, chart, results, tables
-from benchmarks.process import ROOT, StepFailed
+from benchmarks.process import ROOT, StepFailed, log
 from discogs.errors import DiscogsError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """:returns: the exit code: 0, or 1 when a step failed."""
     args = _parser().parse_args(arguments)
-    # The server outlives whoever started it, so a killed run must end like a stopped one.
+    # The server outlives this process, so SIGTERM must unwind like Ctrl-C and stop it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = bench.Plan(
         args.releases,
@@ -30,14 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
         samples=args.samples,
     )
     try:
-        summary = results.summary(bench.measure(plan, _tell))
+        summary = results.summary(bench.measure(plan, log))
         _write(args.results, plan.name, summary, chart.load_chart(summary))
         tables.show(summary)
         if args.growth:
             summaries = [summary]
             for size in sorted(set(args.growth) - {plan.releases}):
                 other = replace(plan, releases=size, runs=args.growth_runs, floor=False, peer=False)
-                summaries.append(results.summary(bench.measure(other, _tell)))
+                summaries.append(results.summary(bench.measure(other, log)))
             report = results.growth(summaries)
             largest = report["points"][-1]["releases"]
             name = plan.name.replace(f"load-{plan.releases}", f"growth-{largest}")
@@ -55,28 +55,30 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure a first load of releases, an update, and the least that"
-        " PostgreSQL itself takes, side by side on this machine.",
+        description="Measure a first load of releases, an update, and the least time that"
+        " PostgreSQL itself takes, on this machine.",
     )
     parser.add_argument("--releases", type=_size, default=40_000, metavar="N")
-    parser.add_argument("--runs", type=_size, default=3, metavar="K", help="of each step")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the sample dumps")
+    parser.add_argument("--runs", type=_size, default=3, metavar="K", help="runs of each step")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of the sample dumps")
     parser.add_argument(
         "--samples",
         type=Path,
         metavar="FOLDER",
         help="repeat the releases of the largest real excerpt below this folder",
     )
-    parser.add_argument("--peer", action="store_true", help="measure discogskit from PyPI too")
+    parser.add_argument("--peer", action="store_true", help="also measure discogskit from PyPI")
     parser.add_argument(
         "--growth",
         type=_sizes,
         nargs="?",
         const=(40_000, 200_000, 1_000_000),
         metavar="N,N,…",
-        help="measure other sizes too (default: 40000,200000,1000000; 30 GB of disk)",
+        help="also measure other sizes (default: 40000,200000,1000000; 30 GB of disk)",
     )
-    parser.add_argument("--growth-runs", type=_size, default=1, metavar="K", help="of each size")
+    parser.add_argument(
+        "--growth-runs", type=_size, default=1, metavar="K", help="runs of each size"
+    )
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
     )
@@ -92,10 +94,6 @@ def _size(text: str) -> int:
 
 def _sizes(text: str) -> tuple[int, ...]:
     return tuple(_size(part) for part in text.split(","))
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _write(folder: Path, name: str, report: dict[str, Any], drawn: str) -> None:

@@ -1,4 +1,4 @@
-"""What is measured, in which order, and what is checked on the way."""
+"""The steps of a measurement, in their order, and the checks of their results."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FIRST_MONTH = Month(2026, 1)
 NEXT_MONTH = FIRST_MONTH.plus(1)
 _SMALL = [str(entity) for entity in Entity if entity is not Entity.RELEASES]
 _RELEASES = [str(Entity.RELEASES)]
-#: Disk that a release takes: both dumps, two databases, the server's log; and for the floor, its
-#: files and its own database.
+#: Disk space per release: both dumps, two databases and the server's log; and the floor's files and
+#: database.
 _DISK_BYTES, _FLOOR_BYTES = 12_000, 18_000
-#: Releases that the other entities are sampled for, where releases come from an excerpt.
+#: Releases that the other entities are sampled for, if the releases come from an excerpt.
 _SAMPLED = 40_000
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Plan:
     """What to measure.
 
     :param samples: a folder of real excerpts, whose releases are repeated in place of sampled ones.
-    :param parent: where the server's folder is made; the system's place for such when None.
+    :param parent: folder for the server's folder; default: the system's temporary folder.
     """
 
     releases: int
@@ -53,13 +53,13 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """What its results are called."""
+        """The name of its results."""
         return f"load-{self.releases}" + ("-excerpts" if self.samples else "")
 
 
 @dataclass
 class Outcome:
-    """The runs of each step, in the order in which they were made, and what they worked on."""
+    """The runs of each step, in their order, and what they worked on."""
 
     plan: Plan
     runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -69,8 +69,8 @@ class Outcome:
     peer_options: dict[str, list[str]] = field(default_factory=dict)
 
 
-def dumps(plan: Plan, tell: Tell) -> Path:
-    """The folder with two months of sample dumps, written once for a size and a seed."""
+def dumps(plan: Plan, log: Log) -> Path:
+    """The folder with two months of sample dumps, written once per size and seed."""
     digest = hashlib.sha256()
     for path in sorted((ROOT / "plugins" / "discogs" / "sample").glob("*.py")):
         if path.stem not in {"mirror", "layouts", "faults"}:
@@ -84,7 +84,7 @@ def dumps(plan: Plan, tell: Tell) -> Path:
     note = folder / "sample.json"
     if note.exists() and json.loads(note.read_text()) == about:
         return folder
-    tell(f"writing two months of {plan.releases:,} releases")
+    log(f"writing two months of {plan.releases:,} releases")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sampled = plan.releases if excerpt is None else min(plan.releases, _SAMPLED)
@@ -97,17 +97,17 @@ def dumps(plan: Plan, tell: Tell) -> Path:
     return folder
 
 
-def measure(plan: Plan, tell: Tell) -> Outcome:
-    """Run every step as often as planned, in turn, so that noise hits all of them alike.
+def measure(plan: Plan, log: Log) -> Outcome:
+    """Run every step as often as planned, in turn, so that noise affects all of them alike.
 
-    :raises StepFailed: when a step fails, or ends in other rows than it should.
+    :raises StepFailed: when a step fails, or ends with other rows than it should.
     """
-    folder = dumps(plan, tell)
+    folder = dumps(plan, log)
     outcome = Outcome(plan)
     for name, month in (("first", FIRST_MONTH), ("next", NEXT_MONTH)):
         outcome.dump[f"{name}_packed_bytes"] = dump_file(folder, month).stat().st_size
     if plan.peer:
-        tell(f"installing {peer.NAME} {peer.VERSION}")
+        log(f"installing {peer.NAME} {peer.VERSION}")
         program = peer.install(plan.data / "peer")
         outcome.peer_options = peer.variants(processors())
     with started(plan.parent) as (server, files):
@@ -116,10 +116,10 @@ def measure(plan: Plan, tell: Tell) -> Outcome:
         if free < need:
             raise StepFailed(
                 f"{plan.releases:,} releases need {need / 1e9:.0f} GB in {files}, which has"
-                f" {free / 1e9:.0f} GB free; set TMPDIR to another place."
+                f" {free / 1e9:.0f} GB free; set TMPDIR to another folder."
             )
         outcome.server = server.about()
-        runs = _Runs(server, folder, files, outcome, tell)
+        runs = _Runs(server, folder, files, outcome, log)
         runs.make_base()
         for number in range(plan.runs):
             runs.first(number)
@@ -139,7 +139,7 @@ def dump_file(folder: Path, month: Month) -> Path:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -147,36 +147,36 @@ def processors() -> int:
 
 
 class _Runs:
-    """The steps, each against a database of its own."""
+    """The steps, each with its own database."""
 
     def __init__(
-        self, server: Server, folder: Path, files: Path, outcome: Outcome, tell: Tell
+        self, server: Server, folder: Path, files: Path, outcome: Outcome, log: Log
     ) -> None:
         self.server = server
         self.folder = folder
         self.files = files
         self.outcome = outcome
-        self.tell = tell
+        self.log = log
         self.schema = Settings.from_environment().schema
         self.tables = [table.name for table in TABLES[Entity.RELEASES].all]
 
     def make_base(self) -> None:
-        """What a load of releases finds: the other entities of its month."""
-        self.tell("loading labels, artists and masters")
+        """The database before a first load of releases: the month's other entities are loaded."""
+        self.log("loading labels, artists and masters")
         dsn = self.server.create("base")
         step("migrate", dsn=dsn)
         step("load", dsn=dsn, folder=self.folder, month=FIRST_MONTH, entities=_SMALL)
 
     def make_loaded(self) -> None:
-        """What an update of releases finds: the month before, and the others of its own."""
+        """The database before an update: the previous month, and the new month's other entities."""
         self.server.rename("first", "loaded")
         dsn = self.server.database("loaded")
         content = self.server.content("loaded", self.schema, self.tables)
         self.outcome.content["first"] = content
         if self.outcome.plan.floor:
-            self.tell("writing the rows for the floor")
+            self.log("writing the rows for the floor")
             step("floor_files", dsn=dsn, folder=self.files / "rows")
-        self.tell("loading labels, artists and masters of the next month")
+        self.log("loading labels, artists and masters of the next month")
         step("load", dsn=dsn, folder=self.folder, month=NEXT_MONTH, entities=_SMALL)
 
     def first(self, number: int) -> None:
@@ -189,7 +189,7 @@ class _Runs:
             run["startup_seconds"] = answer["startup_seconds"]
             run["releases"], run["rows"] = report["read"], report["rows"]
         if not report["first_load"]:
-            raise StepFailed("The first load went the way of an update.")
+            raise StepFailed("The first load was done as an update.")
         self.outcome.dump["first_unpacked_bytes"] = report["bytes"]
         if number:
             self.server.drop("first")
@@ -238,8 +238,8 @@ class _Runs:
 
     @contextmanager
     def _measured(self, name: str, number: int) -> Any:
-        """Count what the server, and what everybody else, took meanwhile."""
-        self.tell(f"{name}, run {number + 1} of {self.outcome.plan.runs}")
+        """Measure a step, with the processor time of the server and of other processes."""
+        self.log(f"{name}, run {number + 1} of {self.outcome.plan.runs}")
         self.server.settle()
         server, busy, own = self.server.cpu_seconds(), _busy_seconds(), _own_seconds()
         run: dict[str, Any] = {}
@@ -256,7 +256,7 @@ class _Runs:
 
 
 def _busy_seconds() -> float:
-    """Processor time that all processes of the machine took, and that was stolen from it."""
+    """Processor time of all processes of the machine, including stolen time."""
     times = psutil.cpu_times()
     names = ("user", "nice", "system", "irq", "softirq", "steal")
     return float(sum(getattr(times, name, 0.0) for name in names))

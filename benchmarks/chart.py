@@ -1,4 +1,4 @@
-"""The figures as SVG, on a ground of their own that follows the reader's light or dark mode."""
+"""The figures as SVG, with a background that follows the reader's light or dark mode."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _WIDTH = 760
 
 
 def load_chart(summary: dict[str, Any]) -> str:
-    """One bar a step: its seconds, the range of its runs, its rate and its memory."""
+    """One bar per step: its seconds, the range of its runs, its rate and its memory."""
     names = ("update", "floor", "first", summary["peer"]["tuned"], summary["peer"]["best"])
     shown = [name for name in names if name in summary["steps"]]
     longest = max(summary["steps"][name]["max"]["seconds"] for name in shown)
@@ -88,7 +88,7 @@ def growth_chart(report: dict[str, Any]) -> str:
     memory = {
         name: [each["peak_bytes"] / _MEGA for each in values] for name, values in series.items()
     }
-    # Room below the lowest and above the highest for what is written beside the points.
+    # Room below the lowest and above the highest point for the labels.
     low = min(min(values) for values in seconds.values()) / 2.5
     high = max(max(values) for values in seconds.values()) * 2
     powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
@@ -121,7 +121,7 @@ def growth_chart(report: dict[str, Any]) -> str:
 
 
 class _Panel:
-    """One diagram; places on both of its axes are shares, from 0 to 1."""
+    """One diagram; positions on both axes are from 0 to 1."""
 
     def __init__(self, x: int, y: int, width: int, height: int, sizes: list[int]) -> None:
         self.x, self.y, self.width, self.height = x, y, width, height

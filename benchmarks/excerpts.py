@@ -1,7 +1,7 @@
 """Dumps from real data: the releases of a real excerpt, repeated with new ids.
 
-Sampled releases are larger than real ones and have other proportions; tuning that fits them alone
-shows here. The excerpts belong to nobody's repository: ``DISCOGS_SAMPLES`` names their folder.
+Sampled releases are larger than real ones and have other proportions; these dumps show tuning that
+fits sampled ones only. The excerpts are not in the repository: ``DISCOGS_SAMPLES`` is their folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.process import StepFailed
 
 _RECORD = re.compile(rb'<release id="[0-9]+"(.*?</release>)', re.DOTALL)
-#: Of so many records one changes from one month to the next: 2 %.
+#: One of this many records changes from one month to the next: 2 %.
 _CHANGED_OF = 50
 
 
@@ -34,7 +34,7 @@ def largest(samples: Path) -> Path:
 
 
 def repeat(excerpt: Path, path: Path, releases: int, *, changed: bool) -> None:
-    """Write a dump of so many releases, in place of what is there, and correct its CHECKSUM.
+    """Replace a dump by one of this many releases, and correct its CHECKSUM.txt.
 
     :param changed: give 2 % of the releases another title, as in the month after.
     """

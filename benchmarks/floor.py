@@ -1,7 +1,7 @@
-"""The floor: rows that are there already go through COPY, and get the same keys.
+"""The floor: COPY of prepared rows, and the same keys.
 
-What a load could take at best with this server: nothing is unpacked, parsed or compared, the
-files hold the very bytes that COPY takes, and PostgreSQL does all of the work.
+This is the least time that a load could take with this server: nothing is decompressed, parsed or
+compared, the files hold the bytes that COPY takes, and PostgreSQL does all of the work.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 def prepare(connect: Connect, settings: Settings, folder: Path) -> dict[str, Any]:
-    """Write the rows of a loaded database into files, as many a table as a load has workers."""
+    """Write the rows of a loaded database into files, one per table and worker."""
     tables = TABLES[_ENTITY]
     parts = settings.workers
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,14 +67,14 @@ def prepare(connect: Connect, settings: Settings, folder: Path) -> dict[str, Any
                 sql.Literal(target), found
             )
             _write(conn, query, folder / f"{target}.referenced")
-    # A table's parts lie apart in the order, so that connections rarely meet in one table.
+    # Parts of a table are far apart in the order, so that connections rarely write to one table.
     files.sort(key=lambda file: (file["part"], -file["bytes"]))
     (folder / "files.json").write_text(json.dumps(files))
     return {"bytes": sum(file["bytes"] for file in files), "files": len(files)}
 
 
 def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> None:
-    """COPY the files into bare tables, build the keys, and put the tables in place."""
+    """COPY the files into tables without keys, build the keys, and swap the tables in."""
     tables = TABLES[_ENTITY]
     staging = Staging(settings.staging_schema, settings.schema, tables, month)
     by_name = {table.name: table for table in tables.all}
@@ -120,7 +120,7 @@ def load(connect: Connect, settings: Settings, folder: Path, month: Month) -> No
 
 
 def _sent(table: Table) -> tuple[str, ...]:
-    """The columns that go through COPY; the server itself fills in the month."""
+    """The columns of the COPY; the server fills in the month."""
     return tuple(name for name in table.names if name != "dump_month")
 
 

@@ -1,4 +1,4 @@
-"""What the options cost: ``python -m benchmarks.options --releases 100000``.
+"""The cost of options: ``python -m benchmarks.options --releases 100000``.
 
 The same two months of dumps are loaded without options, with the search indexes, and with old
 values in the change feed; then the documented searches are timed. Prints a table, and writes
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import bench
-from benchmarks.process import ROOT, StepFailed, step
+from benchmarks.process import ROOT, StepFailed, log, step
 from benchmarks.server import Server, started
 from discogs.database.connection import connector
 from discogs.database.keys import KeySettings
@@ -32,14 +32,14 @@ from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity
 from discogs.settings import Settings
 
-#: Each way of loading, with what it sets.
+#: Each way of loading, with its settings.
 VARIANTS = {
     "no options": {},
     "search indexes": {"DISCOGS_SEARCH": "on"},
     "old values": {"DISCOGS_OLD_VALUES": "on"},
 }
 _ENTITIES = [str(entity) for entity in Entity]
-#: Searches of one user each: the query, and where the values that it asks for come from.
+#: Searches: the query, and the query for the values to search for.
 SEARCHES = {
     "barcode": (
         "SELECT r.* FROM release_identifiers i JOIN live_releases r ON r.id = i.release_id"
@@ -75,22 +75,22 @@ SEARCHES = {
 
 
 def measure(releases: int, data: Path, runs: int) -> dict[str, Any]:
-    """The figures of every variant, the medians of some runs, and of the searches.
+    """The figures of every variant, as medians of the runs, and of the searches.
 
     :raises StepFailed: when a step fails.
     """
     plan = bench.Plan(releases, data=data)
-    folder = bench.dumps(plan, _tell)
+    folder = bench.dumps(plan, log)
     taken: dict[str, list[dict[str, Any]]] = {name: [] for name in VARIANTS}
     with started(None) as (server, _):
         for number in range(runs):
             for name, environment in VARIANTS.items():
-                _tell(f"{name}, run {number + 1} of {runs}")
+                log(f"{name}, run {number + 1} of {runs}")
                 taken[name].append(_load(server, folder, environment))
                 if name == "search indexes" and number == runs - 1:
                     searches = _search(server.database("options"))
                 server.drop("options")
-        _tell("building the search indexes of a loaded database")
+        log("building the search indexes of a loaded database")
         _load(server, folder, {})
         settings = Settings()
         connect = connector(server.database("options"), settings.schema)
@@ -194,7 +194,9 @@ def main(arguments: list[str] | None = None) -> int:
         " the searches are.",
     )
     parser.add_argument("--releases", type=int, default=100_000, metavar="N")
-    parser.add_argument("--runs", type=int, default=1, metavar="K", help="of each way of loading")
+    parser.add_argument(
+        "--runs", type=int, default=1, metavar="K", help="runs of each way of loading"
+    )
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
     )
@@ -214,10 +216,6 @@ def main(arguments: list[str] | None = None) -> int:
     path.write_text(json.dumps(report, indent=2) + "\n")
     show(report)
     return 0
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

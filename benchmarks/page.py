@@ -1,8 +1,8 @@
-"""How long the Discogs page's answers take: ``python -m benchmarks.page --changes 10000000``.
+"""The response times of the Discogs page: ``python -m benchmarks.page --changes 10000000``.
 
 Generates months with their loads, a change feed and releases to go with it, and asks each address
 of the API over HTTP, as a browser does, Airflow's authentication included. Prints a table, and
-writes ``results/page-N.json``. Ends 1 when an answer takes longer than the limit.
+writes ``results/page-N.json``. The exit code is 1 when an answer takes longer than the limit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from discogs.database.migrations import migrate
 
 LIMIT = 0.3  # seconds
 MONTHS = 120
-_RELEASES = 2_000_000  # ids that the change feed is about
+_RELEASES = 2_000_000  # number of ids in the change feed
 
 _MONTHS_TABLE = """
 CREATE TEMPORARY TABLE months AS
@@ -83,7 +83,7 @@ SELECT name, 'releases', i, i, 'mismatched tag', repeat('<x/>', 500)
 FROM months, generate_series(1, 200) i
 """
 
-#: What a view of the page asks for.
+#: The requests of the page's views.
 ADDRESSES = {
     "months": "months?limit=240",
     "what is at work": "progress",
@@ -101,7 +101,7 @@ ADDRESSES = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--changes", type=int, default=1_000_000, help="rows of the change feed")
-    parser.add_argument("--runs", type=int, default=20, help="questions of each kind")
+    parser.add_argument("--runs", type=int, default=20, help="requests of each kind")
     args = parser.parse_args()
     home = tempfile.TemporaryDirectory(prefix="discogs-airflow-")
     os.environ.update(AIRFLOW_HOME=home.name, AIRFLOW__CORE__LOAD_EXAMPLES="False")

@@ -1,4 +1,4 @@
-"""discogskit, from PyPI, in an environment of its own, on the same file and the same server."""
+"""discogskit, from PyPI, in its own environment, with the same file and the same server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TUNED = "tuned"
 
 
 def install(folder: Path) -> Path:
-    """Install it where it is missing; its program."""
+    """Install it if missing; returns its program."""
     program = folder / "bin" / NAME
     done = folder / f"{NAME}-{VERSION}"
     if not done.exists():
@@ -30,10 +30,10 @@ def install(folder: Path) -> Path:
 
 
 def variants(processors: int) -> dict[str, list[str]]:
-    """Its options to be tried: as they are by default, with more parsers, and tuned.
+    """The options to measure: its defaults, more parsers, and tuned.
 
-    A chunk of its default size, 256 MiB, holds the whole of a small file, which leaves all
-    parsers but one idle; so the last makes the chunks smaller, and writes in parallel too.
+    A chunk of its default size, 256 MiB, holds a whole small file, which leaves all parsers but one
+    idle; so the last variant has smaller chunks, and also writes in parallel.
     """
     workers = ["--parse-workers", str(processors)]
     writers = ["--pg-write-workers", str(processors)]
@@ -45,7 +45,7 @@ def variants(processors: int) -> dict[str, list[str]]:
 
 
 def load(program: Path, dsn: str, dump: Path, folder: Path, options: list[str]) -> Measured:
-    """Load a file; it works in a folder that is emptied afterwards, since it unpacks beside it."""
+    """Load a file, in a temporary folder, since discogskit decompresses the file beside it."""
     folder.mkdir(parents=True)
     here = folder / dump.name
     try:

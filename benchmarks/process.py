@@ -1,4 +1,4 @@
-"""One step in a process of its own, and what it took: seconds, processor time, peak memory."""
+"""Runs a step in its own process, and measures its time, processor time and peak memory."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Seconds between two looks at the memory of a step's processes.
-_LOOK_SECONDS = 0.25
-#: Tells a step when its process was started, as seconds since the epoch.
+#: Seconds between two measurements of the memory of a step's processes.
+_POLL_SECONDS = 0.25
+#: Passes the start of its process to a step, as seconds since the epoch.
 STARTED = "DISCOGS_BENCHMARK_STARTED"
 
 
 class StepFailed(Exception):
-    """A step ended with an error; the text holds the last of what it said."""
+    """A step ended with an error; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a process took, from its start to its end, its own children included.
+    """The resources that a process took from its start to its end, including its children.
 
-    ``peak_bytes`` is the larger of the largest process's peak, which the system keeps, and
-    the highest sum over all the processes that was seen.
+    ``peak_bytes`` is the larger of the largest process's peak, which the system records, and the
+    highest measured sum over all processes.
     """
 
     seconds: float
@@ -42,11 +42,15 @@ class Measured:
     output: str
 
 
-def run(command: Sequence[str], *, cwd: Path = ROOT, log: Path | None = None) -> Measured:
+def log(text: str) -> None:
+    """Print a line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str], *, cwd: Path = ROOT) -> Measured:
     """Run a command to its end.
 
-    :param log: gets what the command writes to stderr.
-    :raises StepFailed: when it does not end with 0.
+    :raises StepFailed: when its exit code is not 0.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
@@ -73,8 +77,6 @@ def run(command: Sequence[str], *, cwd: Path = ROOT, log: Path | None = None) ->
         output.seek(0)
         errors.seek(0)
         text, said = output.read(), errors.read()
-    if log is not None:
-        log.write_text(text + said)
     if process.returncode != 0:
         last = "\n".join((text + said).strip().splitlines()[-15:])
         raise StepFailed(f"{' '.join(command[:4])} … ended with {process.returncode}:\n{last}")
@@ -85,7 +87,7 @@ def run(command: Sequence[str], *, cwd: Path = ROOT, log: Path | None = None) ->
 
 
 def step(name: str, **given: Any) -> tuple[Measured, dict[str, Any]]:
-    """Run one of :mod:`benchmarks.steps` and return its answer too."""
+    """Run one of :mod:`benchmarks.steps`; also returns its answer."""
     command = [sys.executable, "-m", "benchmarks.steps", name, json.dumps(given, default=str)]
     measured = run(command)
     answer: dict[str, Any] = json.loads(measured.output.strip().splitlines()[-1])
@@ -107,7 +109,7 @@ class _Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(_LOOK_SECONDS):
+        while not self._stop.wait(_POLL_SECONDS):
             self.highest = max(self.highest, _memory(self._pid))
 
 

@@ -1,4 +1,4 @@
-"""From runs to figures: medians, ranges, rates and ratios, as they are written to JSON."""
+"""The figures of the runs, for the JSON file: medians, ranges, rates and ratios."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ TITLES = {
 
 
 def title(name: str) -> str:
-    """A step as it is shown: ``peer: defaults`` names a variant."""
+    """The title of a step; ``peer: defaults`` is a variant."""
     kind, _, variant = name.partition(": ")
     return f"{TITLES[kind]}, {variant}" if variant else TITLES[kind]
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
-    """Everything that one measurement of one size tells."""
+    """The results of a measurement of one size."""
     settings = Settings.from_environment()
     steps = {name: _step(runs) for name, runs in outcome.runs.items()}
     best, tuned = _peers(steps)
@@ -91,7 +91,7 @@ def growth(summaries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """The machine of the measurement."""
     return {
         "processor": _processor(),
         "processors": processors(),
@@ -132,7 +132,7 @@ def _step(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _ratios(outcome: Outcome, best: str | None, tuned: str | None) -> dict[str, Any]:
-    """Of each pair of steps how many times the seconds of the first the second took."""
+    """For each pair of steps, the seconds of the first divided by those of the second."""
     pairs = {
         "first_vs_peer": (best, "first"),
         "first_vs_peer_tuned": (tuned, "first"),

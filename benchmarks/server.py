@@ -1,4 +1,4 @@
-"""The PostgreSQL that all steps load into: its databases, and the processor time that it takes."""
+"""The PostgreSQL server that all steps load into: its databases and its processor time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Server:
         return embedded.with_database(self.dsn, name)
 
     def create(self, name: str, template: str = "template0") -> str:
-        """Make a database, as a copy of another; its DSN."""
+        """Create a database as a copy of another; returns its DSN."""
         self._run(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                 sql.Identifier(name), sql.Identifier(template)
@@ -50,13 +50,13 @@ class Server:
         self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def settle(self) -> None:
-        """Write out what earlier steps left to be written, so that the next does not pay for it."""
+        """Write out what earlier steps left in memory, which would slow the next step."""
         self.idle()
         self._run(sql.SQL("CHECKPOINT"))
         os.sync()
 
     def idle(self) -> None:
-        """Wait until every client's process has ended and been counted."""
+        """Wait until the processes of all clients have ended, and count in the processor time."""
         query = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE backend_type IN ('client backend', 'parallel worker')"
@@ -71,7 +71,7 @@ class Server:
         time.sleep(0.05)
 
     def cpu_seconds(self) -> float:
-        """What all the server's processes took so far, those that have ended included."""
+        """Processor time of all processes of the server so far, including those that have ended."""
         own = self.process.cpu_times()
         total = own.user + own.system + own.children_user + own.children_system
         for child in self.process.children(recursive=True):
@@ -81,7 +81,7 @@ class Server:
         return float(total)
 
     def about(self) -> dict[str, Any]:
-        """The version, and every setting that is not as built in."""
+        """The version, the main settings, and those that the embedded server changes."""
         with psycopg.connect(self.dsn) as conn:
             version = conn.execute("SHOW server_version").fetchone()
             main = conn.execute(
@@ -101,7 +101,7 @@ class Server:
         }
 
     def content(self, database: str, schema: str, tables: list[str] | None) -> dict[str, Any]:
-        """What lies in some tables, or in all of a schema: rows, keys, indexes, size."""
+        """Rows, keys, indexes and size of some tables, or of all tables of a schema."""
         with psycopg.connect(self.database(database)) as conn:
             found = conn.execute(
                 "SELECT c.oid, c.relname, pg_total_relation_size(c.oid) FROM pg_class c"
@@ -141,9 +141,9 @@ class Server:
 
 @contextlib.contextmanager
 def started(parent: Path | None) -> Iterator[tuple[Server, Path]]:
-    """A server in a folder of its own, and a folder beside it for a step's files; both go.
+    """A server in a temporary folder, and a folder for the files of steps; both are deleted.
 
-    :param parent: where the folder is made; the system's place for such when None.
+    :param parent: folder for both; default: the system's temporary folder.
     """
     home = Path(tempfile.mkdtemp(prefix="discogs-bench-", dir=parent))
     home.chmod(0o755)

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import bench
-from benchmarks.process import Measured, StepFailed, run, step
+from benchmarks.process import Measured, StepFailed, log, run, step
 from benchmarks.results import machine
 from benchmarks.server import Server, started
 from benchmarks.speed import RESULTS
@@ -32,11 +32,11 @@ _COMMAND = [sys.executable, "-m", "discogs"]
 
 
 def measure(plan: bench.Plan) -> dict[str, Any]:
-    """Every step as often as planned, in turn, so that noise hits all of them alike.
+    """Run every step as often as planned, in turn, so that noise affects all of them alike.
 
     :raises StepFailed: when a step fails.
     """
-    dumps = bench.dumps(plan, _tell)
+    dumps = bench.dumps(plan, log)
     taken: dict[str, list[dict[str, float]]] = {}
     with started(plan.parent) as (server, files):
         folder = files / "releases"
@@ -44,7 +44,7 @@ def measure(plan: bench.Plan) -> dict[str, Any]:
         for path in (bench.dump_file(dumps, _MONTH), *dumps.glob("*_CHECKSUM.txt")):
             (folder / path.name).symlink_to(path)
         for number in range(plan.runs):
-            _tell(f"run {number + 1} of {plan.runs}")
+            log(f"run {number + 1} of {plan.runs}")
             measured, answer = step("reading", folder=folder, month=_MONTH)
             taken.setdefault("reading", []).append({**_figures(measured), **answer})
             for shards in SHARDS:
@@ -78,7 +78,7 @@ def _figures(measured: Measured) -> dict[str, float]:
 
 
 def _load(server: Server, folder: Path, files: Path, shards: int) -> dict[str, float]:
-    """The command ``load``, into a database of its own."""
+    """Run the command ``load`` with its own database."""
     dsn, report = server.create("shards"), files / "report.json"
     server.settle()
     busy = server.cpu_seconds()
@@ -100,7 +100,7 @@ def _load(server: Server, folder: Path, files: Path, shards: int) -> dict[str, f
 
 
 def _export(folder: Path, files: Path, shards: int) -> dict[str, float]:
-    """The command ``export``, into an empty folder."""
+    """Run the command ``export`` with an empty folder."""
     out = files / "parquet"
     given = ["--month", str(_MONTH), "--out", str(out), "--shards", str(shards)]
     measured = run([*_COMMAND, "export", str(folder), *given])
@@ -205,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Measure a load and an export of releases in 1, 2, 4 and 8 shards.",
     )
     parser.add_argument("--releases", type=int, default=40_000, metavar="N")
-    parser.add_argument("--runs", type=int, default=3, metavar="K", help="of each step")
+    parser.add_argument("--runs", type=int, default=3, metavar="K", help="runs of each step")
     parser.add_argument(
         "--samples",
         type=Path,
@@ -230,10 +230,6 @@ def main(arguments: list[str] | None = None) -> int:
     (args.results / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
     print(f"{section(report)}\n\n{export_table(report)}")
     return 0
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

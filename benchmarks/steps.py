@@ -1,7 +1,7 @@
-"""The steps that run in processes of their own: ``python -m benchmarks.steps NAME JSON``.
+"""The steps, each run in its own process: ``python -m benchmarks.steps NAME JSON``.
 
-Each prints one line of JSON. Imports are the step's own, so that the memory and the start of
-one do not count for another.
+Each prints one line of JSON. Each step has its own imports, so that they do not add to the memory
+and the start of other steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.process import STARTED
 
 
 def sample(folder: str, releases: int, seed: int, month: str) -> dict[str, Any]:
-    """Write two successive months of dumps that every loader reads."""
+    """Write two successive months of dumps."""
     from discogs.sample.generator import write_months
     from discogs.schema.entities import Month
 
@@ -27,7 +27,7 @@ def sample(folder: str, releases: int, seed: int, month: str) -> dict[str, Any]:
 
 
 def migrate(dsn: str) -> dict[str, Any]:
-    """Make the empty tables."""
+    """Create the empty tables."""
     from discogs.database import migrations
     from discogs.database.connection import connector
     from discogs.settings import Settings
@@ -38,7 +38,7 @@ def migrate(dsn: str) -> dict[str, Any]:
 
 
 def load(dsn: str, folder: str, month: str, entities: Iterable[str]) -> dict[str, Any]:
-    """Stage and merge some of a month's files; the report of each."""
+    """Stage and merge some of a month's files; returns the report of each."""
     from discogs.database.connection import connector
     from discogs.load.merge import merge
     from discogs.load.source import FolderSource

@@ -1,4 +1,4 @@
-"""The figures on a terminal."""
+"""Prints the figures on a terminal."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def show_growth(report: dict[str, Any]) -> None:
 
 
 def _content(summary: dict[str, Any]) -> Table:
-    table = Table(title="What it leaves in the database", title_justify="left")
+    table = Table(title="Contents of the database", title_justify="left")
     table.add_column("step")
     for name in ("tables", "rows", "primary keys", "foreign keys", "indexes", "MB"):
         table.add_column(name, justify="right")
@@ -113,9 +113,9 @@ def _about(summary: dict[str, Any]) -> str:
         options = summary["peer"]["options"]
         said = "; ".join(f"{name}: {' '.join(each) or 'none'}" for name, each in options.items())
         lines.append(
-            f"Options of {title('peer')} beside --fk: {said}. Ratios take the better of the first"
-            " two, and the tuned one by itself. It loads the same file into fewer tables and keys,"
-            " as counted above; its foreign keys lead to its own releases alone."
+            f"Options of {title('peer')} in addition to --fk: {said}. The ratios are to the better"
+            " of the first two, and to the tuned one. It loads the same file into fewer tables and"
+            " keys, as counted above; its foreign keys refer to its own releases only."
         )
     return "\n".join(lines)
 
@@ -126,6 +126,6 @@ def _pairs(values: dict[str, Any]) -> str:
 
 def _console() -> Console:
     console = Console(highlight=False)
-    # A table cut at the edge of a narrow terminal would hide its numbers.
+    # At the width of a narrow terminal the table would lose its numbers.
     console.width = max(console.width, _WIDTH)
     return console

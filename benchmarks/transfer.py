@@ -1,9 +1,9 @@
-"""``python -m benchmarks.transfer``: a file over TLS and HTTP/2, beside curl on the same server.
+"""``python -m benchmarks.transfer``: a file over TLS and HTTP/2, compared with curl.
 
-Two pairs, each of the same work: the bytes into a file (curl against the package's transfer), and
-the bytes into a file with their SHA-256 (curl, then sha256sum, against a whole download). The
-server is nginx where it is installed, else the package's mirror, which bounds both. Figures are
-those of the best run: what else the machine does only adds to them.
+Two pairs of the same work are compared: writing the bytes to a file (curl and the package's
+transfer), and also computing their SHA-256 (curl with sha256sum, and a complete download). The
+server is nginx if it is installed, else the package's mirror, which limits both. The figures are
+those of the best run, since other load on the machine only adds to them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TITLES = {
     "curl_sha256": "curl, then sha256sum",
     "download": "the package, with SHA-256 while writing",
 }
-#: What is compared with what: ours, curl's.
+#: The steps that are compared: the package's, and curl's.
 PAIRS = {"transfer": "curl", "download": "curl_sha256"}
 
 _NGINX = """
@@ -54,7 +54,7 @@ http {{
 
 
 def step(name: str, url: str, pem: str, target: str, digest: str) -> None:
-    """One of the package's two ways, in this process; prints its seconds, all and processor's."""
+    """Run one of the package's steps in this process; prints its time and processor time."""
     from discogs.dumps.curl import Response, Route
     from discogs.dumps.download import download
     from discogs.dumps.listing import DumpFile
@@ -78,7 +78,7 @@ def step(name: str, url: str, pem: str, target: str, digest: str) -> None:
 
 
 def measure(megabytes: int, runs: int) -> dict[str, Any]:
-    """Every step so many times, one after another in each round."""
+    """Run every step as often as given, one after another in each round."""
     curl = shutil.which("curl")
     if curl is None:
         raise StepFailed("curl is not installed: there is nothing to compare with.")
@@ -130,7 +130,7 @@ def _summary(taken: dict[str, list[Measured]], megabytes: int, server: str) -> d
         "machine": machine(),
         "server": server,
         "steps": steps,
-        # The rate of each of ours as a share of curl's.
+        # The rate of the package as a share of curl's.
         "ratios": {
             ours: steps[theirs]["seconds"] / steps[ours]["seconds"]
             for ours, theirs in PAIRS.items()
@@ -139,7 +139,7 @@ def _summary(taken: dict[str, list[Measured]], megabytes: int, server: str) -> d
 
 
 def _write(path: Path, megabytes: int) -> str:
-    """Write a file that begins like gzip and cannot be compressed; its SHA-256."""
+    """Write a file that starts like gzip and cannot be compressed; returns its SHA-256."""
     sha = hashlib.sha256()
     with path.open("wb") as file:
         for number in range(megabytes):
@@ -152,7 +152,7 @@ def _write(path: Path, megabytes: int) -> str:
 
 @contextmanager
 def _server(folder: Path, served: Path, pem: Path) -> Iterator[tuple[str, str]]:
-    """What serves the folder, and the file's address."""
+    """The name of the server that serves the folder, and the address of the file."""
     from discogs.sample.secure import write_certificate
 
     nginx = shutil.which("nginx")
@@ -168,7 +168,7 @@ def _server(folder: Path, served: Path, pem: Path) -> Iterator[tuple[str, str]]:
         if tuple(map(int, name.partition("/")[2].split("."))) < (1, 25, 1):
             text = config.read_text().replace("ssl; http2 on;", "ssl http2;")
             config.write_text(text)
-        folder.chmod(0o755)  # nginx's workers have a user of their own
+        folder.chmod(0o755)  # nginx's workers run as another user
         command = [nginx, "-c", str(config), "-p", str(folder)]
     else:
         name = "the package's mirror"
@@ -191,8 +191,8 @@ def _server(folder: Path, served: Path, pem: Path) -> Iterator[tuple[str, str]]:
 def main(arguments: list[str] | None = None) -> int:
     """:returns: the exit code: 0, or 1 when a step failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=1500, metavar="N", help="of the file")
-    parser.add_argument("--runs", type=int, default=3, metavar="K", help="of each step")
+    parser.add_argument("--megabytes", type=int, default=1500, metavar="N", help="size of the file")
+    parser.add_argument("--runs", type=int, default=3, metavar="K", help="runs of each step")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
     )

@@ -16,16 +16,7 @@ from discogs.load.export import export_month
 from discogs.load.folder import load_folder
 from discogs.settings import Settings
 from tests import s3
-from tests.airflow.test_operators import (
-    MONTH,
-    context,
-    fetched,
-    folder,  # noqa: F401 - a fixture
-    load,
-    mirror,  # noqa: F401 - a fixture
-    repository,  # noqa: F401 - a fixture
-    run,
-)
+from tests.airflow.operators.steps import MONTH, context, fetched, load, run
 from tests.conftest import PROJECT, SCHEMA, new_database
 from tests.content import digests
 
@@ -56,7 +47,7 @@ def test_a_month_is_loaded_from_the_readmes_bucket_with_shards(
     bucket: s3.Bucket,
     database: str,
     server: str,
-    folder: Path,  # noqa: F811
+    folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
