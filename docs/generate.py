@@ -54,7 +54,7 @@ def _table(table: DescribedTable) -> str:
     about = table.about[0].upper() + table.about[1:]
     lines = [f"### `{table.name}`", "", f"{about}."]
     if table.path is not None:
-        lines[-1] += f" One row per `{table.path}`."
+        lines[-1] += f" One row per element `{table.path}`."
     lines += ["", "| column | type | XML path | meaning |", "|---|---|---|---|"]
     for column in table.columns:
         name = f"**`{column.name}`**" if column.name in table.key else f"`{column.name}`"
