@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench, chart, results, tables
-from benchmarks.process import ROOT, StepFailed, log
-from discogs.errors import DiscogsError
+from benchmarks import bench, chart, command, results, tables
+from benchmarks.process import log
 
 
 def main(arguments: list[str] | None = None) -> int:
     """:returns: the exit code: 0, or 1 when a step failed."""
     args = _parser().parse_args(arguments)
-    # The server outlives this process, so SIGTERM must unwind like Ctrl-C and stop it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = bench.Plan(
         args.releases,
         args.runs,
@@ -29,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         data=args.data,
         samples=args.samples,
     )
-    try:
+
+    def work() -> None:
         summary = results.summary(bench.measure(plan, log))
         _write(args.results, plan.name, summary, chart.load_chart(summary))
         tables.show(summary)
@@ -43,13 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
             name = plan.name.replace(f"load-{plan.releases}", f"growth-{largest}")
             _write(args.results, name, report, chart.growth_chart(report))
             tables.show_growth(report)
-    except (StepFailed, DiscogsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
-    return 0
+
+    return command.exit_code(work)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,10 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--growth-runs", type=_size, default=1, metavar="K", help="runs of each size"
     )
-    parser.add_argument(
-        "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
-    )
-    parser.add_argument("--data", type=Path, default=bench.Plan(1).data, metavar="FOLDER")
+    command.add_folders(parser)
     return parser
 
 
@@ -97,8 +85,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 def _write(folder: Path, name: str, report: dict[str, Any], drawn: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    command.write(folder, name, report)
     (folder / f"{name}.svg").write_text(drawn)
 
 

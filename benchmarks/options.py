@@ -8,10 +8,8 @@ values in the change feed; then the documented searches are timed. Prints a tabl
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import signal
 import statistics
 import sys
 import time
@@ -22,13 +20,12 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bench
-from benchmarks.process import ROOT, StepFailed, log, step
+from benchmarks import bench, command
+from benchmarks.process import log, step
 from benchmarks.server import Server, started
 from discogs.database.connection import connector
 from discogs.database.keys import KeySettings
 from discogs.database.search import build_search
-from discogs.errors import DiscogsError
 from discogs.schema.entities import Entity
 from discogs.settings import Settings
 
@@ -197,25 +194,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--runs", type=int, default=1, metavar="K", help="runs of each way of loading"
     )
-    parser.add_argument(
-        "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
-    )
-    parser.add_argument("--data", type=Path, default=bench.Plan(1).data, metavar="FOLDER")
+    command.add_folders(parser)
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def work() -> None:
         report = measure(args.releases, args.data, args.runs)
-    except (StepFailed, DiscogsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
-    args.results.mkdir(parents=True, exist_ok=True)
-    path = args.results / f"options-{args.releases}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    show(report)
-    return 0
+        command.write(args.results, f"options-{args.releases}", report)
+        show(report)
+
+    return command.exit_code(work)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 #: Seconds between two measurements of the memory of a step's processes.
 _POLL_SECONDS = 0.25
 #: Passes the start of its process to a step, as seconds since the epoch.

@@ -12,18 +12,15 @@ import argparse
 import datetime as dt
 import json
 import shutil
-import signal
 import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import bench
-from benchmarks.process import Measured, StepFailed, log, run, step
+from benchmarks import bench, command
+from benchmarks.process import RESULTS, Measured, StepFailed, log, run, step
 from benchmarks.results import machine
 from benchmarks.server import Server, started
-from benchmarks.speed import RESULTS
-from discogs.errors import DiscogsError
 from discogs.settings import Settings
 
 SHARDS = (1, 2, 4, 8)
@@ -212,24 +209,16 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FOLDER",
         help="repeat the releases of the largest real excerpt below this folder",
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
-    parser.add_argument("--data", type=Path, default=bench.Plan(1).data, metavar="FOLDER")
+    command.add_folders(parser)
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = bench.Plan(args.releases, args.runs, data=args.data, samples=args.samples)
-    try:
+
+    def work() -> None:
         report = measure(plan)
-    except (StepFailed, DiscogsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
-    args.results.mkdir(parents=True, exist_ok=True)
-    name = plan.name.replace("load", "shards")
-    (args.results / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(f"{section(report)}\n\n{export_table(report)}")
-    return 0
+        command.write(args.results, plan.name.replace("load", "shards"), report)
+        print(f"{section(report)}\n\n{export_table(report)}")
+
+    return command.exit_code(work)
 
 
 if __name__ == "__main__":

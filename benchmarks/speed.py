@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
+from benchmarks.process import RESULTS
 from benchmarks.transfer import table
 
-RESULTS = Path(__file__).parent / "results"
 _LOAD, _SMALL, _GROWTH = "load-200000-excerpts", "load-40000", "growth-1000000"
 _STEPS = {
     "first": "first load",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -26,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import command
 from benchmarks.process import ROOT, Measured, StepFailed, run
 from benchmarks.results import machine
 
@@ -193,23 +193,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1500, metavar="N", help="size of the file")
     parser.add_argument("--runs", type=int, default=3, metavar="K", help="runs of each step")
-    parser.add_argument(
-        "--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER"
-    )
+    command.add_folders(parser, data=False)
     parser.add_argument("--step", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.step:
         step(*args.step)
         return 0
-    try:
+
+    def work() -> None:
         report = measure(args.megabytes, args.runs)
-    except StepFailed as error:
-        print(error, file=sys.stderr)
-        return 1
-    args.results.mkdir(parents=True, exist_ok=True)
-    (args.results / "transfer.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(table(report))
-    return 0
+        command.write(args.results, "transfer", report)
+        print(table(report))
+
+    return command.exit_code(work)
 
 
 def table(report: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.speed import RESULTS
+from benchmarks.process import RESULTS
 from discogs.load.estimate import FIRST_RATE, FIRST_SHARE, LATER_RATE, TABLE_BYTES, TRANSFER_RATE
 from discogs.schema.entities import ENTITIES, Entity
 
