@@ -1,9 +1,9 @@
-"""``python -m benchmarks.shards``: what shards cost a load, and the export beside it.
+"""``python -m benchmarks.shards``: the cost of shards for a load and for an export.
 
 Each round loads a month's releases with the command ``load`` and writes them with ``export``, in 1,
-2, 4 and 8 shards. The command works on one shard after the other, so that the time of each is what
-a worker of its own would take; together they take more processor time, for each reads the whole
-file. The reading alone is measured too, in a process that does nothing else.
+2, 4 and 8 shards. The commands process one shard after the other, so that the time of each is that
+of a separate worker; together they take more processor time, since each reads the whole file.
+Reading alone is also measured, in a separate process.
 """
 
 from __future__ import annotations

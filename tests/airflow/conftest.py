@@ -1,4 +1,4 @@
-"""What the tests of Airflow's face share. Its environment is set one folder above."""
+"""Fixtures of the tests of the Airflow package. tests/conftest.py sets the environment."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Airflow's own, at its import
     import airflow.sdk  # noqa: F401
 
-# Nothing that is lost with the machine matters here.
+# The databases need not survive a crash of the machine.
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 LOG_SHOWN = 8000  # characters of each log that a failed test shows
 WEBHOOK_SECRET = "T0/B0/verysecret"
-# The project's own DAGs folder, the example as a user would have it in another, and the tests' own.
+# The project's DAGs folder, the examples, and the tests' own DAGs.
 BUNDLES = [
     {
         "name": path.replace("/", "_"),
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what Airflow has logged meanwhile: its folder goes with the session."""
+    """Show what Airflow logged with a failure, since its folder is deleted at the end."""
     report = yield
     running = getattr(item, "funcargs", {}).get("airflow_stack")
     if report.failed and call.when == "call" and running is not None:
@@ -66,20 +66,20 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def _whole_airflow(request: pytest.FixtureRequest) -> None:
-    """A test that uses the running Airflow finds it whole, whatever the last test did to it."""
+    """Restore the running Airflow for each test that uses it."""
     if "airflow_stack" in request.fixturenames:
         request.getfixturevalue("airflow_stack").begin()
 
 
 @pytest.fixture(autouse=True)
 def _airflow_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a running Airflow keeps in a variable; see :mod:`discogs.airflow.installation`."""
+    """The id of the Airflow installation; see :mod:`discogs.airflow.installation`."""
     monkeypatch.setenv("AIRFLOW_VAR_DISCOGS_AIRFLOW_ID", "tests")
 
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, database: str) -> dict[str, object]:
-    """The connection ``discogs_postgres``, to a database of the test's own."""
+    """The connection ``discogs_postgres``, to the test's own database."""
     from psycopg.conninfo import conninfo_to_dict
 
     parts = conninfo_to_dict(database)
@@ -109,8 +109,8 @@ def _postgres(dsn: str) -> str:
     )
 
 
-def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
-    """The environment of an Airflow that tells all it can."""
+def _alerts_and_metrics(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
+    """The environment of an Airflow that sends all alerts and metrics."""
     receiver = {"conn_type": "http", "host": f"{webhook.url}/services", "password": WEBHOOK_SECRET}
     return {
         "AIRFLOW_CONN_DISCOGS_ALERTS": json.dumps(receiver),
@@ -124,7 +124,7 @@ def _told(webhook: Webhook, statsd: StatsD) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def webhook() -> Iterator[Webhook]:
-    """Who gets the alerts of the session's Airflow."""
+    """Receives the alerts of the session's Airflow."""
     webhook = Webhook()
     yield webhook
     webhook.close()
@@ -132,7 +132,7 @@ def webhook() -> Iterator[Webhook]:
 
 @pytest.fixture(scope="session")
 def statsd() -> Iterator[StatsD]:
-    """Who gets its metrics."""
+    """Receives the metrics of the session's Airflow."""
     statsd = StatsD()
     yield statsd
     statsd.close()
@@ -140,7 +140,7 @@ def statsd() -> Iterator[StatsD]:
 
 @pytest.fixture(scope="session")
 def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
-    """A real Airflow for the whole session, as ``make up`` starts it, in a home of its own.
+    """A real Airflow for the whole session, as ``make up`` starts it, in a temporary home.
 
     Tasks are tried once, so that a test sees the first failure; waits are short. The mirror of
     dumps is in this process, so that a test can make it misbehave.
@@ -170,12 +170,12 @@ def airflow_stack(webhook: Webhook, statsd: StatsD) -> Iterator[RunningAirflow]:
                     ),
                     "DISCOGS_TEST_FAULTS": str(home.folder / "faults"),
                     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
-                    # Half a processor second a file, and no test changes one.
+                    # Parsing a file takes half a second of processor time, and no test changes one.
                     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
                     "DISCOGS_POLL_SECONDS": "2",
                     "DISCOGS_WORKERS": "2",
                     "AIRFLOW_CONN_DISCOGS_SECOND_POSTGRES": _postgres(second),
-                    **_told(webhook, statsd),
+                    **_alerts_and_metrics(webhook, statsd),
                 },
             )
             stack = local.start(home, plan)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-WAIT_SECONDS = 600.0  # for what takes seconds: machines are busy
+WAIT_SECONDS = 600.0  # far more than a wait takes, for busy machines
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Received:
 
 
 class Webhook:
-    """Takes what is posted to it; may be shut, and opened again at the same address."""
+    """Records what is posted to it; can be closed, and opened again at the same address."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -84,7 +84,7 @@ class Webhook:
 
 
 class StatsD:
-    """Takes metrics over UDP."""
+    """Receives metrics over UDP."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -109,7 +109,7 @@ class StatsD:
         self._socket.close()
 
     def values(self, name: str) -> list[float]:
-        """What was sent of a metric, in order."""
+        """The values of a metric, in the order in which they were sent."""
         start = f"{name}:"
         found = [line[len(start) :] for line in list(self.lines) if line.startswith(start)]
         return [float(value.partition("|")[0]) for value in found]
@@ -117,7 +117,7 @@ class StatsD:
 
 @dataclass
 class Mails:
-    """A mail server that takes what it is given."""
+    """A mail server that accepts every mail."""
 
     texts: list[str] = field(default_factory=list)
 
@@ -160,7 +160,7 @@ def wait(
     on_poll: Callable[[], None] | None = None,
     explain: Callable[[], object] = lambda: "",
 ) -> Any:
-    """What a look finds, as soon as it finds something.
+    """Poll until ``look`` returns something true, and return it.
 
     :param on_poll: called before every poll; an exception that it raises ends the wait.
     :param explain: what to say of the state when nothing was found in time.

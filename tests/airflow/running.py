@@ -1,4 +1,4 @@
-"""A real Airflow that tests use, and what they do with it.
+"""A real Airflow for tests, and what tests do with it.
 
 A test must not wait for what cannot come any more: every wait fails at once when a component of
 Airflow has ended, with the end of its log. The component is started again, and each test begins
@@ -55,14 +55,14 @@ class RunningAirflow:
         return self.stack.home.dumps
 
     def begin(self) -> None:
-        """Give the next test an Airflow that is whole and has nothing to do."""
+        """Give the next test an Airflow that is healthy and idle."""
         run = self.stack.home.run
         wait(
             lambda: len(processes.running(run)) == 4 and not self.client.unhealthy(),
             what="Airflow is whole again",
             explain=lambda: f"it lacks {self.client.unhealthy()}",
         )
-        self.watch.news()  # it was the last test's
+        self.watch.news()  # ended in the last test
         self.mirror.clear_faults()
         for left in self.client.runs("~", AT_WORK):
             self.client.set_run_state(left["dag_id"], left["dag_run_id"], "failed")
@@ -82,7 +82,7 @@ class RunningAirflow:
         return run_id, self.wait(run_id)
 
     def ensure_loaded(self, month: Month, **sample: Any) -> str:
-        """Have a month's files and the month loaded, by an earlier test or now; the run's id.
+        """Load a month, unless an earlier test has; returns the id of its run.
 
         :param sample: how its files are made where they are not there.
         """
@@ -97,11 +97,11 @@ class RunningAirflow:
         return run_id
 
     def wait(self, run_id: str) -> str:
-        """Wait until a run has ended; its state."""
+        """Wait until a run has ended; returns its state."""
         return self.client.wait(DAG_ID, run_id)
 
     def until(self, what: str, holds: Callable[[], Any]) -> Any:
-        """Wait for something; what ``holds`` found.
+        """Wait until ``holds`` returns something true, and return it.
 
         Fails when a component of Airflow ends, or, with what everything is doing, when it takes
         too long for any machine.
@@ -123,7 +123,7 @@ class RunningAirflow:
         self.until("the scheduler has seen it", lambda: ended.search(log.read_text()))
 
     def situation(self) -> str:
-        """What Airflow and the tracking table show now, for the reader of a test that fails."""
+        """The state of Airflow and of the tracking table, for the message of a failed test."""
         lines = []
         for run in self.client.runs("~", AT_WORK):
             tasks = self.client.task_states(run["dag_id"], run["dag_run_id"])
@@ -138,11 +138,11 @@ class RunningAirflow:
 
     @contextlib.contextmanager
     def without(self, name: str) -> Iterator[None]:
-        """End a component such as ``scheduler``, and have it started again afterwards."""
+        """Stop a component such as ``scheduler``; it is restarted afterwards."""
         run = self.stack.home.run
         supervisor, process = processes.supervising(run), processes.running(run)[name]
         assert supervisor is not None
-        supervisor.suspend()  # or it would be started again at once
+        supervisor.suspend()  # it would restart the component at once
         try:
             process.terminate()
             wait(lambda: name not in processes.running(run), what=f"{name} ends")

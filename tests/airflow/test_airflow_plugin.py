@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# In a process of its own: what a plugin manager has loaded stays in sys.modules.
+# In a separate process, since loaded plugins stay in sys.modules.
 LOAD = """
 import json, sys
 from pathlib import Path

@@ -40,7 +40,7 @@ def events(airflow: RunningAirflow, run_id: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def scheduled(airflow: RunningAirflow) -> Iterator[None]:
-    """Have a second scheduler make runs by schedule, which the session's own does not."""
+    """Run a second scheduler that creates scheduled runs, unlike the session's own."""
     home = airflow.stack.home
     command = [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"]
     airflow.client.pause(DAG_ID, True)

@@ -1,4 +1,4 @@
-"""Every task of a month made to fail in turn, cleared, and the month as if nothing had been."""
+"""Every task of a month fails in turn and is cleared; the month is as without failures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Fault = Callable[["RunningAirflow"], contextlib.AbstractContextManager[None]]
 def trigger(
     airflow: RunningAirflow, table: str, on: str, when: str, do: str | None = None
 ) -> Iterator[None]:
-    """A trigger in the database that refuses a change, or spoils it."""
+    """A trigger in the database that refuses or changes a row."""
     body = do or "RAISE EXCEPTION 'made to fail'"
     airflow.execute(
         "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS"

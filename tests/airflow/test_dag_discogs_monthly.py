@@ -1,4 +1,4 @@
-"""The DAG file: it parses, quickly, and its graph is the one that is meant."""
+"""The DAG: it parses quickly, and has the intended graph."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def graph_can_be_read(dag: Any, groups: list[str]) -> None:
         assert sum(target == task_id for _, target in edges) <= 1, task_id
 
 
-def test_with_a_place_for_it_a_month_is_exported_between_merges_and_checks() -> None:
+def test_with_the_setting_a_month_is_exported_between_merges_and_checks() -> None:
     dag = discogs_dag(export="/data/parquet")
 
     export = ["export.begin", "export.write", "export.publish"]
@@ -110,7 +110,7 @@ def test_with_a_place_for_it_a_month_is_exported_between_merges_and_checks() -> 
     graph_can_be_read(dag, [*GROUPS[:-1], "export", GROUPS[-1]])
     for check in (
         test_the_failure_of_any_task_fails_the_run,
-        test_only_what_may_pass_is_tried_again,
+        test_only_transient_errors_are_retried,
         test_mapped_tasks_have_names,
         test_every_task_is_explained_owned_and_findable,
     ):
@@ -123,7 +123,7 @@ def test_the_failure_of_any_task_fails_the_run(dag: Any) -> None:
         assert task.on_failure_callback == [task_failed], task.task_id
 
 
-def test_only_what_may_pass_is_tried_again(dag: Any) -> None:
+def test_only_transient_errors_are_retried(dag: Any) -> None:
     for task in dag.tasks:
         assert isinstance(task.retry_policy, TransientRetryPolicy), task.task_id
 
@@ -156,7 +156,7 @@ def test_the_scheduler_reads_back_the_same_graph(dag: Any) -> None:
         {"force": "yes"},
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused(dag: Any, wrong: dict[str, object]) -> None:
+def test_an_invalid_parameter_is_refused(dag: Any, wrong: dict[str, object]) -> None:
     params = copy.deepcopy(dag.params)
 
     with pytest.raises(ParamValidationError):

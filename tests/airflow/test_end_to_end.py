@@ -1,4 +1,4 @@
-"""A month through a real scheduler, and what it leaves, counted without the engine."""
+"""A month through a real scheduler; its rows are counted without the package's parser."""
 
 from __future__ import annotations
 

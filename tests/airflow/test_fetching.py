@@ -1,4 +1,4 @@
-"""How a running Airflow fetches: what the server's own log shows, and waits that break."""
+"""Downloads of a running Airflow, by the server's log, and waits that fail."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_backfill_fetches_file_by_file_too(airflow_stack: RunningAirflow) -> N
     assert len(seen) == 12, [request.target for request in seen]
 
 
-def test_a_wait_that_breaks_in_the_triggerer_fails(airflow_stack: RunningAirflow) -> None:
+def test_a_wait_that_fails_in_the_triggerer_fails_the_task(airflow_stack: RunningAirflow) -> None:
     airflow = airflow_stack
     airflow.start_afresh()
     dag_id = "wait_in_a_poor_triggerer"

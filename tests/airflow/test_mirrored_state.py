@@ -1,4 +1,4 @@
-"""The month's row says what Airflow says, whoever or whatever ends a task, a run or the DAG."""
+"""The month's row agrees with Airflow, however a task, a run or the DAG ends."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def row_failed(airflow: RunningAirflow, run_id: str, said: str, month: Month = M
 
 
 def again(airflow: RunningAirflow, run_id: str, **options: bool) -> None:
-    """Clear what failed of a run, and wait until the row is at work again."""
+    """Clear the failed tasks of a run, and wait until the month is being loaded again."""
     airflow.client.clear(DAG_ID, run_id, **options)
     airflow.until("at work", lambda: airflow.month(str(MONTH)).status.at_work)
 

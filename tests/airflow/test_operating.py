@@ -89,7 +89,7 @@ def failures(airflow: RunningAirflow) -> list[str | None]:
     return [record.error_message for record in PostgresMonthRepository(airflow.connect).all()]
 
 
-def test_a_backfill_makes_one_run_a_month_and_leaves_out_what_was_never_published(
+def test_a_backfill_creates_one_run_per_month_and_skips_a_month_without_a_dump(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow = airflow_stack
@@ -146,7 +146,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
     airflow.ensure_loaded(month, **SAMPLE)
     before = airflow.month(str(month))
 
-    # Asked for.
+    # With force.
     assert run(airflow, AGAIN).returncode == 0
     airflow.until("it runs", lambda: airflow.month(str(month)).run_id != before.run_id)
     run_id = airflow.month(str(month)).run_id
@@ -156,7 +156,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
     assert (states["merge.labels"], states["merge.artists"]) == ("success", "skipped")
     assert airflow.month(str(month)).status is Status.COMPLETED
 
-    # Published anew: what changed is fetched, and nothing else.
+    # Published again: only the changed file is fetched.
     (labels,) = airflow.dumps.glob(f"discogs_{month.first_day:%Y%m%d}_labels.xml.gz")
     (listed,) = airflow.dumps.glob(f"discogs_{month.first_day:%Y%m%d}_CHECKSUM.txt")
     old = hashlib.sha256(labels.read_bytes()).hexdigest()
@@ -179,7 +179,7 @@ def test_a_completed_month_is_loaded_again_when_that_is_asked_for_or_its_dump_is
     assert airflow.states(run_id)["merge.releases"] == "skipped"
 
 
-def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
+def test_a_month_that_failed_too_often_is_not_loaded_until_it_is_cleared(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow = airflow_stack
@@ -188,7 +188,7 @@ def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
     airflow.mirror.add(faults.status(400).on("download=.*labels"))
     failing, state = airflow.load(str(FAILING))
     assert state == "failed"
-    airflow.webhook.wait(f"Discogs {FAILING} failed")  # all is told that was to be
+    airflow.webhook.wait(f"Discogs {FAILING} failed")  # the run's alerts were sent
     repository = PostgresMonthRepository(airflow.connect)
     for number in range(4):
         other = RunIdentity(DAG_ID, f"an earlier day's run {number}")
@@ -212,7 +212,7 @@ def test_a_month_that_failed_too_often_is_not_tried_until_somebody_has_looked(
     assert status.returncode == 1
     assert "2026-04 failed: no luck" in status.stderr
 
-    airflow.client.set_run_state(DAG_ID, run_id, "success")  # it has nothing to be cleared for
+    airflow.client.set_run_state(DAG_ID, run_id, "success")  # so that it is not cleared too
     cleared = run(airflow, CLEAR)
     assert cleared.returncode == 0, cleared.stderr
     airflow.until("it runs", lambda: airflow.month(str(FAILING)).status is not Status.FAILED)
@@ -247,7 +247,7 @@ def test_the_trigger_form_refuses_a_wrong_value(
     assert next(iter(conf)) in str(refused.value)
 
 
-def test_a_partition_key_that_is_no_month_is_refused(airflow_stack: RunningAirflow) -> None:
+def test_an_invalid_partition_key_is_refused(airflow_stack: RunningAirflow) -> None:
     for wrong in ("2026-7", "2026-13", "july"):
         with pytest.raises(AirflowRefused, match="YYYY-MM") as refused:
             airflow_stack.client.trigger(DAG_ID, partition_key=wrong)

@@ -39,11 +39,11 @@ from discogs.dumps.errors import ChecksumMismatch, RateLimited
         (KeyError("a mistake of ours"), RetryAction.DEFAULT),
     ],
 )
-def test_what_may_pass_is_tried_again(error: BaseException, action: RetryAction) -> None:
+def test_transient_errors_are_retried(error: BaseException, action: RetryAction) -> None:
     assert TransientRetryPolicy().evaluate(error, 1, 3).action is action
 
 
-def test_what_a_task_is_mapped_over_is_gone_and_the_reason_says_what_to_clear() -> None:
+def test_a_task_whose_mapped_xcom_is_gone_says_what_to_clear() -> None:
     task = SimpleNamespace(map_index=0)
     for expand in (
         DictOfListsExpandInput({"file": SimpleNamespace(resolve=lambda _context: None)}),
@@ -56,14 +56,14 @@ def test_what_a_task_is_mapped_over_is_gone_and_the_reason_says_what_to_clear() 
         assert "clear the task fetch_checksums" in str(decision.reason)
 
 
-def test_a_server_that_names_a_time_is_not_asked_before_it() -> None:
+def test_a_retry_waits_for_the_time_that_the_server_names() -> None:
     decision = TransientRetryPolicy().evaluate(RateLimited("https://…", 429, 3574.0), 1, 3)
 
     assert decision.action is RetryAction.RETRY
     assert decision.retry_delay == dt.timedelta(seconds=3574)
 
 
-def test_the_reason_is_the_errors_own_words() -> None:
+def test_the_reason_is_the_errors_text() -> None:
     error = ChecksumMismatch("discogs_20260701_labels.xml.gz", "aa", "bb")
 
     assert TransientRetryPolicy().evaluate(error, 1, 3).reason == str(error)

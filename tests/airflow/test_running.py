@@ -1,4 +1,4 @@
-"""What the tests with a running Airflow rely on."""
+"""The fixture of a running Airflow."""
 
 from __future__ import annotations
 

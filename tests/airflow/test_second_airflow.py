@@ -1,4 +1,4 @@
-"""A second Airflow that loads into the same database: neither takes what is alive of the other."""
+"""A second Airflow that loads into the same database: neither takes over live runs of the other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.airflow
 
 
 def second_airflow(airflow: RunningAirflow, home: Path) -> dict[str, str]:
-    """The environment of another Airflow, with a database of its own and the same target."""
+    """The environment of another Airflow, with its own database and the same target."""
     environment = {
         **environment_of(airflow.stack.home),
         "AIRFLOW_HOME": str(home),
@@ -77,7 +77,7 @@ def test_a_second_airflow_leaves_a_month_at_work_alone_and_takes_it_when_its_run
         assert after.replace(alive_until=None) == before.replace(alive_until=None)
         assert airflow.client.run(DAG_ID, run_id)["state"] == "running"
 
-    # The other way round: the second one's run is at work, and dies with its machine.
+    # The other way round: a run of the second Airflow is running, and dies with its machine.
     with stalled(airflow, theirs) as begun:
         process = test_run(theirs)
     try:

@@ -1,4 +1,4 @@
-"""A second DAG in the same Airflow, with a database and a schema of its own."""
+"""A second DAG in the same Airflow, with its own database and schema."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAG_ID = "discogs_second"
 GOOD, BROKEN, STOPPED, LONG = Month(2021, 3), Month(2021, 5), Month(2021, 7), Month(2021, 9)
 
 
-def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
+def test_everything_about_a_run_stays_with_the_target_of_its_dag(
     airflow_stack: RunningAirflow,
 ) -> None:
     airflow, client = airflow_stack, airflow_stack.client
@@ -79,7 +79,7 @@ def test_all_that_belongs_to_a_run_stays_with_the_target_of_its_dag(
     assert str(run["note"]).startswith(f"**Discogs {BROKEN}**: failed. {said[:60]}")
     assert run["partition_key"] == str(BROKEN)
 
-    # One that is marked as failed while it is at work. Its mapped task is named from its start.
+    # A run that is marked as failed while it runs. Its mapped task has its name from the start.
     airflow.mirror.add(faults.stall(1_000, 120).on("download=.*releases"))
     run_id = client.trigger(DAG_ID, partition_key=str(STOPPED))
 

@@ -1,4 +1,4 @@
-"""Several runs at once: what waits holds nobody up, and nobody takes what is alive."""
+"""Several runs at once: a waiting run blocks no other, and no run takes over a live one."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def started(airflow: RunningAirflow, run_id: str) -> set[str]:
 
 
 def skipped_from(airflow: RunningAirflow, run_id: str, task_id: str) -> str:
-    """What a run says that was skipped at a task, and at all that come after it, without a process
-    for any of those."""
+    """The log of the task at which a run was skipped; no later task may have had a process."""
     assert airflow.wait(run_id) == "success", airflow.states(run_id)
     prepare = ["resolve_month", "migrate", "month_pending", "wait_for_dump"]
     done = set(prepare[: prepare.index(task_id)])
@@ -50,7 +49,7 @@ def skipped_from(airflow: RunningAirflow, run_id: str, task_id: str) -> str:
 
 @contextlib.contextmanager
 def downloading(airflow: RunningAirflow, month: Month) -> Iterator[str]:
-    """A run of a month that is at work as long as this lasts."""
+    """A run that downloads a month until the end of the context."""
     with stalled(airflow, month) as begun:
         run_id = airflow.client.trigger(DAG_ID, partition_key=str(month), conf=LABELS)
         begun()
@@ -100,7 +99,7 @@ def test_a_run_that_waits_holds_up_no_other_and_a_second_run_of_a_month_ends_ski
     client.clear(DAG_ID, other, ["checks"], only_failed=False)
     assert airflow.wait(other) == "success", airflow.states(other)
 
-    # Another of the month that is waited for looks once.
+    # A second run of the month that a run waits for looks once.
     second = client.trigger(DAG_ID, partition_key=str(NOW), conf=LABELS)
     assert "Another run is waiting for it" in skipped_from(airflow, second, "wait_for_dump")
 
@@ -116,7 +115,7 @@ def test_a_run_that_waits_holds_up_no_other_and_a_second_run_of_a_month_ends_ski
     months = {record.month for record in PostgresMonthRepository(airflow.connect).all()}
     assert months == {NOW, PAST, PAST.plus(-1)}
 
-    # Nothing was tried: no failed attempt.
+    # The end of a wait is not a failed attempt.
     client.set_run_state(DAG_ID, waiting, "failed")
     row_failed(airflow, waiting, "manually set", NOW)
     assert airflow.month(str(NOW)).retry_count == 0

@@ -34,7 +34,7 @@ def months(timetable: MonthlyDumpTimetable, first: dt.datetime, last: dt.datetim
     return [str(info.partition_key) for info in infos]
 
 
-def test_every_day_looks_for_the_month_and_for_the_month_before() -> None:
+def test_every_day_has_a_run_for_the_month_and_one_for_the_month_before() -> None:
     found = ticks(MonthlyDumpTimetable(), 6)
 
     assert [(str(tick.run_after)[:16], tick.partition_key) for tick in found] == [
@@ -77,7 +77,7 @@ def test_without_catchup_only_the_last_tick_counts() -> None:
     }
 
 
-def test_a_backfill_makes_one_run_a_month_both_ends_included() -> None:
+def test_a_backfill_creates_one_run_per_month_with_both_ends_included() -> None:
     timetable = MonthlyDumpTimetable()
     infos = list(
         timetable.iter_partition_dagrun_infos(
@@ -114,7 +114,7 @@ def test_months_begin_in_the_timetables_timezone() -> None:
     ]
 
 
-def test_a_key_is_the_one_name_of_its_month() -> None:
+def test_a_month_has_only_one_partition_key() -> None:
     timetable = MonthlyDumpTimetable()
 
     assert timetable.resolve_partition_date("2026-07") == pendulum.datetime(2026, 7, 1)
@@ -133,7 +133,7 @@ def test_a_month_that_has_not_begun_is_refused() -> None:
             timetable.resolve_partition_date(ahead)
 
 
-def test_the_summary_says_that_a_run_is_a_month() -> None:
+def test_the_summary_says_that_a_run_is_for_one_month() -> None:
     assert MonthlyDumpTimetable("0 7 * * *").summary == "0 7 * * * (one month per run)"
 
 
@@ -148,12 +148,12 @@ def test_the_scheduler_reads_back_what_it_stored() -> None:
 
 
 @pytest.mark.parametrize("option", [{"run_offset": 1}, {"key_format": "%Y-%m-%d"}])
-def test_what_a_month_does_not_allow_is_refused(option: dict[str, object]) -> None:
+def test_options_other_than_one_month_per_run_are_refused(option: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         MonthlyDumpTimetable(**option)  # type: ignore[arg-type]
 
 
-def test_without_a_schedule_there_are_no_ticks_and_months_can_be_backfilled_all_the_same() -> None:
+def test_without_a_schedule_months_can_still_be_backfilled() -> None:
     off = timetable("off")
     again = decode_timetable(encode_timetable(off))
 
@@ -170,6 +170,6 @@ def test_without_a_schedule_there_are_no_ticks_and_months_can_be_backfilled_all_
     assert timetable("0 7 * * *").summary == "0 7 * * * (one month per run)"
 
 
-def test_a_cron_expression_that_is_none_is_named_with_its_setting() -> None:
+def test_an_invalid_cron_expression_is_reported_with_its_setting() -> None:
     with pytest.raises(InvalidSetting, match=r"DISCOGS_SCHEDULE is '99 5 \* \* \*'.*out of range"):
         timetable("99 5 * * *")

@@ -58,7 +58,7 @@ def sensor(**options: Any) -> DumpAvailableSensor:
 
 
 class TaskInstance(SimpleNamespace):
-    """What the sensor asks of Airflow: of the runs, only those named are at work."""
+    """Answers what the sensor asks Airflow: only the given runs are running."""
 
     task_id = "wait_for_dump"
     map_index = -1
@@ -206,7 +206,7 @@ def test_an_address_with_neither_listing_nor_file_is_named(mirror: Mirror) -> No
         run(sensor())
 
 
-def test_a_trigger_that_broke_fails_the_task_and_skips_nothing() -> None:
+def test_a_failed_trigger_fails_the_task_and_skips_nothing() -> None:
     with pytest.raises(SourceError, match=r"failed in the triggerer.*discogs_dumps"):
         sensor().resume_execution("__fail__", {"error": "Trigger failure"}, context())
 
@@ -400,7 +400,7 @@ def test_one_run_waits_and_another_of_the_month_looks_once(
     assert waiting.run.run_id == "another"
 
 
-def test_a_run_whose_month_another_has_taken_or_loaded_meanwhile_ends_quietly(
+def test_a_run_whose_month_another_run_has_claimed_or_loaded_is_skipped(
     repository: PostgresMonthRepository,
     folder: Path,
     mirror: Mirror,

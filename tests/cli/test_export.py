@@ -55,7 +55,7 @@ def test_an_export_says_what_it_wrote_and_refuses_to_replace_it(
         (["--month", "2026-05", "--entities", "x"], 2, "'x'"),
     ],
 )
-def test_what_cannot_be_exported_is_said_in_a_line_and_leaves_nothing(
+def test_an_export_that_fails_prints_one_line_and_leaves_nothing(
     run: Run, folder: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     result = run("export", folder, "--out", tmp_path / "out", *arguments)

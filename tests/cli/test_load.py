@@ -30,7 +30,7 @@ Launch = Callable[..., "subprocess.Popen[str]"]
 
 MAY, JUNE = Month(2026, 5), Month(2026, 6)
 ENTITIES = ["labels", "artists", "masters", "releases"]
-#: Traps make a share of so small a sample's records odd; none is rejected.
+#: A large share of the records of this small sample is odd; none is rejected.
 RELEASES = 200
 
 
@@ -70,7 +70,7 @@ def loaded(server: str, dumps: Path) -> Iterator[Loaded]:
 
 @pytest.fixture
 def june(dumps: Path, tmp_path: Path) -> Path:
-    """A folder of June's files, to be spoilt."""
+    """A copy of June's files, which tests damage."""
     folder = tmp_path / "june"
     folder.mkdir()
     for path in dumps.glob("discogs_202606*"):
@@ -178,7 +178,7 @@ def test_a_file_that_its_checksum_does_not_list_is_loaded_with_a_warning(
     assert set(states.values()) == {"verified"}
 
 
-def test_a_checksum_that_is_something_else_is_told_in_words_for_a_folder(
+def test_an_invalid_checksum_file_of_a_folder_is_reported(
     run: Run, loaded: Loaded, june: Path
 ) -> None:
     (june / "discogs_20260601_CHECKSUM.txt").write_text("<html>Too many requests</html>")
@@ -189,25 +189,25 @@ def test_a_checksum_that_is_something_else_is_told_in_words_for_a_folder(
     loaded.unchanged()
 
 
-# What a user gets wrong before anything is read.
+# Wrong arguments.
 
 
-def test_a_missing_folder_is_told(run: Run, loaded: Loaded, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(run: Run, loaded: Loaded, tmp_path: Path) -> None:
     result = run("load", tmp_path / "none", "--month", JUNE, "--dsn", loaded.dsn)
     refused(result, f"{tmp_path / 'none'} is not a folder.")
     loaded.unchanged()
 
 
-def test_a_folder_without_the_months_files_is_told(run: Run, loaded: Loaded, dumps: Path) -> None:
+def test_a_folder_without_the_months_files_is_reported(
+    run: Run, loaded: Loaded, dumps: Path
+) -> None:
     result = run("load", dumps, "--month", "2026-09", "--dsn", loaded.dsn)
     refused(result, "holds no dump of 2026-09: expected files named like discogs_202609DD_")
     loaded.unchanged()
 
 
 @pytest.mark.parametrize("month", ["2026-13", "next"])
-def test_a_month_that_is_none_is_wrong_usage(
-    run: Run, loaded: Loaded, dumps: Path, month: str
-) -> None:
+def test_an_invalid_month_is_wrong_usage(run: Run, loaded: Loaded, dumps: Path, month: str) -> None:
     result = run("load", dumps, "--month", month, "--dsn", loaded.dsn)
     assert (result.returncode, result.stdout) == (2, "")
     last = result.stderr.splitlines()[-1]
@@ -219,7 +219,7 @@ def test_no_database_is_wrong_usage(run: Run, dumps: Path) -> None:
     refused(run("load", dumps, "--month", MAY), "no database: give --dsn", code=2)
 
 
-def test_an_unreachable_database_is_told_without_the_password(run: Run, dumps: Path) -> None:
+def test_an_unreachable_database_is_reported_without_the_password(run: Run, dumps: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     dsn = f"postgresql://someone:secret-word@127.0.0.1:{port}/nowhere"
@@ -228,12 +228,12 @@ def test_an_unreachable_database_is_told_without_the_password(run: Run, dumps: P
     assert "secret-word" not in result.stderr
 
 
-def test_a_database_that_is_not_there_is_told(run: Run, server: str, dumps: Path) -> None:
+def test_a_missing_database_is_reported(run: Run, server: str, dumps: Path) -> None:
     result = run("load", dumps, "--month", MAY, "--dsn", with_database(server, "no_such_one"))
     refused(result, "no_such_one")
 
 
-def test_a_report_that_cannot_be_written_is_told_first(
+def test_a_report_that_cannot_be_written_is_reported_before_the_load(
     run: Run, loaded: Loaded, dumps: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "none" / "report.json"
@@ -242,7 +242,7 @@ def test_a_report_that_cannot_be_written_is_told_first(
     loaded.unchanged()
 
 
-# What is wrong with the files: told, noted in the month's row, and nothing changes.
+# Damaged files: reported, recorded in the month's row, and nothing changes.
 
 
 def no_gzip(path: Path) -> None:
@@ -270,7 +270,7 @@ def another(path: Path) -> None:
         (another, "its root element is <labels>, not <releases>"),
     ],
 )
-def test_a_broken_file_is_told_and_nothing_changes(
+def test_a_broken_file_is_reported_and_nothing_changes(
     run: Run, loaded: Loaded, june: Path, spoil: Callable[[Path], None], why: str
 ) -> None:
     (june / "discogs_20260601_CHECKSUM.txt").unlink()
@@ -286,7 +286,7 @@ def test_a_broken_file_is_told_and_nothing_changes(
     assert record.error_message == result.stderr.splitlines()[-1].removeprefix("discogs: ")
 
 
-def test_the_truncated_excerpt_is_told_and_loads_nothing(
+def test_the_truncated_excerpt_is_reported_and_loads_nothing(
     run: Run, database: str, samples: Path
 ) -> None:
     folder = samples / "2026-04" / "truncated"
@@ -299,7 +299,7 @@ def test_the_truncated_excerpt_is_told_and_loads_nothing(
     assert "is cut short" in str(record.error_message)
 
 
-def test_a_file_that_differs_from_its_checksum_is_told_and_left_in_place(
+def test_a_file_that_differs_from_its_checksum_is_reported_and_kept(
     run: Run, loaded: Loaded, june: Path
 ) -> None:
     path = june / "discogs_20260601_masters.xml.gz"
@@ -316,7 +316,7 @@ def test_a_file_that_differs_from_its_checksum_is_told_and_left_in_place(
     assert path.name in str(record.error_message)
 
 
-def test_a_dump_that_shrank_is_told_and_can_be_allowed(
+def test_a_dump_that_shrank_is_reported_and_can_be_allowed(
     run: Run, database: str, dumps: Path, tmp_path: Path
 ) -> None:
     assert run("load", dumps, "--month", MAY, "--dsn", database).returncode == 0
@@ -324,7 +324,7 @@ def test_a_dump_that_shrank_is_told_and_can_be_allowed(
     write_months(tmp_path, JUNE, releases=RELEASES // 2)
     result = run("load", tmp_path, "--month", JUNE, "--dsn", database)
     refused(result, "fewer than 2026-05, more than 2% (DISCOGS_MAX_SHRINK)")
-    # All that is wrong is said at once.
+    # All reasons are reported together.
     assert {entity for entity in ENTITIES if f"{entity} has " in result.stderr} >= {
         "artists",
         "releases",
@@ -339,7 +339,7 @@ def test_a_load_that_is_stopped_is_noted_and_changes_nothing(
     launch: Launch, run: Run, loaded: Loaded, june: Path, number: signal.Signals, code: int
 ) -> None:
     with psycopg.connect(loaded.dsn) as conn:
-        # Staging has to wait for this, so the load is stopped in the midst of its work.
+        # Staging waits for this lock, so that the load is stopped while it runs.
         conn.execute("LOCK TABLE discogs.releases IN ACCESS EXCLUSIVE MODE")
         process = launch("load", june, "--month", JUNE, "--dsn", loaded.dsn)
         try:
@@ -373,10 +373,10 @@ def _until_waiting(dsn: str) -> None:
     raise AssertionError("the load never came to wait")
 
 
-def test_after_all_that_the_month_can_be_loaded(
+def test_a_month_that_failed_often_can_be_loaded(
     run: Run, server: str, loaded: Loaded, june: Path
 ) -> None:
-    """Last in this file: a month that failed as often as this one is loaded all the same."""
+    """Last in this file: failed attempts do not keep the command from loading the month."""
     result = run("load", june, "--month", JUNE, "--dsn", loaded.dsn)
     assert (result.returncode, result.stderr) == (0, "")
     record = loaded.month(JUNE)

@@ -77,7 +77,7 @@ def test_help_imports_nothing_that_takes_time() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").stdout == f"python -m discogs {__version__}\n"
 
 
@@ -97,7 +97,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["mirror", "/nowhere", "--port", "1", "--rate", "inf"], "'inf' is not a number above"),
     ],
 )
-def test_wrong_usage_ends_2_and_says_what_was_wrong(
+def test_wrong_usage_exits_with_2_and_says_what_was_wrong(
     usage: Usage, arguments: list[str], message: str
 ) -> None:
     code, shown, said = usage(*arguments)
@@ -105,7 +105,7 @@ def test_wrong_usage_ends_2_and_says_what_was_wrong(
     assert message in said
 
 
-def test_what_the_system_refuses_is_one_line_and_a_setting_that_is_none_another(
+def test_an_error_of_the_system_is_one_line_and_an_unknown_setting_another(
     usage: Usage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCOGS_SHARD", "4")
@@ -125,7 +125,7 @@ def test_what_the_system_refuses_is_one_line_and_a_setting_that_is_none_another(
         (psycopg.errors.InsufficientPrivilege("permission denied"), "permission denied"),
     ],
 )
-def test_an_error_that_a_user_can_cause_is_said_without_a_traceback(
+def test_an_error_that_a_user_can_cause_is_printed_without_a_traceback(
     usage: Usage, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     def fail(_arguments: object) -> int:
@@ -161,7 +161,7 @@ def test_a_user_sees_one_line_and_no_password(
     assert "hush" not in result.stderr
 
 
-def test_a_reader_that_leaves_is_no_error(launch: Launch, tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error(launch: Launch, tmp_path: Path) -> None:
     process = launch("sample", tmp_path, "--month", "2026-01", "--releases", "1")
     assert process.stdout is not None
     process.stdout.close()  # before the first line is written

@@ -63,14 +63,12 @@ def test_migrating_another_schema_leaves_the_usual_one_out(run: Run, database: s
     assert run("status", "--dsn", database, DISCOGS_SCHEMA="other").returncode == 0
 
 
-def test_the_status_before_anything_was_done_is_well(
-    run: Run, database: str, connect: Connect
-) -> None:
+def test_an_empty_database_is_healthy(run: Run, database: str, connect: Connect) -> None:
     result = run("status", "--dsn", database)
     assert (result.returncode, result.stdout) == (0, "No month has been started yet.\n")
 
 
-def test_the_status_is_a_line_a_month(run: Run, database: str, connect: Connect) -> None:
+def test_the_status_has_a_line_per_month(run: Run, database: str, connect: Connect) -> None:
     repository = PostgresMonthRepository(connect)
     complete(repository, MAY)
     repository.claim(JUNE, RUN)
@@ -84,7 +82,7 @@ def test_the_status_is_a_line_a_month(run: Run, database: str, connect: Connect)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_failed_month_ends_1_and_says_why(
+def test_the_exit_code_is_1_for_a_failed_month_and_the_reason_is_printed(
     run: Run, database: str, connect: Connect, options: list[str]
 ) -> None:
     repository = PostgresMonthRepository(connect)
@@ -110,7 +108,7 @@ def test_many_months_fit_on_a_screen(run: Run, database: str, connect: Connect) 
 
 
 def days_ago(connect: Connect, days: float, **columns: str) -> None:
-    """Let the row of June be as old, and set some of its columns."""
+    """Make June's row this old, and set some of its columns."""
     old = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=days)
     with connect() as conn:
         conn.execute("ALTER TABLE discogs_data_processing DISABLE TRIGGER ALL")
@@ -120,7 +118,7 @@ def days_ago(connect: Connect, days: float, **columns: str) -> None:
 
 
 def problems(run: Run, database: str) -> list[str]:
-    """What the command says is wrong, the same in both forms."""
+    """The problems that the command reports, the same as text and as JSON."""
     result, table = run("status", "--dsn", database, "--json"), run("status", "--dsn", database)
     found: list[str] = json.loads(result.stdout)["problems"]
     assert table.stderr.splitlines() == found
@@ -129,7 +127,7 @@ def problems(run: Run, database: str) -> list[str]:
 
 
 @pytest.mark.parametrize("airflow", ["an-airflow", None])
-def test_a_month_that_nobody_is_at_is_stuck(
+def test_a_month_without_a_live_run_is_stuck(
     run: Run, database: str, connect: Connect, airflow: str | None
 ) -> None:
     repository = PostgresMonthRepository(connect)
@@ -149,9 +147,7 @@ def test_a_month_that_nobody_is_at_is_stuck(
     assert "the new run takes the month over" in said
 
 
-def test_a_month_that_a_command_was_killed_at_is_stuck(
-    run: Run, database: str, connect: Connect
-) -> None:
+def test_a_month_of_a_killed_command_is_stuck(run: Run, database: str, connect: Connect) -> None:
     PostgresMonthRepository(connect).claim(JUNE, RunIdentity(COMMAND, "host:1"))
     with connect() as conn, advisory_lock(conn, month_lock("discogs", JUNE), wait=0):
         conn.rollback()
@@ -162,9 +158,7 @@ def test_a_month_that_a_command_was_killed_at_is_stuck(
     assert said.endswith("Run the load again.")
 
 
-def test_what_a_month_waits_for_is_shown_while_somebody_looks(
-    run: Run, database: str, connect: Connect
-) -> None:
+def test_a_wait_is_shown_while_its_run_is_alive(run: Run, database: str, connect: Connect) -> None:
     now = dt.datetime.now(dt.timezone.utc)
     waiting = Waiting(
         reason=WaitReason.SERVER_DOWN,
@@ -190,7 +184,7 @@ def test_what_a_month_waits_for_is_shown_while_somebody_looks(
     assert "triggerer" in said
 
 
-def test_a_late_month_ends_1_and_says_so(run: Run, database: str, connect: Connect) -> None:
+def test_the_exit_code_is_1_for_a_late_month(run: Run, database: str, connect: Connect) -> None:
     """The newest month that is loaded came out three months ago, and was loaded then."""
     today = dt.datetime.now(dt.timezone.utc).date()
     month = Month.of(today).plus(-3)

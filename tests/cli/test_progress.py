@@ -22,7 +22,7 @@ def test_a_terminal_shows_a_bar_for_each_thing_with_its_count(
     written = bytearray()
 
     def read() -> None:
-        with suppress(OSError):  # once nobody writes any more
+        with suppress(OSError):  # when the writer has ended
             while data := os.read(shown, 4096):
                 written.extend(data)
 
@@ -44,7 +44,7 @@ def test_a_terminal_shows_a_bar_for_each_thing_with_its_count(
         assert re.search(expected, text), text
 
 
-def test_what_is_no_terminal_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bars_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Bars("records") as bars:
         bars.update("labels", 1, 2)
     assert capsys.readouterr() == ("", "")

@@ -14,7 +14,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Launch = Callable[..., "subprocess.Popen[str]"]
 
 
-def test_a_sample_holds_the_files_of_each_month_and_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_sample_has_the_files_of_each_month_and_prints_their_names(
+    run: Run, tmp_path: Path
+) -> None:
     folder = tmp_path / "made"
     result = run("sample", folder, "--month", "2026-06", "--months", 2, "--releases", 20)
     assert (result.returncode, result.stderr) == (0, "")
@@ -37,7 +39,7 @@ def test_a_sample_where_nothing_can_be_written_says_so(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("layout", "path"), [("s3", "/data/2026/{}"), ("data.discogs.com", "/?download={}")]
 )
-def test_a_mirror_serves_a_folder_until_it_is_told_to_end(
+def test_a_mirror_serves_a_folder_until_it_is_stopped(
     launch: Launch, tmp_path: Path, layout: str, path: str
 ) -> None:
     name = "discogs_20260701_CHECKSUM.txt"
@@ -64,7 +66,7 @@ def test_a_mirror_of_a_folder_that_is_not_there_says_so(run: Run, tmp_path: Path
     assert "Traceback" not in result.stderr
 
 
-def test_a_mirror_speaks_http_2_with_a_certificate_of_its_own(
+def test_a_mirror_serves_http_2_with_a_generated_certificate(
     launch: Launch, tmp_path: Path
 ) -> None:
     from discogs.dumps.curl import Response, Route

@@ -1,4 +1,4 @@
-"""``make demo`` from nothing to its report, on an odd machine, with what it says to do next."""
+"""``make demo`` on an unusual machine: it loads both months, and its printed commands work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """A home of the test's own; what runs there is stopped."""
+    """The test's own home; its processes are stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="discogs-demo-", dir="/tmp"))
     folder.chmod(0o755)
     home = Home(folder)
@@ -57,7 +57,7 @@ def demo(home: Home, command: str, **more: str) -> subprocess.Popen[str]:
 
 
 def end_the_scheduler_once(home: Home) -> None:
-    """As soon as it is up: the demo has just begun."""
+    """Kill the scheduler as soon as it runs a task."""
     while "scheduler" not in processes.running(home.run):
         time.sleep(0.1)
     deadline = time.monotonic() + 300
@@ -83,8 +83,8 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert database is not None
     assert re.search(r"^│ labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
 
-    # Each is pasted into a shell as it is.
-    # It ends with 1 from the day on which the present month, which no demo loads, is late.
+    # Run each printed command in a shell.
+    # The exit code is 1 once the current month, which the demo does not load, is late.
     months = re.findall(r"20\d\d-\d\d  completed", pasted(home, said, "Status", codes=(0, 1)))
     assert len(months) == 2
     assert "releases" in pasted(home, said, "psql", r"-c '\dt discogs.*'")

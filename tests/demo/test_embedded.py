@@ -99,7 +99,7 @@ def test_a_killed_server_starts_again_even_when_its_number_is_another_programs(
             other.kill()
 
 
-def test_of_starters_at_once_one_starts(folder: Path) -> None:
+def test_of_several_starts_at_the_same_time_one_starts_the_server(folder: Path) -> None:
     found: list[str] = []
     threads = [
         threading.Thread(target=lambda: found.append(embedded.start(folder))) for _ in range(3)
@@ -112,7 +112,7 @@ def test_of_starters_at_once_one_starts(folder: Path) -> None:
     assert len(set(found)) == 1
 
 
-def test_a_folder_too_deep_for_a_socket_is_served_all_the_same(folder: Path) -> None:
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_served(folder: Path) -> None:
     deep = folder / ("x" * 60) / ("y" * 60)
     dsn = embedded.start(deep)
     socket_folder = psycopg.conninfo.conninfo_to_dict(dsn)["host"]
@@ -138,7 +138,7 @@ def test_data_of_another_version_are_left_alone(folder: Path) -> None:
         embedded.start(folder)
 
 
-def test_a_start_that_was_cut_short_is_begun_anew(folder: Path) -> None:
+def test_an_interrupted_start_is_repeated(folder: Path) -> None:
     half = folder.with_name("data.new")
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")

@@ -19,7 +19,7 @@ from demo.home import PROJECT, Home
 pytestmark = pytest.mark.slow
 
 
-def test_it_lies_in_the_project_unless_told_otherwise(
+def test_the_home_is_in_the_project_by_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert Home.from_environment().folder == PROJECT / ".demo"
@@ -62,7 +62,7 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_port_that_is_not_ours_to_have_is_not_called_taken(tmp_path: Path) -> None:
+def test_a_privileged_port_is_not_reported_as_taken(tmp_path: Path) -> None:
     program = "import os; from demo.stack import take_port; os.setuid(65534); take_port(80)"
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -78,7 +78,7 @@ def test_a_port_that_is_not_ours_to_have_is_not_called_taken(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-def test_a_full_disk_is_said_on_the_screen(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     mounted = f"mount -t tmpfs -o size=2m none {tmp_path} && exec {sys.executable} -m demo demo"
     result = subprocess.run(
         ["unshare", "--mount", "sh", "-c", mounted],
@@ -133,7 +133,7 @@ def test_local_addresses_go_through_no_proxy(
     ("name", "same"),
     [("DISCOGS_SHARDS", False), ("AIRFLOW_CONN_DISCOGS_DUMPS", False), ("DISCOGS_HOME", True)],
 )
-def test_what_runs_with_other_settings_is_not_taken_for_the_same(
+def test_an_airflow_with_other_settings_is_not_reused(
     monkeypatch: pytest.MonkeyPatch, name: str, same: bool
 ) -> None:
     before = stack._known(Plan(mode="up"))

@@ -1,4 +1,4 @@
-"""What is started outlives its starter, is started again when it ends, and is found and ended."""
+"""Processes outlive the command that started them, are restarted, found and ended."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_ends_is_reported_with_its_log_and_started_again(run: Path) -> None
     assert processes.running(run)["other"] == other
 
 
-def test_what_ends_at_once_is_started_again_more_and_more_rarely(run: Path) -> None:
+def test_what_ends_at_once_is_restarted_with_growing_pauses(run: Path) -> None:
     start(run, one="print('bye')")
 
     until(lambda: len(processes.ended(run)) == 3)
@@ -131,7 +131,7 @@ def test_what_ends_at_once_is_started_again_more_and_more_rarely(run: Path) -> N
     assert log(run, "one") == "bye\n" * 3
 
 
-def test_a_stranger_that_got_the_number_is_left_alone(run: Path) -> None:
+def test_another_process_with_the_same_id_is_left_alone(run: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as stranger:
         try:
             run.mkdir()

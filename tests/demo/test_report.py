@@ -1,4 +1,4 @@
-"""What the demo shows of its months, on a database of the test's own."""
+"""The report of the demo, on the test's own database."""
 
 from __future__ import annotations
 

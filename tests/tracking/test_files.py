@@ -1,4 +1,4 @@
-"""What the repository promises of the months' files."""
+"""The repository: files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_checksums_are_kept_file_by_file(repository: PostgresMonthRepository) ->
     assert not wrong.is_right
 
 
-def test_a_file_published_anew_loses_what_was_computed_for_the_old_one(
+def test_a_file_published_again_loses_the_computed_checksum(
     repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
@@ -83,7 +83,7 @@ def test_a_file_that_failed_says_why_until_it_is_fetched_again(
     assert (failed.attempts, failed.error_message) == (3, "it was cut")
     again = repository.record_file(JULY, "labels", state=FileState.DOWNLOADING)
     assert (again.attempts, again.error_message) == (4, None)
-    # Its run has failed, or was killed: nobody is at it any more, or it goes on all the same.
+    # Its run failed or was killed: the download has ended, or still runs.
     repository.fail_downloads(JULY, "killed")
     (row,) = repository.files(JULY)
     assert (row.state, row.error_message) == (FileState.FAILED, "killed")
@@ -91,7 +91,7 @@ def test_a_file_that_failed_says_why_until_it_is_fetched_again(
     assert (after.state, after.error_message) == (FileState.DOWNLOADING, None)
 
 
-def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
+def test_a_file_fetched_again_has_no_checksum_until_it_is_complete(
     repository: PostgresMonthRepository,
 ) -> None:
     repository.ensure(JULY)
@@ -100,7 +100,7 @@ def test_a_file_fetched_anew_has_no_checksum_until_it_is_whole(
     assert (again.sha256, again.completed_at) == (None, None)
 
 
-def test_files_are_told_by_name_and_month(repository: PostgresMonthRepository) -> None:
+def test_files_are_listed_by_name_and_month(repository: PostgresMonthRepository) -> None:
     repository.ensure(JULY)
     repository.ensure(JUNE)
     for month, name in ((JULY, "b"), (JULY, "a"), (JUNE, "c")):

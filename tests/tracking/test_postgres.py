@@ -1,4 +1,4 @@
-"""What only the database can do: two connections at once, a table's own checks."""
+"""The repository with two connections at the same time, and the tables' constraints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JULY = Month(2026, 7)
 
 
 def test_a_claim_that_comes_second_waits_for_the_first_and_gets_nothing(connect: Connect) -> None:
-    """Both have read the row as free before either wrote it."""
+    """Both have read the row as not claimed before either writes it."""
     both_have_read = threading.Barrier(2)
     repository = PostgresMonthRepository(connect)
     repository.ensure(JULY)

@@ -37,7 +37,9 @@ def test_a_run_finds_its_month(repository: PostgresMonthRepository) -> None:
     assert [record.month for record in reconciliation.of_run(repository, RUN)] == [JUNE]
 
 
-def test_a_failure_is_recorded_once_whoever_tells_it(repository: PostgresMonthRepository) -> None:
+def test_a_failure_that_is_reported_twice_is_recorded_once(
+    repository: PostgresMonthRepository,
+) -> None:
     repository.claim(JUNE, RUN)
     first = reconciliation.record_failure(repository, JUNE, RUN, "the cause")
     second = reconciliation.record_failure(repository, JUNE, RUN, "an effect")
@@ -67,7 +69,7 @@ def test_the_failure_of_a_run_that_does_not_have_the_month_changes_nothing(
     assert repository.get(JUNE) == before
 
 
-def test_months_that_dead_runs_left_at_work_become_failed(
+def test_months_of_dead_runs_become_failed(
     repository: PostgresMonthRepository,
 ) -> None:
     repository.claim(MAY, RUN)
@@ -115,7 +117,7 @@ def test_a_month_is_late_some_days_after_it_began(today: dt.date, late: Month | 
     assert (found and found.month) == late
 
 
-def test_a_late_month_says_since_when_and_how_it_stands() -> None:
+def test_a_late_month_says_since_when_and_its_status() -> None:
     records = [FOLLOWED, record(JULY, Status.DOWNLOADING)]
     assert str(reconciliation.late(records, dt.date(2026, 7, 20), 10)) == (
         "2026-07 is late: it was due by 2026-07-11 and is downloading."
@@ -123,7 +125,7 @@ def test_a_late_month_says_since_when_and_how_it_stands() -> None:
     assert "was not started" in str(reconciliation.late([FOLLOWED], dt.date(2026, 7, 20), 10))
 
 
-def test_past_months_alone_make_nothing_late() -> None:
+def test_no_month_is_late_in_a_database_with_past_months_only() -> None:
     backfilled = record(Month(2018, 5), Status.COMPLETED, dt.date(2026, 7, 19))
     assert reconciliation.late([], dt.date(2026, 7, 20), 10) is None
     assert reconciliation.late([backfilled], dt.date(2026, 7, 20), 10) is None
@@ -140,7 +142,7 @@ def test_a_month_that_a_run_was_started_for_is_late_in_a_fresh_installation(
     assert found.is_waited_for == (status is not Status.DOWNLOADING)
 
 
-def test_a_run_that_was_started_again_fails_anew(repository: PostgresMonthRepository) -> None:
+def test_a_restarted_run_fails_again(repository: PostgresMonthRepository) -> None:
     first = reconciliation.record_failure(repository, JUNE, RUN, "the first cause")
     assert first is not None
     later = first.updated_at + dt.timedelta(microseconds=1)
@@ -183,7 +185,7 @@ def test_a_run_that_ended_as_a_success_is_completed_only_if_all_is_merged(
     assert "artists of 2026-05 were not loaded" in str(lacking.error_message)
     assert whole is not None
     assert whole.status is Status.COMPLETED
-    # At rest, of another run, or without a row: nothing to do.
+    # Not being loaded, of another run, or without a row: nothing to do.
     assert reconciliation.settle(repository, JUNE, RUN, both) is None
     repository.claim(MAY, OTHER)
     assert reconciliation.settle(repository, MAY, RUN, both) is None

@@ -114,7 +114,7 @@ def test_the_text_holds_a_line_an_entity_in_the_order_of_the_merge(
     assert "\x1b" not in report(repository).as_text()
 
 
-def test_a_failed_month_tells_its_error_as_it_is_written(
+def test_the_error_of_a_failed_month_is_printed_unchanged(
     repository: PostgresMonthRepository,
 ) -> None:
     repository.move(

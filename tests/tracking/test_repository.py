@@ -1,4 +1,4 @@
-"""What the repository promises of the months' rows and their files'."""
+"""The repository: months."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ A, B = "a" * 64, "b" * 64
 
 
 def bring(repository: PostgresMonthRepository, status: Status, run: RunIdentity = RUN) -> None:
-    """Take the month from nothing to a status, the legal way."""
+    """Move the month to a status by legal transitions."""
     repository.ensure(JULY)
     if status is Status.FAILED:
         repository.move(JULY, Status.FAILED, run=run, error_message="first")
@@ -59,7 +59,7 @@ def test_ensuring_twice_keeps_the_first_row(repository: PostgresMonthRepository)
     assert repository.ensure(JULY) == repository.ensure(JULY) == repository.get(JULY)
 
 
-def test_all_tells_the_months_in_order(repository: PostgresMonthRepository) -> None:
+def test_all_lists_the_months_in_order(repository: PostgresMonthRepository) -> None:
     for month in (JULY, Month(2025, 12), JUNE):
         repository.ensure(month)
     assert [record.month for record in repository.all()] == [Month(2025, 12), JUNE, JULY]
@@ -94,7 +94,7 @@ def test_an_illegal_move_names_both_states_and_changes_nothing(
     assert repository.get(JULY) == before
 
 
-def test_a_move_to_where_the_month_stands_changes_nothing(
+def test_a_move_to_the_present_status_changes_nothing(
     repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.FAILED)
@@ -116,7 +116,7 @@ def test_failing_keeps_the_reason_and_counts_the_attempt_once(
     assert repository.move(JULY, Status.FAILED, run=RUN).retry_count == 2
 
 
-def test_a_reason_that_the_database_cannot_hold_is_told_as_far_as_it_can(
+def test_a_reason_that_the_database_cannot_hold_is_shortened(
     repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING)
@@ -152,7 +152,7 @@ def test_a_new_attempt_has_a_new_start_and_a_resumed_one_keeps_its_own(
     assert anew.download_completed_at is None
 
 
-def test_a_month_at_work_is_moved_by_its_own_run_alone(
+def test_a_month_that_is_being_loaded_is_moved_by_its_own_run_only(
     repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING, run=OTHER)
@@ -178,7 +178,7 @@ def test_a_claim_of_a_month_in_another_run_gets_nothing(
     assert repository.get(JULY) == mine
 
 
-def test_a_claim_tried_again_by_its_own_run_keeps_the_month_as_it_stands(
+def test_a_claim_repeated_by_its_own_run_changes_nothing(
     repository: PostgresMonthRepository,
 ) -> None:
     bring(repository, Status.PROCESSING)
@@ -187,7 +187,9 @@ def test_a_claim_tried_again_by_its_own_run_keeps_the_month_as_it_stands(
     assert repository.get(JULY) == before
 
 
-def test_a_month_at_rest_can_be_claimed(repository: PostgresMonthRepository) -> None:
+def test_a_month_that_is_not_being_loaded_can_be_claimed(
+    repository: PostgresMonthRepository,
+) -> None:
     bring(repository, Status.COMPLETED)
     again = repository.claim(JULY, OTHER)
     assert again is not None
@@ -230,7 +232,9 @@ def test_of_runs_that_claim_one_month_at_once_one_gets_it(
     assert repository.get(JULY) == won[0]
 
 
-def test_of_failures_told_at_once_one_counts(repository: PostgresMonthRepository) -> None:
+def test_of_failures_reported_at_the_same_time_one_counts(
+    repository: PostgresMonthRepository,
+) -> None:
     bring(repository, Status.PROCESSING)
     with ThreadPoolExecutor(8) as pool:
         moved = [

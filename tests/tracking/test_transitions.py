@@ -1,4 +1,4 @@
-"""What each move does to a month's row, without a database."""
+"""The transitions of a month's row, without a database."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def changes(before: MonthRecord, after: MonthRecord | None) -> dict[str, Any]:
 
 
 def test_every_status_has_its_legal_moves() -> None:
-    """The picture at the top of the module, move by move."""
+    """The diagram at the top of the module, transition by transition."""
     legal = {
         NOT_STARTED: {DOWNLOADING, FAILED},
         DOWNLOADING: {READY, FAILED},
@@ -206,7 +206,7 @@ def test_a_move_changes_the_row(before: MonthRecord, to: Status, expected: dict[
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_move_to_where_the_month_is_changes_nothing(status: Status) -> None:
+def test_a_move_to_the_present_status_changes_nothing(status: Status) -> None:
     before = row(status)
     assert move(before, status, run=RUN, now=NOW, error_message="again") is before
     done = row(COMPLETED, OTHER)
@@ -219,7 +219,7 @@ def test_a_run_of_the_command_line_has_no_lease() -> None:
 
 
 @pytest.mark.parametrize("current", Status)
-def test_another_run_moves_a_month_only_at_rest(current: Status) -> None:
+def test_another_run_moves_only_a_month_that_is_not_being_loaded(current: Status) -> None:
     for to in LEGAL[current]:
         if current in AT_WORK or (current, to) == (COMPLETED, FAILED):
             with pytest.raises(MonthTaken, match=f"{current} in another run, discogs_monthly / t"):
@@ -244,7 +244,7 @@ def test_an_error_message_is_kept_as_the_column_takes_it(message: str | None, ke
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_claim_takes_a_month_at_rest(status: Status) -> None:
+def test_a_month_that_is_not_being_loaded_can_be_claimed(status: Status) -> None:
     mine, others = row(status), row(status, OTHER)
     if status in AT_WORK:
         assert claim(mine, run=RUN, now=NOW) is mine

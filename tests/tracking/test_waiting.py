@@ -1,4 +1,4 @@
-"""A run that waits for its dump, before it has the month."""
+"""A run that waits for its dump, before it claims the month."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_wait_that_is_ended_by_hand_is_no_failed_attempt(
     assert record.waiting is None
 
 
-def test_runs_of_two_airflows_that_are_named_alike_are_two(
+def test_runs_of_two_airflows_with_the_same_id_are_two_runs(
     repository: PostgresMonthRepository,
 ) -> None:
     claimed = repository.claim(JULY, RUN)

@@ -38,7 +38,7 @@ def test_the_first_failure_of_a_run_is_recorded(repository: PostgresMonthReposit
     assert ti.pushed == {"summary": "download [releases]: out of luck"}
 
 
-def test_the_error_of_a_task_takes_the_place_of_what_explains_nothing(
+def test_the_error_of_a_task_replaces_a_message_without_a_cause(
     repository: PostgresMonthRepository,
 ) -> None:
     fetched()
@@ -65,7 +65,7 @@ def test_a_failure_that_no_task_has_explained_names_the_tasks() -> None:
     )
 
 
-def test_a_time_out_is_named_with_what_the_task_was_doing(
+def test_a_timeout_is_reported_with_what_the_task_was_doing(
     repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched()
@@ -88,7 +88,7 @@ def test_a_time_out_is_named_with_what_the_task_was_doing(
     assert str(record.error_message).startswith(said)
 
 
-def test_a_month_that_is_none_is_a_line_of_the_log_too(
+def test_an_invalid_month_is_one_line_of_the_log(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = context()
@@ -118,7 +118,7 @@ def test_an_error_is_a_line_of_the_log_before_a_short_traceback(
 
 
 @pytest.mark.parametrize("wrong", ["1850-01", "2026-04"])
-def test_a_run_that_names_no_month_fails_none(
+def test_a_run_without_a_valid_month_fails_no_month(
     repository: PostgresMonthRepository, caplog: pytest.LogCaptureFixture, wrong: str
 ) -> None:
     failures.task_failed({**context(year_month=wrong), "exception": ValueError("out of luck")})

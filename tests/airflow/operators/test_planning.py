@@ -26,7 +26,7 @@ from discogs.tracking.postgres import PostgresMonthRepository
 from tests.airflow.operators.steps import ENTITIES, MONTH, TaskInstance, context, fetched, run
 
 
-def test_a_run_is_about_what_the_form_says(repository: PostgresMonthRepository) -> None:
+def test_a_run_has_the_options_of_the_form(repository: PostgresMonthRepository) -> None:
     def resolved(**params: Any) -> dict[str, Any]:
         options: dict[str, Any] = run(ResolveMonthOperator(task_id="t"), context(**params))
         return options
@@ -82,7 +82,7 @@ def test_search_indexes_are_built_where_the_setting_asks_for_them(
             assert conn.execute(query).fetchone() == (found,)
 
 
-def test_a_run_of_a_month_at_work_ends_skipped_and_leaves_it_alone(
+def test_a_run_of_a_month_that_is_being_loaded_is_skipped(
     repository: PostgresMonthRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched()
@@ -129,7 +129,7 @@ def test_a_month_that_has_not_begun_is_refused(repository: PostgresMonthReposito
     assert repository.all() == []
 
 
-def test_a_command_is_at_work_as_long_as_it_holds_its_months_lock(
+def test_a_command_is_alive_as_long_as_it_holds_its_months_lock(
     repository: PostgresMonthRepository, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loading = MONTH.plus(1)

@@ -43,7 +43,7 @@ def loaded_template(
 
 @pytest.fixture
 def database(server: str, loaded_template: str) -> Iterator[str]:
-    """The DSN of a database of the test's own, with two loaded months."""
+    """The DSN of the test's own database, with two loaded months."""
     with new_database(server, template=loaded_template) as dsn:
         yield dsn
 

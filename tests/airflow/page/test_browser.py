@@ -1,4 +1,4 @@
-"""The page in a real browser, below an address with a path, without the rest of Airflow."""
+"""The page in a real browser, below a path, without the rest of Airflow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def served(database: str, target: dict[str, object], client: object) -> Iterator
 
 @pytest.fixture
 def opened(served: Served, browser: Browser) -> Iterator[Page]:
-    """The page as it was opened, with whatever the browser has to complain about collected."""
+    """The opened page; fails at the end if the browser reported errors."""
     with served.context(browser) as context:
         page = context.new_page()
         said: list[str] = []
@@ -44,7 +44,7 @@ def opened(served: Served, browser: Browser) -> Iterator[Page]:
         page.goto(served.url)
         page.wait_for_selector("text=History")
         yield page
-        # What is not found is asked for on purpose.
+        # Some tests ask for a record that does not exist.
         assert [text for text in said if "404 (Not Found)" not in text] == []
 
 
@@ -54,7 +54,7 @@ def execute(connect: Connect, statement: str, *values: object) -> None:
         conn.commit()
 
 
-def test_a_month_is_looked_into(opened: Page, served: Served) -> None:
+def test_a_month_has_a_timeline_changes_and_a_report(opened: Page, served: Served) -> None:
     assert opened.inner_text("main header p").startswith(f"loaded through {SECOND}")
     assert opened.locator(".chart canvas").count() == 5
     opened.click(f"[aria-label='Entities of {SECOND}']")
@@ -90,9 +90,7 @@ def test_a_record_is_found_by_title_and_by_id(opened: Page) -> None:
     opened.wait_for_selector("text=No loaded dump has a release 2000000000.")
 
 
-def test_what_is_written_in_titles_and_errors_is_shown_as_text(
-    opened: Page, connect: Connect
-) -> None:
+def test_titles_and_errors_are_shown_as_text(opened: Page, connect: Connect) -> None:
     execute(connect, "UPDATE releases SET title = %s", HTML)
     execute(
         connect,
@@ -121,7 +119,9 @@ def test_what_is_written_in_titles_and_errors_is_shown_as_text(
     assert opened.title() == "Discogs"
 
 
-def test_a_bar_moves_by_itself_and_what_was_unfolded_stays(opened: Page, connect: Connect) -> None:
+def test_a_progress_bar_is_updated_and_unfolded_parts_stay_open(
+    opened: Page, connect: Connect
+) -> None:
     execute(
         connect,
         "INSERT INTO discogs_data_processing (id, year_month, status, started_at)"

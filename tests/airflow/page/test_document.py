@@ -24,7 +24,7 @@ REQUESTS = 15  # of each operation
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_whatever_is_asked_is_answered_as_the_document_says(
+def test_every_answer_is_valid_by_the_document(
     client: Callable[..., TestClient],
 ) -> None:
     app = client()

@@ -38,7 +38,7 @@ SECONDS = 60_000  # for the busiest machine, in milliseconds
 
 @pytest.fixture
 def months(airflow_stack: RunningAirflow) -> dict[Month, str]:
-    """Three loaded months, and by their runs: one failed, one at work, one waited for."""
+    """Three loaded months, and the runs of a failed, a running and a waiting month."""
     airflow = airflow_stack
     airflow.start_afresh()
     migrate(airflow.connect, "discogs")

@@ -1,5 +1,4 @@
-"""A cluster policy that Airflow reads in the tests alone: no retries, and faults that nothing real
-can make.
+"""A cluster policy for tests: no retries, and faults that cannot be caused otherwise.
 
 A file ``<task id>`` in the folder ``DISCOGS_TEST_FAULTS`` makes that task fail at its start with
 the file's text; a file ``<task id>.timeout`` holds the seconds that it may take.
