@@ -159,14 +159,14 @@ def test_the_charts_name_every_step(results: Path) -> None:
         assert text in drawn
 
 
-def test_the_tables_fit_no_terminal_too_narrow(results: Path) -> None:
+def test_the_tables_fit_a_terminal(results: Path) -> None:
     shown = (results / "terminal.txt").read_text()
     assert "…" not in shown
     for text in ("first load", "peak MB", "foreign keys", "times as long as the floor"):
         assert text in shown
 
 
-def test_a_size_that_is_no_number_is_wrong_usage() -> None:
+def test_a_size_that_is_not_a_number_is_wrong_usage() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--releases=many"],
         cwd=PROJECT,

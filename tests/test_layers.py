@@ -87,7 +87,7 @@ def test_a_part_imports_only_what_is_below_it() -> None:
     assert {part(module) for module in MODULES} - {""} == MAY_IMPORT.keys()
 
 
-def test_nothing_below_its_face_imports_airflow() -> None:
+def test_only_the_airflow_parts_import_airflow() -> None:
     below = [module for module in MODULES if part(module) not in FACE]
 
     assert [m for m in below if "airflow" in {n.split(".")[0] for n in imports(MODULES[m])}] == []

@@ -79,7 +79,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("LATE_AFTER_DAYS", "29", "from 1 to 28"),
     ],
 )
-def test_a_value_that_a_setting_does_not_take_is_named(name: str, text: str, expected: str) -> None:
+def test_an_invalid_value_of_a_setting_is_named(name: str, text: str, expected: str) -> None:
     variable = f"DISCOGS_{name}"
     with pytest.raises(InvalidSetting, match=expected) as caught:
         Settings.from_environment({variable: text})

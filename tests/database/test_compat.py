@@ -148,7 +148,7 @@ def test_the_views_have_its_columns_in_its_order(database: str) -> None:
         ),
     ],
 )
-def test_a_query_in_its_words(
+def test_a_query_written_for_discogs_xml2db(
     database: str, query: str, expected: list[tuple[object, ...]]
 ) -> None:
     assert ask(database, query) == expected
@@ -166,7 +166,7 @@ def test_making_the_views_again_changes_nothing(database: str) -> None:
     assert set(COMPAT) == set(SCHEMAS)
 
 
-def test_the_page_of_names_has_every_table_of_theirs_and_only_what_there_is_of_ours(
+def test_the_page_of_names_has_all_their_tables_and_only_our_existing_ones(
     connect: Connect,
 ) -> None:
     theirs, kit = NAMES.split("## discogskit")

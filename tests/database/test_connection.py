@@ -18,7 +18,7 @@ def setting(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
     return row[0]
 
 
-def test_a_connection_has_the_schema_utc_and_an_eye_on_its_client(database: str) -> None:
+def test_a_connection_has_the_schema_utc_and_checks_its_client(database: str) -> None:
     with connector(database, 'odd "name"', application_name="who")() as conn:
         assert not conn.autocommit
         assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
@@ -28,13 +28,13 @@ def test_a_connection_has_the_schema_utc_and_an_eye_on_its_client(database: str)
         assert setting(conn, "client_connection_check_interval") == "10s"
 
 
-def test_each_call_opens_a_connection_of_its_own(database: str) -> None:
+def test_each_call_opens_a_new_connection(database: str) -> None:
     connect = connector(database, "discogs")
     with connect() as one, connect() as two:
         assert one.info.backend_pid != two.info.backend_pid
 
 
-def test_a_server_that_is_not_there_is_unavailable_for_now() -> None:
+def test_an_unreachable_server_is_a_transient_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -47,7 +47,7 @@ def test_a_server_that_is_not_there_is_unavailable_for_now() -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_a_database_that_is_not_there_is_no_fault_that_passes(database: str) -> None:
+def test_a_missing_database_is_a_permanent_error(database: str) -> None:
     missing = database.replace("discogs_test_", "discogs_missing_")
     with pytest.raises(DatabaseError, match="does not exist") as caught:
         connector(missing, "discogs")()
@@ -79,7 +79,7 @@ def test_a_dsn_that_cannot_be_read_is_not_repeated(dsn: str) -> None:
         "postgresql://someone@127.0.0.1:1/records?password=hush",
     ],
 )
-def test_no_message_holds_a_password(dsn: str) -> None:
+def test_no_message_has_a_password(dsn: str) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         connector(dsn, "discogs")()
     text = str(caught.value)
@@ -89,7 +89,7 @@ def test_no_message_holds_a_password(dsn: str) -> None:
     assert "hush" not in describe(dsn)
 
 
-def test_a_connection_that_was_cut_is_unavailable_for_now(database: str) -> None:
+def test_a_lost_connection_is_a_transient_error(database: str) -> None:
     connect = connector(database, "discogs")
     with connect() as conn, connect() as other:
         # With a time to wait, it returns when the connection is gone.
@@ -131,5 +131,5 @@ def test_a_schema_that_the_role_may_not_use_is_not_taken_for_one_without_tables(
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001", "40003", "55P03"])
-def test_a_conflict_with_another_transaction_may_pass(state: str) -> None:
+def test_a_conflict_with_another_transaction_is_a_transient_error(state: str) -> None:
     assert explain(psycopg.errors.lookup(state)("in each other's way")).transient

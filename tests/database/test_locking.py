@@ -77,7 +77,7 @@ def test_a_lock_ends_with_its_connection(database: str) -> None:
             pass
 
 
-def test_who_waits_for_a_lock_holds_no_snapshot(database: str) -> None:
+def test_a_session_that_waits_for_a_lock_has_no_snapshot(database: str) -> None:
     connect = connector(database, "discogs")
 
     def waiter() -> None:

@@ -23,7 +23,7 @@ APRIL, MAY, JUNE, JULY, AUGUST = (Month(2026, number) for number in range(4, 9))
         ([JULY], [JULY], MonthNeighbours(JUNE, None, None, first=False, newest=False)),
     ],
 )
-def test_a_months_neighbours_are_the_nearest_merged_months_but_itself(
+def test_a_months_neighbours_are_the_nearest_other_merged_months(
     merged: list[Month], unsure: list[Month], expected: MonthNeighbours
 ) -> None:
     assert MonthNeighbours.among(JUNE, merged, unsure) == expected

@@ -75,13 +75,13 @@ def test_a_changed_old_file_is_an_error_and_applies_nothing(empty: Connect, fold
     assert values(empty, "SELECT id FROM one") == [1]
 
 
-def test_ends_of_lines_are_no_change(empty: Connect, folder: Path) -> None:
+def test_line_endings_do_not_change_a_migration(empty: Connect, folder: Path) -> None:
     migrate(empty, "mine", folder)
     (folder / "0001_first.sql").write_bytes(FIRST.replace("\n", "\r\n").encode())
     assert migrate(empty, "mine", folder) == []
 
 
-def test_a_database_ahead_of_the_package_is_told(empty: Connect, folder: Path) -> None:
+def test_a_database_ahead_of_the_package_is_an_error(empty: Connect, folder: Path) -> None:
     (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2)")
     migrate(empty, "mine", folder)
     (folder / "0002_second.sql").unlink()
@@ -89,7 +89,7 @@ def test_a_database_ahead_of_the_package_is_told(empty: Connect, folder: Path) -
         migrate(empty, "mine", folder)
 
 
-def test_a_file_that_fails_leaves_nothing_of_itself(empty: Connect, folder: Path) -> None:
+def test_a_file_that_fails_is_rolled_back(empty: Connect, folder: Path) -> None:
     (folder / "0002_second.sql").write_text("INSERT INTO one VALUES (2); SELECT 1/0; ")
     (folder / "0003_third.sql").write_text("INSERT INTO one VALUES (3)")
     with pytest.raises(MigrationError, match=r"0002_second\.sql failed: division by zero"):
@@ -122,7 +122,7 @@ def restricted(database: str) -> Iterator[str]:
         conn.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
-def test_a_role_that_lacks_rights_is_told_the_statements_that_grant_them(
+def test_the_error_for_a_role_without_rights_has_the_statements_that_grant_them(
     database: str, restricted: str, folder: Path
 ) -> None:
     connect = connector(make_conninfo(database, options=f"-crole={restricted}"), "mine")
@@ -178,7 +178,7 @@ def test_a_schema_of_another_application_is_refused_before_anything_is_created(
         ([], "has no migrations"),
     ],
 )
-def test_a_folder_that_makes_no_sense_is_told(
+def test_an_invalid_folder_of_migrations_is_an_error(
     tmp_path: Path, names: list[str], message: str
 ) -> None:
     for name in names:

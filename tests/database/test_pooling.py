@@ -105,7 +105,7 @@ def test_a_session_that_keeps_what_its_last_client_has_set_is_refused(database: 
         connector(dsn, SCHEMA)()
 
 
-def test_a_load_through_a_pooler_in_session_mode_is_a_load(database: str, dumps: Path) -> None:
+def test_a_load_through_a_pooler_in_session_mode_succeeds(database: str, dumps: Path) -> None:
     with pooler(database, "session") as dsn, others_at_work(dsn, 2):
         for arguments in (["migrate"], ["load", dumps, "--month", MONTH], ["status"]):
             result = call(*arguments, "--dsn", dsn)

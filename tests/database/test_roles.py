@@ -78,9 +78,7 @@ def test_the_role_reads_everything_after_every_load_and_writes_nothing(
             read(query)
 
 
-def test_granting_twice_and_to_a_role_that_is_there(
-    database: str, connect: Connect, role: str
-) -> None:
+def test_granting_twice_and_to_an_existing_role(database: str, connect: Connect, role: str) -> None:
     with connect() as conn:
         conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
     assert grant_read(connect, SCHEMA, role) is False

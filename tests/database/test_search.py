@@ -210,7 +210,7 @@ def test_every_index_is_in_the_documentation() -> None:
     assert {index for index, _ in QUERIES} <= INDEXES | TRIGRAMS
 
 
-def test_a_search_finds_what_is_written_otherwise(searched: str) -> None:
+def test_a_search_finds_other_spellings(searched: str) -> None:
     with psycopg.connect(searched, options=f"-c search_path={SCHEMA}") as conn:
         for condition in (
             "search_text(title) = search_text('release 7 OF 2026-06')",
@@ -253,7 +253,7 @@ def contrib(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(home)
 
 
-def test_trigrams_are_indexed_where_the_extension_can_be_had(contrib: str, tmp_path: Path) -> None:
+def test_trigrams_are_indexed_if_the_extension_is_available(contrib: str, tmp_path: Path) -> None:
     connect = connector(contrib, SCHEMA)
     migrate(connect, SCHEMA)
     built = build(connect)
@@ -268,7 +268,7 @@ def test_trigrams_are_indexed_where_the_extension_can_be_had(contrib: str, tmp_p
         assert index in plan(contrib, query, scans="off"), query
 
 
-def test_where_it_cannot_be_had_the_rest_is_built_and_why_is_said(connect: Connect) -> None:
+def test_without_the_extension_the_other_indexes_are_built_with_a_reason(connect: Connect) -> None:
     with connect() as conn:
         row = conn.execute(
             "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'"

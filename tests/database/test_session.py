@@ -83,7 +83,7 @@ def hostile(database: str, *, role: str | None = None) -> None:
             )
 
 
-def test_hostile_defaults_of_the_database_change_no_session(database: str) -> None:
+def test_unusual_defaults_of_the_database_do_not_change_a_session(database: str) -> None:
     with connector(database, SCHEMA)() as conn:
         usual = settings_of(conn)
     hostile(database)
@@ -91,7 +91,7 @@ def test_hostile_defaults_of_the_database_change_no_session(database: str) -> No
         assert settings_of(conn) == usual
 
 
-def test_a_load_under_hostile_defaults_gives_the_usual_tables(
+def test_a_load_with_unusual_defaults_gives_the_usual_tables(
     database: str, dumps: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with new_database(server) as other:

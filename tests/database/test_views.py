@@ -100,7 +100,7 @@ def test_every_child_table_has_a_view_with_its_columns(connect: Connect) -> None
         conn.execute("SELECT mood FROM live_release_tracks")
 
 
-def test_a_first_load_swaps_tables_below_views_and_keeps_whats_on_them(
+def test_a_first_load_swaps_tables_below_views_and_keeps_their_settings(
     connect: Connect, database: str, tmp_path: Path
 ) -> None:
     with connect() as conn:
@@ -134,7 +134,7 @@ def test_a_first_load_swaps_tables_below_views_and_keeps_whats_on_them(
         assert conn.execute("SELECT n FROM public.over").fetchone() == (1,)
 
 
-def test_a_materialized_view_leaves_the_month_to_the_merge(
+def test_with_a_materialized_view_the_month_is_merged(
     connect: Connect, database: str, tmp_path: Path
 ) -> None:
     with connect() as conn:

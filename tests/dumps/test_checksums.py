@@ -25,7 +25,7 @@ def test_every_form_is_read(text: str) -> None:
     assert parse("x", text.encode()) == {LABELS: A, ARTISTS: B}
 
 
-def test_a_file_that_is_not_known_is_left_out() -> None:
+def test_an_unknown_file_is_ignored() -> None:
     text = f"{A} {LABELS}\n{B} discogs_20260701_tracks.xml.gz\n"
     assert parse("x", text.encode()) == {LABELS: A}
 
@@ -48,7 +48,7 @@ def test_a_file_that_is_not_known_is_left_out() -> None:
         (f"{A} {LABELS}\n".encode("utf-16"), "starts with"),
     ],
 )
-def test_anything_else_is_told(data: bytes, told: str) -> None:
+def test_anything_else_is_an_error(data: bytes, told: str) -> None:
     with pytest.raises(ChecksumFileInvalid) as caught:
         parse("discogs_20260701_CHECKSUM.txt", data)
     assert told in str(caught.value)

@@ -36,7 +36,9 @@ LAYOUTS = pytest.mark.parametrize("layout", ["data.discogs.com", "s3"])
 
 
 @LAYOUTS
-def test_a_good_server_is_asked_once(place: Open, storage: DumpStorage, layout: str) -> None:
+def test_a_server_without_faults_gets_one_request(
+    place: Open, storage: DumpStorage, layout: str
+) -> None:
     at = place(layout)
     seen: list[Progress] = []
     report = fetch(at, storage, on_progress=seen.append)
@@ -77,7 +79,7 @@ PASSING = [
     ("fault", "asked", "asked_s3"), PASSING, ids=[fault.name for fault, _, _ in PASSING]
 )
 @LAYOUTS
-def test_a_passing_fault_ends_in_the_right_bytes(
+def test_after_a_transient_fault_the_file_is_correct(
     place: Open, storage: DumpStorage, layout: str, fault: Fault, asked: int, asked_s3: int
 ) -> None:
     at = place(layout, [fault.on(LABELS)])
@@ -93,7 +95,7 @@ def test_a_reset_on_connect_is_tried_again(place: Open, storage: DumpStorage) ->
     assert at.mirror.connections == 4
 
 
-def test_a_cut_transfer_goes_on_where_it_ended(place: Open, storage: DumpStorage) -> None:
+def test_a_cut_transfer_is_resumed(place: Open, storage: DumpStorage) -> None:
     at = place("s3", [faults.cut(n).on(LABELS) for n in (10_000, 20_000, 1)])
     report = fetch(at, storage)
     assert whole(at, storage)
@@ -107,7 +109,7 @@ def test_a_cut_transfer_goes_on_where_it_ended(place: Open, storage: DumpStorage
     assert (report.attempts, report.transferred) == (4, len(at.data))
 
 
-def test_where_ranges_are_ignored_it_starts_again(place: Open, storage: DumpStorage) -> None:
+def test_without_ranges_a_cut_transfer_starts_again(place: Open, storage: DumpStorage) -> None:
     at = place("data.discogs.com", [faults.cut(10_000).on(LABELS)])
     report = fetch(at, storage)
     assert whole(at, storage)
@@ -123,7 +125,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("fault", "asked"), RANGES, ids=[fault.name for fault, _ in RANGES])
-def test_a_bad_answer_to_a_range_ends_in_the_right_bytes(
+def test_after_a_wrong_response_to_a_range_the_file_is_correct(
     place: Open, storage: DumpStorage, fault: Fault, asked: int
 ) -> None:
     at = place("s3", [faults.cut(10_000).on(LABELS), fault.on(LABELS)])
@@ -134,7 +136,9 @@ def test_a_bad_answer_to_a_range_ends_in_the_right_bytes(
     assert [request.range for request in at.mirror.seen][2:] == [None] * (asked - 2)
 
 
-def test_part_content_that_nobody_asked_for_is_not_taken(place: Open, storage: DumpStorage) -> None:
+def test_partial_content_that_was_not_requested_is_not_used(
+    place: Open, storage: DumpStorage
+) -> None:
     def partial(
         _request: exchange.Request, reply: exchange.Reply, _wait: exchange.Wait
     ) -> exchange.Reply:
@@ -147,7 +151,9 @@ def test_part_content_that_nobody_asked_for_is_not_taken(place: Open, storage: D
     assert at.asked == 2
 
 
-def test_without_a_length_a_cut_is_told_by_the_digest(place: Open, storage: DumpStorage) -> None:
+def test_without_a_length_a_cut_is_detected_by_the_digest(
+    place: Open, storage: DumpStorage
+) -> None:
     def both(
         request: exchange.Request, reply: exchange.Reply, wait: exchange.Wait
     ) -> exchange.Reply:
@@ -161,7 +167,7 @@ def test_without_a_length_a_cut_is_told_by_the_digest(place: Open, storage: Dump
     assert whole(at, storage)
 
 
-def test_a_body_that_drips_is_as_good_as_stalled(place: Open, storage: DumpStorage) -> None:
+def test_a_very_slow_body_counts_as_stalled(place: Open, storage: DumpStorage) -> None:
     at = place("s3", [faults.slow(1000, chunk=50).on(LABELS).repeated(None)])
     started = time.monotonic()
     with pytest.raises(TransferFailed, match=r"5 attempts.*only [0-9]+ bytes came"):
@@ -193,7 +199,7 @@ LASTING = [
 
 
 @pytest.mark.parametrize(("fault", "told"), LASTING, ids=[fault.name for fault, _ in LASTING])
-def test_a_lasting_fault_ends_after_five_attempts(
+def test_a_permanent_fault_is_an_error_after_five_attempts(
     place: Open, storage: DumpStorage, fault: Fault, told: str
 ) -> None:
     at = place("data.discogs.com", [fault.on(LABELS).repeated(None)])
@@ -213,7 +219,7 @@ def test_a_rate_limit_is_left_to_the_caller(place: Open, storage: DumpStorage) -
     assert left(storage) == []
 
 
-def test_a_rate_limit_keeps_what_came_before_it(place: Open, storage: DumpStorage) -> None:
+def test_a_rate_limit_keeps_the_bytes_before_it(place: Open, storage: DumpStorage) -> None:
     at = place(
         "s3", [faults.cut(30_000).on(LABELS), faults.status(429, retry_after="60").on(LABELS)]
     )
@@ -241,7 +247,7 @@ FINAL = [
     ("fault", "error", "told"), FINAL, ids=[f"{f.name} {n}" for n, (f, _, _) in enumerate(FINAL)]
 )
 @LAYOUTS
-def test_what_another_attempt_cannot_mend_is_told_at_once(
+def test_a_permanent_fault_is_an_error_at_once(
     place: Open,
     storage: DumpStorage,
     layout: str,
@@ -257,7 +263,7 @@ def test_what_another_attempt_cannot_mend_is_told_at_once(
 
 
 @LAYOUTS
-def test_what_is_always_corrupted_names_both_digests(
+def test_the_error_for_a_corrupted_file_has_both_digests(
     place: Open, storage: DumpStorage, layout: str
 ) -> None:
     at = place(layout, [faults.corrupt(100).on(LABELS).repeated(None)])
@@ -291,14 +297,14 @@ def test_a_redirect_to_another_host_is_followed_and_resumed(
     assert whole(at, storage)
 
 
-def test_an_encoding_on_the_way_is_left_as_it_is(place: Open, storage: DumpStorage) -> None:
+def test_a_content_encoding_is_not_removed(place: Open, storage: DumpStorage) -> None:
     at = place()
     at.mirror.add(faults.content(at.data, Content_Encoding="gzip").on(LABELS))
     fetch(at, storage)
     assert whole(at, storage)
 
 
-def test_a_decompression_bomb_stays_as_small_as_it_came(
+def test_a_decompression_bomb_is_not_decompressed(
     place: Open, storage: DumpStorage, folder: Path
 ) -> None:
     at = place()
@@ -307,7 +313,7 @@ def test_a_decompression_bomb_stays_as_small_as_it_came(
     assert whole(at, storage)
 
 
-def test_a_file_that_is_there_and_whole_is_not_fetched(place: Open, storage: DumpStorage) -> None:
+def test_a_complete_file_is_not_fetched_again(place: Open, storage: DumpStorage) -> None:
     at = place()
     fetch(at, storage)
     report = fetch(at, storage)
@@ -316,7 +322,7 @@ def test_a_file_that_is_there_and_whole_is_not_fetched(place: Open, storage: Dum
     assert report.sha256 == at.digest
 
 
-def test_a_file_that_is_there_and_wrong_is_fetched_anew(place: Open, storage: DumpStorage) -> None:
+def test_a_file_with_a_wrong_digest_is_fetched_again(place: Open, storage: DumpStorage) -> None:
     at = place()
     local(storage).mkdir()
     (local(storage) / at.name).write_bytes(b"\x1f\x8bwrong")
@@ -324,7 +330,7 @@ def test_a_file_that_is_there_and_wrong_is_fetched_anew(place: Open, storage: Du
     assert whole(at, storage)
 
 
-def test_too_little_room_is_told_before_anything_is_written(
+def test_too_little_space_is_an_error_before_anything_is_written(
     place: Open, storage: DumpStorage
 ) -> None:
     at = place()

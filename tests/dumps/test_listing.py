@@ -58,7 +58,7 @@ def test_a_set_without_its_marker_is_not_complete() -> None:
     assert "discogs_20260701_CHECKSUM.txt" in str(caught.value)
 
 
-def test_every_file_that_is_lacking_is_named() -> None:
+def test_every_missing_file_is_named() -> None:
     with pytest.raises(DumpIncomplete) as caught:
         chosen(listed("20260701", "labels", "masters", "CHECKSUM"))
     assert caught.value.lacking == (
@@ -67,13 +67,13 @@ def test_every_file_that_is_lacking_is_named() -> None:
     )
 
 
-def test_a_set_may_be_asked_for_in_part() -> None:
+def test_a_set_of_some_entities_may_be_requested() -> None:
     items = listed("20260701", "artists", "masters", "releases", "CHECKSUM")
     found = chosen(items, Entity.RELEASES, Entity.ARTISTS)
     assert [file.entity for file in found.files] == [Entity.ARTISTS, Entity.RELEASES]
 
 
-def test_a_month_split_over_two_days_is_put_together() -> None:
+def test_a_month_split_over_two_days_is_combined() -> None:
     items = [
         *listed("20260703", "artists", "labels", "masters", "CHECKSUM"),
         *listed("20260710", "releases", "labels", "CHECKSUM"),
@@ -89,7 +89,7 @@ def test_a_month_split_over_two_days_is_put_together() -> None:
     assert [file.name[8:16] for file in found.checksums] == ["20260703", "20260710"]
 
 
-def test_only_what_is_lacking_is_named() -> None:
+def test_only_missing_files_are_named() -> None:
     items = [
         *listed("20260701", "artists", "labels", "CHECKSUM"),
         *listed("20260711", "releases", "CHECKSUM"),
@@ -99,7 +99,7 @@ def test_only_what_is_lacking_is_named() -> None:
     assert caught.value.lacking == ("discogs_20260711_masters.xml.gz",)
 
 
-def test_a_marker_speaks_for_files_of_earlier_days() -> None:
+def test_a_marker_is_valid_for_files_of_earlier_days() -> None:
     items = [
         *listed("20260703", "masters", "releases"),
         *listed("20260710", "artists", "labels", "CHECKSUM"),
@@ -123,7 +123,7 @@ def test_the_order_of_publication_does_not_matter(order: tuple[int, ...]) -> Non
     assert len(chosen([items[index] for index in order]).files) == 4
 
 
-def test_a_day_without_a_marker_is_no_part_of_a_split_month() -> None:
+def test_a_day_without_a_marker_is_not_part_of_a_split_month() -> None:
     items = [
         *listed("20260703", "artists", "labels", "masters", "CHECKSUM"),
         *listed("20260710", "releases"),
@@ -153,7 +153,7 @@ discogs</a>
 """.replace("{long}", "a" * 50_000)
 
 
-def test_a_page_is_read_and_hostile_names_are_left_out() -> None:
+def test_a_page_is_read_and_hostile_names_are_ignored() -> None:
     page = parse(Layout.DISCOGS, PAGE.encode(), "u")
     assert [(str(item.name), item.size, item.exact) for item in page.files] == [
         ("discogs_20260701_CHECKSUM.txt", 388, True),
@@ -170,7 +170,7 @@ BUCKET = """<?xml version="1.0" encoding="UTF-8"?>
 <Contents></Contents></ListBucketResult>"""
 
 
-def test_a_bucket_is_read_and_hostile_names_are_left_out() -> None:
+def test_a_bucket_is_read_and_hostile_names_are_ignored() -> None:
     page = parse(Layout.S3, BUCKET.encode(), "u")
     assert [(str(item.name), item.size, item.exact) for item in page.files] == [
         ("discogs_20260701_labels.xml.gz", 123, True),
@@ -200,6 +200,6 @@ def test_entities_of_a_bucket_are_not_resolved() -> None:
         (Layout.S3, b""),
     ],
 )
-def test_what_is_no_listing_is_told(layout: Layout, body: bytes) -> None:
+def test_a_page_that_is_not_a_listing_is_an_error(layout: Layout, body: bytes) -> None:
     with pytest.raises(ListingUnreadable, match="listing at u cannot be read"):
         parse(layout, body, "u")

@@ -42,7 +42,7 @@ def test_a_name_reads_as_it_is_written(name: DumpName) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_any_other_name_is_none(text: str) -> None:
+def test_other_names_are_not_parsed(text: str) -> None:
     assert DumpName.parse(text) is None
     assert DumpName.parse_key(f"data/2026/{text}") is None
 
@@ -56,7 +56,7 @@ def test_any_other_name_is_none(text: str) -> None:
         "data/2026/../2026/discogs_20260701_labels.xml.gz",
     ],
 )
-def test_a_key_elsewhere_is_none(key: str) -> None:
+def test_keys_in_other_folders_are_not_parsed(key: str) -> None:
     assert DumpName.parse_key(key) is None
 
 
@@ -86,7 +86,7 @@ def test_addresses_of_both_layouts() -> None:
         "http://[::1",
     ],
 )
-def test_what_is_no_address_is_told(text: str) -> None:
+def test_an_invalid_address_is_an_error(text: str) -> None:
     with pytest.raises(AddressInvalid, match="is not an address of dumps"):
         checked_base(text)
 

@@ -87,9 +87,7 @@ def test_a_file_is_stored_as_it_comes_and_read_as_a_stream(place: Open, bucket: 
     assert download(at.source, at.file, there, at.digest).already_there
 
 
-def test_a_transfer_that_the_server_cuts_goes_on_where_it_ended(
-    place: Open, bucket: s3.Bucket
-) -> None:
+def test_a_transfer_that_the_server_cuts_is_resumed(place: Open, bucket: s3.Bucket) -> None:
     at = place("s3", [faults.cut(7_000_000).on("labels")])
 
     report = download(at.source, at.file, storage(bucket.url), at.digest)
@@ -137,7 +135,7 @@ with make_session("tests/1") as session:
 """
 
 
-def test_a_worker_that_is_killed_leaves_parts_that_another_goes_on_with(
+def test_the_parts_of_a_killed_worker_are_resumed_by_another(
     place: Open, bucket: s3.Bucket
 ) -> None:
     at = place("s3", [faults.slow(10_000_000, chunk=65536).on("labels")])
@@ -162,7 +160,7 @@ def test_a_worker_that_is_killed_leaves_parts_that_another_goes_on_with(
 
 
 @pytest.mark.parametrize("when", ["between the parts", "while they are put together"])
-def test_what_an_earlier_process_has_left_of_another_version_is_deleted(
+def test_the_parts_of_another_version_are_deleted(
     place: Open, bucket: s3.Bucket, when: str
 ) -> None:
     at, there = place(), storage(bucket.url)
@@ -200,7 +198,7 @@ def test_a_bucket_that_is_missing_is_named(place: Open, url: str) -> None:
     assert not caught.value.transient
 
 
-def test_wrong_keys_are_refused_for_good(place: Open, tmp_path: Path) -> None:
+def test_wrong_keys_are_a_permanent_error(place: Open, tmp_path: Path) -> None:
     # From the second request on, the server wants keys that it knows.
     with s3.server(tmp_path, INITIAL_NO_AUTH_ACTION_COUNT="1") as url:
         s3.Bucket(url).client().create_bucket(Bucket=s3.BUCKET)
@@ -212,7 +210,7 @@ def test_wrong_keys_are_refused_for_good(place: Open, tmp_path: Path) -> None:
     assert not caught.value.transient
 
 
-def test_a_store_that_is_down_may_come_back(place: Open) -> None:
+def test_a_store_that_is_down_is_a_transient_error(place: Open) -> None:
     at = place()
 
     with pytest.raises(StorageUnreachable, match="did not answer") as caught:

@@ -105,7 +105,7 @@ def fetch(at: Served, storage: DumpStorage) -> DownloadReport:
     return report
 
 
-def test_a_killed_download_goes_on_where_the_server_allows(
+def test_a_killed_download_is_resumed_if_the_server_supports_it(
     place: Open, storage: DumpStorage
 ) -> None:
     at = place("s3")
@@ -146,7 +146,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(
     assert at.mirror.seen[-1].range == "bytes=20000-"
 
 
-def test_a_part_of_another_digest_is_thrown_away(place: Open, storage: DumpStorage) -> None:
+def test_a_part_with_another_digest_is_discarded(place: Open, storage: DumpStorage) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
     (at.folder / at.name).write_bytes(at.data + b"more")
@@ -154,7 +154,7 @@ def test_a_part_of_another_digest_is_thrown_away(place: Open, storage: DumpStora
     assert at.mirror.seen[-1].range is None
 
 
-def test_a_damaged_part_is_thrown_away_at_the_end(place: Open, storage: DumpStorage) -> None:
+def test_a_damaged_part_is_discarded_at_the_end(place: Open, storage: DumpStorage) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
     (local(storage) / f"{at.name}.part").write_bytes(b"\0" * 15_000)
@@ -163,7 +163,7 @@ def test_a_damaged_part_is_thrown_away_at_the_end(place: Open, storage: DumpStor
 
 
 @pytest.mark.parametrize("state", ["", "{}", "[1]", "{not JSON", '{"url": 1}'])
-def test_a_note_that_cannot_be_read_is_thrown_away(
+def test_a_state_that_cannot_be_read_is_discarded(
     place: Open, storage: DumpStorage, state: str
 ) -> None:
     at = place("s3")
@@ -173,14 +173,14 @@ def test_a_note_that_cannot_be_read_is_thrown_away(
     assert fetch(at, storage).resumed_from == 0
 
 
-def test_a_part_longer_than_the_file_is_thrown_away(place: Open, storage: DumpStorage) -> None:
+def test_a_part_longer_than_the_file_is_discarded(place: Open, storage: DumpStorage) -> None:
     at = place("s3")
     kill_in_the_middle(at, storage, 20_000)
     (local(storage) / f"{at.name}.part").write_bytes(at.data + b"more")
     assert fetch(at, storage).resumed_from == 0
 
 
-def test_a_part_that_got_its_name_meanwhile_is_left_alone(
+def test_a_part_that_was_renamed_meanwhile_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fcntl
@@ -199,7 +199,7 @@ def test_a_part_that_got_its_name_meanwhile_is_left_alone(
     assert (tmp_path / "x").read_bytes() == b"whole"
 
 
-def test_a_disk_that_fills_up_is_told_and_left_clean(place: Open, storage: DumpStorage) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_files(place: Open, storage: DumpStorage) -> None:
     at = place()
     # A limit on the size of files is what every system lets a test set.
     told = run(command(at, local(storage), room=20_000))
@@ -220,7 +220,7 @@ def _small_disk(folder: Path) -> list[str]:
     return before
 
 
-def test_a_small_disk_is_told_before_it_is_full(place: Open, tmp_path: Path) -> None:
+def test_a_small_disk_is_an_error_before_it_is_full(place: Open, tmp_path: Path) -> None:
     at = place()
     data = os.urandom(200_000)
     (at.folder / at.name).write_bytes(b"\x1f\x8b" + data)
@@ -231,7 +231,7 @@ def test_a_small_disk_is_told_before_it_is_full(place: Open, tmp_path: Path) -> 
     assert "200,002 bytes are needed" in told["text"]
 
 
-def test_a_small_disk_of_a_file_of_unknown_size_is_told_when_full(
+def test_a_small_disk_and_a_file_of_unknown_size_is_an_error_when_full(
     place: Open, tmp_path: Path
 ) -> None:
     at = place(faults=[faults.no_length().on("labels")])
@@ -243,7 +243,7 @@ def test_a_small_disk_of_a_file_of_unknown_size_is_told_when_full(
     assert f"({os.strerror(errno.ENOSPC)})" in told["text"]
 
 
-def test_room_for_a_whole_set_is_checked(storage: DumpStorage) -> None:
+def test_space_for_all_files_is_checked(storage: DumpStorage) -> None:
     name, other = "discogs_20260701_labels.xml.gz", "discogs_20260701_artists.xml.gz"
     local(storage).mkdir()
     free = shutil.disk_usage(local(storage)).free

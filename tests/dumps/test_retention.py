@@ -50,26 +50,26 @@ def test_the_newest_months_are_kept(keep: int | None, gone: int) -> None:
     assert going(NAMES, keep=keep) == NAMES[:gone]
 
 
-def test_only_completed_months_go() -> None:
+def test_only_files_of_completed_months_are_deleted() -> None:
     assert going(NAMES, keep=0, completed={JUNE}) == [NAMES[1]]
     assert going(NAMES, keep=0, completed=set()) == []
 
 
-def test_a_failed_month_does_not_push_a_kept_one_out() -> None:
+def test_failed_months_do_not_count_as_kept() -> None:
     assert going(NAMES, keep=1, completed={MAY, JUNE}) == [NAMES[0]]
 
 
-def test_a_month_in_use_stays() -> None:
+def test_the_files_of_a_month_in_use_are_kept() -> None:
     names = [*NAMES, f"{NAMES[0]}.part"]
     assert going(names, keep=0, in_use={MAY}, age=2 * WEEK) == NAMES[1:]
 
 
-def test_every_file_of_a_month_goes_the_markers_too() -> None:
+def test_all_files_of_a_month_are_deleted_with_the_checksum_file() -> None:
     names = ["discogs_20260501_CHECKSUM.txt", "discogs_20260515_releases.xml.gz"]
     assert going(names) == names
 
 
-def test_unfinished_files_go_with_their_month_or_when_stale() -> None:
+def test_unfinished_files_are_deleted_with_their_month_or_when_stale() -> None:
     parts = [f"{name}.part" for name in NAMES]
     assert going(parts, completed={JULY}) == [parts[2]]
     assert going(parts, completed={JULY}, keep=None) == [parts[2]]
@@ -106,7 +106,7 @@ def test_a_cleanup_reports_what_it_did(
     assert json.loads(json.dumps(report.as_dict()))["bytes_freed"] == 1500
 
 
-def test_a_failure_to_delete_is_told_and_never_raised(
+def test_a_failure_to_delete_is_reported_and_not_raised(
     filled: DumpStorage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlink = Path.unlink
@@ -124,12 +124,12 @@ def test_a_failure_to_delete_is_told_and_never_raised(
     assert "could not be deleted" in caplog.text
 
 
-def test_an_absent_storage_is_no_error(storage: DumpStorage) -> None:
+def test_a_missing_storage_is_not_an_error(storage: DumpStorage) -> None:
     report = clean(storage, completed={MAY}, in_use=set(), keep=0, stale_seconds=WEEK)
     assert (report.deleted, report.failed) == ({}, {})
 
 
-def test_a_storage_that_cannot_be_listed_is_told_and_never_raised(
+def test_a_storage_that_cannot_be_listed_is_reported_and_not_raised(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no folder")

@@ -42,7 +42,7 @@ def test_a_reupload_in_the_middle_of_a_set_is_noticed(place: Open, storage: Dump
     assert whole(at, storage)
 
 
-def test_a_reupload_that_overtakes_the_transfer_is_fetched_again(
+def test_a_file_that_is_uploaded_again_during_the_transfer_is_fetched_again(
     place: Open, storage: DumpStorage
 ) -> None:
     at = place("s3")

@@ -65,7 +65,7 @@ def fetch(
     return download(source, file, storage, digest, shortest_cut=0.3, progress_seconds=0.05)
 
 
-def test_a_file_comes_over_http_2_and_small_documents_as_before(
+def test_files_are_fetched_over_http_2_and_small_documents_with_requests(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     with Mirror(folder, "s3", tls=pem) as mirror:
@@ -78,7 +78,7 @@ def test_a_file_comes_over_http_2_and_small_documents_as_before(
     assert left(storage) == [NAME]
 
 
-def test_where_only_http_1_is_cut_by_age_http_2_arrives(
+def test_a_transfer_over_http_2_succeeds_if_only_http_1_is_cut(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     behaviour = Behaviour(cut_after=0.5, cut_http1_only=True, rate=RATE, ignore_range=True)
@@ -112,7 +112,7 @@ def test_two_cuts_at_the_same_age_are_enough(
     assert left(storage) == []
 
 
-def test_what_was_seen_of_a_cut_is_said_with_what_helps() -> None:
+def test_the_error_for_cut_transfers_has_the_figures_and_what_to_do() -> None:
     error = TransferCut("releases.xml.gz", [430.0, 425.0], 5_100_000_000, 11_250_000_000, "1.1")
     assert str(error) == (
         "releases.xml.gz was cut after 7:05 min with 5.10 GB of 11.25 GB at 12.0 MB/s over"
@@ -144,7 +144,7 @@ def test_three_long_transfers_that_are_lost_are_enough(
         assert len(mirror.seen) == 3
 
 
-def test_a_transfer_that_gets_further_goes_on_for_as_long_as_it_needs(
+def test_a_transfer_that_makes_progress_has_no_limit_of_attempts(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     data = gzip.compress(random.Random(1).randbytes(9_000_000), compresslevel=0)
@@ -161,7 +161,7 @@ def test_a_transfer_that_gets_further_goes_on_for_as_long_as_it_needs(
     assert report.transferred == len(data)
 
 
-def test_a_login_goes_to_its_own_server_alone(
+def test_a_login_is_sent_only_to_its_server(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     trusting.auth = ("me", "secret")
@@ -177,7 +177,7 @@ def test_a_login_goes_to_its_own_server_alone(
     assert "secret" not in str(followed.headers)
 
 
-def test_no_message_holds_a_secret(
+def test_no_message_has_a_secret(
     folder: Path, session: requests.Session, storage: DumpStorage
 ) -> None:
     session.auth = ("me", "pa55word")
@@ -202,7 +202,7 @@ def test_an_unknown_certificate_ends_a_transfer_at_once(
     assert left(storage) == [NAME]
 
 
-def test_the_environment_names_who_is_trusted(
+def test_the_environments_certificates_are_trusted(
     folder: Path,
     pem: Path,
     session: requests.Session,
@@ -240,7 +240,7 @@ def test_a_proxy_of_the_session_is_used(
         assert proxy.seen[0].target == file.url
 
 
-def test_a_tunnel_of_a_proxy_is_used_and_its_answer_not_taken_for_the_servers(
+def test_the_response_of_a_proxys_tunnel_is_not_taken_for_the_servers(
     folder: Path, pem: Path, trusting: requests.Session, storage: DumpStorage
 ) -> None:
     with Mirror(folder, "s3", tls=pem) as mirror, tunnel() as (address, asked):
@@ -287,9 +287,7 @@ def tunnel() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("pair", [False, True])
-def test_the_clients_certificate_is_shown_to_a_server_that_asks_for_it(
-    pem: Path, pair: bool
-) -> None:
+def test_the_clients_certificate_is_sent_if_the_server_requests_it(pem: Path, pair: bool) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     context.load_verify_locations(pem)
@@ -325,15 +323,13 @@ def test_the_clients_certificate_is_shown_to_a_server_that_asks_for_it(
         ("http://127.0.0.1:1/", Broken, r"the connection failed \(Connection refused\)"),
     ],
 )
-def test_what_libcurl_fails_with_is_said_in_words(
-    url: str, error: type[Exception], said: str
-) -> None:
+def test_errors_of_libcurl_have_plain_messages(url: str, error: type[Exception], said: str) -> None:
     route = Route(verify=True, cert=None, proxy=None, connect=5, read=5)
     with pytest.raises(error, match=said):
         Response(url, {}, route)
 
 
-def test_the_flow_control_window_does_not_bound_a_fast_line(pem: Path) -> None:
+def test_the_flow_control_window_does_not_limit_a_fast_connection(pem: Path) -> None:
     """1 Gbit/s at 100 ms needs 12.5 MB under way; the default window of HTTP/2 is 64 KiB."""
     windows: list[int] = []
     with http2_server(pem, windows.append) as url:

@@ -64,20 +64,22 @@ def test_published_digests_are_read(place: Open, folder: Path, layout: str) -> N
 
 
 @LAYOUTS
-def test_a_missing_month_is_told(place: Open, layout: str) -> None:
+def test_a_month_that_is_not_published_is_an_error(place: Open, layout: str) -> None:
     with pytest.raises(DumpNotPublished, match="2026-08 is not published") as caught:
         place(layout).source.find(Month(2026, 8))
     assert caught.value.transient
 
 
 @LAYOUTS
-def test_a_month_of_another_year_is_told(place: Open, layout: str) -> None:
+def test_a_month_of_another_year_is_an_error(place: Open, layout: str) -> None:
     with pytest.raises(DumpNotPublished):
         place(layout).source.find(Month(2025, 7))
 
 
 @LAYOUTS
-def test_a_set_that_is_still_being_uploaded_is_told(place: Open, folder: Path, layout: str) -> None:
+def test_a_set_that_is_still_being_uploaded_is_an_error(
+    place: Open, folder: Path, layout: str
+) -> None:
     (folder / "discogs_20260701_releases.xml.gz").unlink()
     (folder / "discogs_20260701_CHECKSUM.txt").unlink()
     with pytest.raises(DumpIncomplete) as caught:
@@ -107,7 +109,7 @@ def test_a_bucket_is_read_page_by_page(place: Open, session: requests.Session) -
     [faults.status(403), faults.status(404), faults.html()],
     ids=["403", "404", "a page"],
 )
-def test_without_a_listing_the_1st_is_asked_directly(
+def test_without_a_listing_the_files_of_the_1st_are_requested(
     place: Open, layout: str, refusal: exchange.Fault
 ) -> None:
     at = place(layout, [refusal.on(LISTING).repeated(None)])
@@ -141,7 +143,7 @@ NEITHER = [
 
 @LAYOUTS
 @pytest.mark.parametrize(("first", "second", "error", "said"), NEITHER)
-def test_what_it_means_that_neither_can_be_read(
+def test_the_error_when_neither_listing_nor_checksums_can_be_read(
     place: Open,
     layout: str,
     first: exchange.Fault,
@@ -188,7 +190,7 @@ def test_a_file_that_only_the_checksum_has_is_not_published(place: Open, folder:
         assert caught.value.lacking == ("discogs_20260701_releases.xml.gz",)
 
 
-def test_without_a_listing_the_checksum_file_names_what_there_is(place: Open, folder: Path) -> None:
+def test_without_a_listing_the_checksum_file_lists_the_files(place: Open, folder: Path) -> None:
     some = (Entity.ARTISTS, Entity.RELEASES)
     write_dump(folder, "20260701", some)
     at = place("s3", [faults.status(403).on(LISTING).repeated(None)])
@@ -202,7 +204,7 @@ def test_without_a_listing_the_checksum_file_names_what_there_is(place: Open, fo
 
 
 @LAYOUTS
-def test_a_rate_limit_is_told_and_not_hammered(place: Open, layout: str) -> None:
+def test_a_rate_limit_is_an_error_without_further_requests(place: Open, layout: str) -> None:
     at = place(layout, [faults.status(429, retry_after="3574").repeated(None)])
     with pytest.raises(RateLimited, match=r"in 3574 s \(60 minutes\).*all machines") as caught:
         at.source.find(JULY)
@@ -211,7 +213,7 @@ def test_a_rate_limit_is_told_and_not_hammered(place: Open, layout: str) -> None
     assert len(at.mirror.seen) == 1
 
 
-def test_a_rate_limit_without_a_time_is_told(place: Open) -> None:
+def test_a_rate_limit_without_a_time_is_an_error(place: Open) -> None:
     at = place(faults=[faults.status(429).repeated(None)])
     with pytest.raises(RateLimited, match="Try again later") as caught:
         at.source.find(JULY)
@@ -239,13 +241,13 @@ def test_a_short_retry_after_is_waited_for(place: Open) -> None:
     ],
     ids=lambda fault: fault.name,
 )
-def test_a_passing_fault_of_the_listing_is_retried(place: Open, fault: exchange.Fault) -> None:
+def test_a_transient_fault_of_the_listing_is_retried(place: Open, fault: exchange.Fault) -> None:
     at = place(faults=[fault])
     assert len(at.source.find(JULY).files) == 4
     assert at.mirror.count(LISTING) == (1 if fault.on_connect else 2)
 
 
-def test_a_lasting_fault_ends_after_the_attempts(place: Open) -> None:
+def test_a_permanent_fault_is_an_error_after_all_attempts(place: Open) -> None:
     at = place(faults=[faults.status(503).repeated(None)])
     with pytest.raises(TransferFailed, match=r"5 attempts\): the server answered 503") as caught:
         at.source.find(JULY)
@@ -253,7 +255,7 @@ def test_a_lasting_fault_ends_after_the_attempts(place: Open) -> None:
     assert caught.value.transient
 
 
-def test_a_listing_that_drips_ends(place: Open) -> None:
+def test_a_slow_listing_has_a_time_limit(place: Open) -> None:
     limits = dataclasses.replace(QUICK, attempts=1)
     at = place(faults=[faults.slow(200, chunk=20)], limits=limits)
     started = time.monotonic()
@@ -299,13 +301,13 @@ def test_a_hostile_checksum_file_is_refused(place: Open, text: bytes) -> None:
         at.source.checksums(at.source.find(JULY))
 
 
-def test_a_page_in_place_of_the_checksum_file_is_shown(place: Open) -> None:
+def test_a_page_instead_of_the_checksum_file_is_quoted(place: Open) -> None:
     at = place(faults=[faults.html(b"Sorry").on("CHECKSUM")])
     with pytest.raises(ChecksumFileInvalid, match="<!DOCTYPE html>"):
         at.source.checksums(at.source.find(JULY))
 
 
-def test_a_checksum_file_that_lacks_a_file_is_told(place: Open, folder: Path) -> None:
+def test_a_checksum_file_without_a_file_is_an_error(place: Open, folder: Path) -> None:
     marker = folder / "discogs_20260701_CHECKSUM.txt"
     marker.write_text("".join(marker.read_text().splitlines(keepends=True)[1:]))
     at = place()
@@ -313,7 +315,7 @@ def test_a_checksum_file_that_lacks_a_file_is_told(place: Open, folder: Path) ->
         at.source.checksums(at.source.find(JULY))
 
 
-def test_a_compressed_listing_is_not_blown_up(place: Open) -> None:
+def test_a_compressed_listing_is_not_decompressed(place: Open) -> None:
     import gzip
 
     bomb = gzip.compress(b"<pre>" + b" " * 50_000_000)
@@ -344,7 +346,9 @@ def test_a_split_month_with_one_checksum_file_is_checked_against_that(
     assert at.mirror.count("CHECKSUM") == 1
 
 
-def test_a_split_month_takes_each_digest_from_its_own_day(place: Open, folder: Path) -> None:
+def test_the_digests_of_a_split_month_are_those_of_each_files_day(
+    place: Open, folder: Path
+) -> None:
     for day, entities in (
         ("20191003", (Entity.LABELS, Entity.ARTISTS, Entity.MASTERS)),
         ("20191010", (Entity.RELEASES,)),

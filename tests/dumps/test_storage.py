@@ -52,7 +52,7 @@ def test_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "x", "", f"{NAME}.part", f"a/{NAME}"])
-def test_no_other_path_comes_out(storage: DumpStorage, remote: DumpStorage, name: str) -> None:
+def test_other_names_are_refused(storage: DumpStorage, remote: DumpStorage, name: str) -> None:
     for place in (storage, remote):
         for use in (place.open, place.size, place.delete):
             with pytest.raises(ValueError, match="not the name of a dump file"):
@@ -63,7 +63,7 @@ def test_no_other_path_comes_out(storage: DumpStorage, remote: DumpStorage, name
             place.part(name, "url", "digest")
 
 
-def test_a_file_that_another_worker_has_is_missing_with_what_to_do(
+def test_the_error_for_a_file_of_another_worker_says_what_to_do(
     storage: DumpStorage, remote: DumpStorage
 ) -> None:
     for place in (storage, remote):
@@ -89,7 +89,7 @@ def test_files_that_are_not_dumps_are_not_listed(storage: DumpStorage) -> None:
     assert storage.names() == [NAME]
 
 
-def test_a_storage_that_can_only_copy_gets_the_whole_file(
+def test_in_a_storage_without_joining_the_parts_are_copied(
     place: Open, remote: DumpStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "PART_BYTES", 7_000)
@@ -104,7 +104,7 @@ def test_a_storage_that_can_only_copy_gets_the_whole_file(
     assert download(at.source, at.file, remote, at.digest).already_there
 
 
-def test_a_verified_file_stays(place: Open, storage: DumpStorage) -> None:
+def test_a_verified_file_is_kept(place: Open, storage: DumpStorage) -> None:
     at = place()
     download(at.source, at.file, storage, at.digest)
     seen: list[int] = []

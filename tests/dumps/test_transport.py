@@ -64,7 +64,7 @@ def test_a_redirect_on_the_same_server_is_followed(place: Open, code: int) -> No
 
 
 @pytest.mark.parametrize("to", ["ftp://example.org/x", "file:///etc/passwd", "http://["])
-def test_a_redirect_out_of_http_is_refused(place: Open, to: str) -> None:
+def test_a_redirect_to_another_scheme_is_refused(place: Open, to: str) -> None:
     at = place(faults=[faults.redirect(to)])
     with pytest.raises(SourceError):
         at.source.find(JULY)
@@ -115,7 +115,7 @@ def test_an_unknown_certificate_ends_at_once(
         assert mirror.seen == []
 
 
-def test_a_known_certificate_is_trusted_and_http_is_not_gone_back_to(
+def test_a_trusted_certificate_is_accepted_and_not_redirected_to_http(
     folder: Path, pem: Path, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
@@ -128,21 +128,21 @@ def test_a_known_certificate_is_trusted_and_http_is_not_gone_back_to(
         assert plain.seen == []
 
 
-def test_a_server_that_does_not_speak_tls_is_told(folder: Path, session: requests.Session) -> None:
+def test_a_server_without_tls_is_an_error(folder: Path, session: requests.Session) -> None:
     with Mirror(folder, "s3") as plain:
         source = DumpSource(session, plain.url.replace("http:", "https:"), "s3", QUICK)
         with pytest.raises(TransferFailed, match="5 attempts"):
             source.find(JULY)
 
 
-def test_a_server_that_is_not_there_is_told(folder: Path, session: requests.Session) -> None:
+def test_an_unreachable_server_is_an_error(folder: Path, session: requests.Session) -> None:
     with Mirror(folder, "s3") as gone:
         url = gone.url
     with pytest.raises(TransferFailed, match="Connection refused"):
         DumpSource(session, url, "s3", QUICK).find(JULY)
 
 
-def test_a_server_that_does_not_accept_is_told(session: requests.Session) -> None:
+def test_a_server_that_does_not_accept_connections_is_an_error(session: requests.Session) -> None:
     limits = dataclasses.replace(QUICK, connect=0.2, attempts=2)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
         # Nobody accepts, and once the queue is full the system answers no more.
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_accept_is_told(session: requests.Session) -> Non
             source.find(JULY)
 
 
-def test_a_host_that_has_no_address_is_told(session: requests.Session) -> None:
+def test_an_unknown_host_is_an_error(session: requests.Session) -> None:
     source = DumpSource(session, "http://no-such-host.invalid", "s3", QUICK)
     with pytest.raises(TransferFailed, match="host name was not found"):
         source.find(JULY)

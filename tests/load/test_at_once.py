@@ -49,7 +49,7 @@ def stage_and_merge(dsn: str, folder: Path, month: Month, ready: threading.Barri
                 put(entity)
 
 
-def test_first_loads_that_do_not_know_of_each_other_both_end(dumps: Path, fresh: Fresh) -> None:
+def test_two_concurrent_first_loads_both_end(dumps: Path, fresh: Fresh) -> None:
     at_once, in_order = fresh(), fresh()
     ready = threading.Barrier(len(MONTHS))
     with ThreadPoolExecutor(len(MONTHS)) as pool:
@@ -72,7 +72,7 @@ def test_first_loads_that_do_not_know_of_each_other_both_end(dumps: Path, fresh:
 @pytest.mark.parametrize(
     "filled", [False, pytest.param(True, marks=pytest.mark.full)], ids=["empty", "filled"]
 )
-def test_four_commands_at_once_load_what_they_load_in_a_row(
+def test_four_concurrent_commands_load_the_same_as_in_sequence(
     tmp_path: Path, fresh: Fresh, filled: bool
 ) -> None:
     months = [FIRST.plus(number) for number in range(5)]
@@ -107,7 +107,7 @@ def stage_release_of_artist_7(connect: Connect, folder: Path) -> None:
         )
 
 
-def test_a_merge_that_ends_in_a_deadlock_is_done_again(
+def test_a_merge_that_is_cancelled_by_a_deadlock_is_repeated(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
     stage_release_of_artist_7(connect, tmp_path)
@@ -126,7 +126,7 @@ def test_a_merge_that_ends_in_a_deadlock_is_done_again(
         assert merged.result(60).inserted == 1
 
 
-def test_a_swap_whose_reader_waits_for_the_merge_is_done_again(
+def test_a_swap_whose_reader_waits_for_the_merge_is_repeated(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
     stage_release_of_artist_7(connect, tmp_path)

@@ -153,7 +153,7 @@ def schema(value: object) -> object:
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
-def test_a_month_loaded_either_way_is_the_same_in_every_table_and_report(
+def test_a_month_loaded_either_way_gives_the_same_tables_and_report(
     fresh: Callable[[], str], dumps: Path, source: ServerSource, tmp_path: Path
 ) -> None:
     by_command, by_steps = fresh(), fresh()

@@ -97,7 +97,7 @@ def test_the_feed_names_the_tables_and_columns_that_differ(
     assert feed(connect, JULY) == {n: (*what, None) for n, what in WHAT.items()}
 
 
-def test_the_old_values_are_kept_where_the_setting_asks_for_them(
+def test_old_values_are_stored_if_the_setting_is_on(
     june: Path, database: str, connect: Connect
 ) -> None:
     write_dump(june, JULY, Entity.RELEASES, *JULYS)
@@ -119,7 +119,7 @@ def test_the_old_values_are_kept_where_the_setting_asks_for_them(
     }
 
 
-def test_a_month_that_is_loaded_again_keeps_what_was_there_before_it(
+def test_a_month_that_is_loaded_again_keeps_the_old_values_of_its_first_load(
     june: Path, database: str, connect: Connect
 ) -> None:
     for country, tracks in (("France", "One"), ("Spain", "Two")):
@@ -134,7 +134,7 @@ def test_a_month_that_is_loaded_again_keeps_what_was_there_before_it(
     )
 
 
-def test_a_restored_record_says_what_differs_from_before_it_went(
+def test_the_change_of_a_restored_record_has_the_columns_that_differ(
     june: Path, database: str, connect: Connect
 ) -> None:
     write_dump(june, JULY, Entity.RELEASES, *(release(n) for n in range(1, 8)))

@@ -76,7 +76,7 @@ def test_a_template_is_run_for_each_entity(connect: Connect, folder: Path) -> No
         ("SELECT * FROM nothing", 'relation "nothing" does not exist'),
     ],
 )
-def test_a_check_that_breaks_the_contract_is_named(
+def test_a_check_with_a_wrong_result_is_named(
     connect: Connect, folder: Path, text: str, message: str
 ) -> None:
     (folder / "mine.sql").write_text(text)

@@ -66,7 +66,7 @@ def decided(
         pytest.param(LATER, OTHER, True, False, id="last seen later, other bytes"),
     ],
 )
-def test_a_stored_record_is_needed_if_the_month_says_more(
+def test_a_stored_record_is_staged_if_the_month_has_newer_content(
     state: int, fingerprint: int, in_newest: bool, in_older: bool
 ) -> None:
     for newest, needed in ((True, in_newest), (False, in_older)):
@@ -77,7 +77,7 @@ def test_a_stored_record_is_needed_if_the_month_says_more(
 
 
 @pytest.mark.parametrize("newest", [True, False])
-def test_an_unknown_record_is_needed(newest: bool) -> None:
+def test_an_unknown_record_is_staged(newest: bool) -> None:
     for stored in ({}, {4: (SAME, LIVE), 6: (SAME, LIVE)}):
         decision = decided(stored, 5, newest=newest)
         assert (decision.keep.tolist(), decision.unchanged) == ([True], 0)
@@ -100,7 +100,7 @@ def test_a_second_record_of_an_id_is_a_duplicate_and_nothing_else(
     assert (again.kept, again.unchanged) == (0, 0)
 
 
-def test_what_a_filter_left_out_of_a_newer_month_is_not_brought_back() -> None:
+def test_a_record_that_a_filter_left_out_of_a_newer_month_is_not_restored() -> None:
     left_out = SeenIds()
     left_out.see(np.array([5, 6], np.int32))
     records, stored = scanned(4, 5, 6, 7), index({6: (OTHER, EARLIER), 7: (OTHER, EARLIER)})
@@ -121,7 +121,7 @@ def test_what_a_filter_left_out_of_a_newer_month_is_not_brought_back() -> None:
     ),
     st.booleans(),
 )
-def test_each_record_is_decided_by_itself(
+def test_the_decision_on_a_record_does_not_depend_on_others(
     kinds: list[tuple[int | None, int]], newest: bool
 ) -> None:
     stored = {
@@ -155,17 +155,17 @@ def absent(newest: bool, *present: int) -> list[int]:
     return absent_ids(index(STORED), seen, MONTH, newest=newest).tolist()
 
 
-def test_the_newest_month_removes_the_live_records_that_it_lacks() -> None:
+def test_the_newest_month_removes_absent_live_records() -> None:
     assert absent(True) == [1, 2, 2**31 - 1]
     assert absent(True, 2, 7) == [1, 2**31 - 1]
 
 
-def test_an_older_month_dates_the_removal_of_records_that_were_gone_by_then() -> None:
+def test_an_older_month_moves_the_removal_of_absent_records_back() -> None:
     assert absent(False) == [4]
     assert absent(False, 4) == []
 
 
-def test_a_file_that_holds_every_record_lacks_none() -> None:
+def test_no_record_is_absent_from_a_file_with_all_records() -> None:
     assert absent(True, *STORED) == absent(False, *STORED) == []
     nothing = absent_ids(FingerprintIndex(), SeenIds(), MONTH, newest=True)
     assert nothing.tolist() == []

@@ -42,7 +42,7 @@ def loaded(
 
 
 @pytest.mark.parametrize("shards", [1, 2])
-def test_what_an_era_takes_away_and_brings_is_reported_once(
+def test_fields_that_disappear_or_appear_are_reported_once(
     fresh: Fresh, tmp_path: Path, caplog: pytest.LogCaptureFixture, shards: int
 ) -> None:
     dsn = fresh()
@@ -67,7 +67,9 @@ def test_what_an_era_takes_away_and_brings_is_reported_once(
     assert (third.unchanged, third.missing, third.appeared) == (3, {}, {})
 
 
-def test_what_only_unchanged_records_have_is_not_missing(fresh: Fresh, tmp_path: Path) -> None:
+def test_fields_that_only_unchanged_records_have_are_not_missing(
+    fresh: Fresh, tmp_path: Path
+) -> None:
     dsn = fresh()
     urls = "<urls><url>u</url></urls>"
     records = [artist(n, urls if n % 2 else "") for n in range(1, 201)]
@@ -86,7 +88,7 @@ def test_what_only_unchanged_records_have_is_not_missing(fresh: Fresh, tmp_path:
     assert (third.unchanged, third.missing) == (100, {"artist/urls/url": 50})
 
 
-def test_an_older_month_is_compared_with_none(fresh: Fresh, tmp_path: Path) -> None:
+def test_an_older_month_is_not_compared(fresh: Fresh, tmp_path: Path) -> None:
     dsn = fresh()
     loaded(dsn, tmp_path, MONTHS[1], Entity.ARTISTS, [artist(1)])
     older = loaded(dsn, tmp_path, MONTHS[0], Entity.ARTISTS, [artist(1), artist(2, IMAGES)])

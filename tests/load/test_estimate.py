@@ -20,7 +20,7 @@ MAY, JUNE = Month(2026, 5), Month(2026, 6)
 SHA256 = "a" * 64
 
 
-def test_a_plan_goes_by_what_the_newest_month_took(connect: Connect, tmp_path: Path) -> None:
+def test_an_estimate_is_computed_from_the_newest_month(connect: Connect, tmp_path: Path) -> None:
     name = "discogs_20260501_releases.xml.gz"
     repository = PostgresMonthRepository(connect)
     repository.ensure(MAY)

@@ -157,11 +157,11 @@ def test_the_versions_of_a_master(database: str) -> None:
     ]
 
 
-def test_what_vanished(database: str) -> None:
+def test_vanished_records(database: str) -> None:
     assert run(database, "vanished", month="2026-07") == [("releases", 4, "Gone", "2026-06")]
 
 
-def test_a_credit_as_people_write_it(database: str) -> None:
+def test_a_credit_as_written(database: str) -> None:
     assert run(database, "credit_as_written", release=1) == [("The Duo Feat. Singer",)]
 
 

@@ -56,7 +56,7 @@ def columns(conn: psycopg.Connection, table: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("table", TABLE_NAMES)
-def test_the_rows_are_those_of_the_tables(
+def test_the_exported_rows_are_those_of_the_tables(
     exported: Path, loaded: psycopg.Connection, table: str
 ) -> None:
     names = [name for name, _ in columns(loaded, table)]
@@ -74,7 +74,7 @@ def test_the_rows_are_those_of_the_tables(
     assert rows or images
 
 
-def test_the_columns_and_types_are_those_of_the_tables(
+def test_the_exported_columns_and_types_are_those_of_the_tables(
     exported: Path, loaded: psycopg.Connection
 ) -> None:
     types = {
@@ -153,7 +153,7 @@ def test_the_files_are_the_same_whatever_the_number_of_threads(
     assert content(tmp_path / "one") == content(tmp_path / "many") == content(exported)
 
 
-def test_shards_have_together_the_rows_and_counts_of_the_whole(
+def test_shards_together_have_the_rows_and_counts_of_one_export(
     exported: Path, dumps: Path, tmp_path: Path
 ) -> None:
     export(dumps, tmp_path, shards=3)
@@ -190,7 +190,7 @@ def test_a_table_may_have_several_files_and_row_groups(
         ), table
 
 
-def test_a_filter_holds_for_the_export(dumps: Path, database: str, tmp_path: Path) -> None:
+def test_a_filter_applies_to_the_export(dumps: Path, database: str, tmp_path: Path) -> None:
     conditions = "releases:country=Germany|US; masters:genre=Rock"
     report = export(dumps, tmp_path, filter=conditions)
 

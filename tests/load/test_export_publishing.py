@@ -29,7 +29,7 @@ from tests.load.exporting import content, export, manifest, query
 pytestmark = pytest.mark.slow
 
 
-def test_a_month_that_is_there_is_replaced_only_on_request_and_then_whole(
+def test_an_exported_month_is_replaced_only_on_request_and_then_completely(
     dumps: Path, tmp_path: Path
 ) -> None:
     export(dumps, tmp_path)
@@ -53,7 +53,7 @@ def test_a_month_that_is_there_is_replaced_only_on_request_and_then_whole(
     assert {path: data for path, data in after.items() if f"={FIRST.plus(1)}/" in path} == other
 
 
-def test_what_a_killed_export_left_is_no_month_and_is_replaced(
+def test_the_files_of_a_killed_export_are_not_a_month_and_are_replaced(
     exported: Path, dumps: Path, tmp_path: Path
 ) -> None:
     program = (
@@ -96,7 +96,7 @@ def test_what_a_killed_export_left_is_no_month_and_is_replaced(
         assert not (tmp_path / "_writing").exists()
 
 
-def test_a_terminated_export_leaves_nothing(dumps: Path, tmp_path: Path) -> None:
+def test_a_terminated_export_leaves_no_files(dumps: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "dumps", tmp_path / "out"
     folder.mkdir()
     path = dump_file(dumps, "releases", str(FIRST))
@@ -126,7 +126,9 @@ def test_a_terminated_export_leaves_nothing(dumps: Path, tmp_path: Path) -> None
     assert content(out) == {}
 
 
-def test_a_broken_dump_leaves_what_is_there(month_folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_dump_does_not_change_an_earlier_export(
+    month_folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     export(month_folder, out)
     before = content(out)
@@ -183,7 +185,7 @@ def test_a_dump_that_has_shrunk_or_is_empty_is_refused(tmp_path: Path) -> None:
     assert manifest(out, second)["tables"]["labels"]["rows"] == 40
 
 
-def test_an_entity_that_is_asked_for_must_be_there(month_folder: Path, tmp_path: Path) -> None:
+def test_a_requested_entity_must_have_a_file(month_folder: Path, tmp_path: Path) -> None:
     dump_file(month_folder, "masters", str(FIRST)).unlink()
 
     with pytest.raises(FolderUnusable, match=rf"no file of {FIRST} of: masters"):

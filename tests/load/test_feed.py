@@ -28,7 +28,7 @@ def months(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_feed_says_what_the_load_of_each_month_changed(months: Path, fresh: Fresh) -> None:
+def test_the_feed_has_the_changes_of_each_months_load(months: Path, fresh: Fresh) -> None:
     in_order, late = fresh(), fresh()
     for number in (0, 1, 2):
         load(in_order, months, MONTHS[number])

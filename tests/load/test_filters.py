@@ -93,7 +93,7 @@ def feed(connect: Connect, month: Month) -> set[tuple[int, str]]:
 ALL = [R(1), R(2), R(3, country="France"), R(4, country="France")]
 
 
-def test_what_leaves_the_filter_is_not_removed_and_comes_back_whole(
+def test_a_record_that_ceases_to_match_the_filter_is_not_removed_and_can_be_restored(
     connect: Connect, database: str, tmp_path: Path
 ) -> None:
     moved = [R(1), R(2, country="France"), R(3), R(4, country="France", title="New")]
@@ -120,7 +120,7 @@ def test_what_leaves_the_filter_is_not_removed_and_comes_back_whole(
     ("first", "then", "shards"),
     [(GERMAN, "releases:country=France", 3), (GERMAN, "", 1), ("", GERMAN, 1)],
 )
-def test_a_filter_that_changes_gives_the_tables_that_it_had_given_from_the_start(
+def test_a_changed_filter_gives_the_same_tables_as_from_the_start(
     fresh: Callable[[], str], tmp_path: Path, first: str, then: str, shards: int
 ) -> None:
     records = [replace(r, genre="Rock") if r.number % 2 else r for r in ALL]
@@ -227,7 +227,7 @@ def test_the_shrink_guard_compares_dumps_and_not_what_the_filter_keeps(
         filtered(database, tmp_path, AUGUST)
 
 
-def test_a_runs_own_filter_goes_before_the_setting(connect: Connect) -> None:
+def test_a_runs_own_filter_overrides_the_setting(connect: Connect) -> None:
     settings = replace(LENIENT, filter=GERMAN)
     assert month_run(connect, JUNE, settings).load_settings.filter == GERMAN
     own = month_run(connect, JUNE, settings, filter="releases:format=CD")

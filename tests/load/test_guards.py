@@ -89,7 +89,7 @@ def test_nothing_is_merged_when_a_guard_of_any_entity_does_not_hold(
     assert (merged, changes) == ([(str(MAY),)], (0,))
 
 
-def test_the_records_that_were_rejected_can_be_looked_at(may: str, tmp_path: Path) -> None:
+def test_rejected_records_can_be_queried(may: str, tmp_path: Path) -> None:
     with pytest.raises(DumpRefused, match="rejected_records"):
         load(may, tmp_path, JUNE, LABELS, [*ARTISTS, BROKEN.format(9), BROKEN.format(10)])
     with connector(may, SCHEMA)() as conn:

@@ -74,7 +74,7 @@ def test_a_command_is_alive_as_long_as_it_holds_its_months_lock(
     assert not is_alive(connect, SCHEMA, repository.ensure(MAY))
 
 
-def test_a_task_at_work_renews_the_leases_of_its_airflows_months(
+def test_a_running_task_renews_the_leases_of_its_airflows_months(
     connect: Connect, repository: PostgresMonthRepository
 ) -> None:
     repository.claim(MAY, BLUE)
@@ -95,7 +95,7 @@ def test_a_task_at_work_renews_the_leases_of_its_airflows_months(
     assert repository.move(MAY, Status.FAILED, run=BLUE).alive_until is None
 
 
-def test_a_lost_connection_does_not_stop_the_heart(
+def test_a_lost_connection_does_not_stop_the_heartbeat(
     connect: Connect, repository: PostgresMonthRepository, database: str
 ) -> None:
     repository.claim(MAY, BLUE)

@@ -128,7 +128,7 @@ def test_a_malformed_record_is_rejected_alone_or_kept(
     assert first["xml"].startswith(xml[:10].decode())
 
 
-def test_every_other_record_is_loaded_and_no_hidden_one(loaded: Loaded) -> None:
+def test_every_other_record_is_loaded_and_none_inside_another(loaded: Loaded) -> None:
     expected = {1} | {number_of(index) + 1 for index in range(len(DEFECTS))}
     expected |= {
         number_of(index)
@@ -186,7 +186,7 @@ def settled(
 
 
 @pytest.mark.parametrize(("data", "error", "why"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_is_not_whole_is_refused_and_nothing_changes(
+def test_a_damaged_file_is_refused_and_nothing_is_changed(
     settled: str, tmp_path: Path, data: bytes, error: type[DumpError], why: str
 ) -> None:
     before = digests(settled)
@@ -212,15 +212,15 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_changes(
     ],
     ids=["two gzip members", "BOM", "declaration", "CRLF", "no line breaks", "padded gzip"],
 )
-def test_a_file_that_is_written_otherwise_is_loaded(
-    fresh: Fresh, tmp_path: Path, data: bytes
-) -> None:
+def test_a_file_with_an_unusual_format_is_loaded(fresh: Fresh, tmp_path: Path, data: bytes) -> None:
     (report,) = load(fresh(), write(tmp_path, data), MAY).entities
     assert (report.read, report.inserted, report.rejected) == (59, 59, 0)
 
 
 @pytest.mark.parametrize("trailing", [b"\nsome text\n", b"<note/>", b"\0\0\0"])
-def test_bytes_after_the_root_are_one_reject(fresh: Fresh, tmp_path: Path, trailing: bytes) -> None:
+def test_bytes_after_the_root_are_rejected_together(
+    fresh: Fresh, tmp_path: Path, trailing: bytes
+) -> None:
     dsn = fresh()
     (report,) = load(dsn, write(tmp_path, gzip.compress(SOUND + trailing)), MAY).entities
     assert (report.read, report.inserted, report.rejected) == (60, 59, 1)
@@ -251,7 +251,7 @@ MISMATCHED = b'<release id="30"><title>Broken</titel></release>'
     ],
     ids=["unclosed", "careful", "unclosed in 3 shards", "over-long", "in 2 shards", "mismatched"],
 )
-def test_a_broken_record_of_a_later_month_changes_no_other(
+def test_a_malformed_record_of_a_later_month_changes_no_other(
     fresh: Fresh, tmp_path: Path, broken: bytes, reason: str, how: dict[str, Any]
 ) -> None:
     """Neither it nor those after it count as removed, and changed ones are changed."""
@@ -277,7 +277,7 @@ def test_a_broken_record_of_a_later_month_changes_no_other(
     assert reason in rejected[0][1]
 
 
-def test_a_record_that_is_mended_again_is_taken(fresh: Fresh, tmp_path: Path) -> None:
+def test_a_record_that_is_well_formed_again_is_loaded(fresh: Fresh, tmp_path: Path) -> None:
     dsn = fresh()
     records = [good(number) for number in range(1, 9)]
     broken = [*records[:4], b'<release id="5"><title>Good</title>', *records[5:]]
@@ -312,7 +312,7 @@ UNFIT = """<master id="1"><artists><artist><id>abc</id><name>A</name></artist></
 
 
 @pytest.mark.parametrize("engine", ["fast", "careful"])
-def test_a_value_that_does_not_fit_costs_that_value_and_is_reported(
+def test_a_value_that_does_not_fit_becomes_null_and_is_reported(
     fresh: Fresh, tmp_path: Path, caplog: pytest.LogCaptureFixture, engine: str
 ) -> None:
     text = f"<masters>\n{UNFIT}\n<master id='2'><year>1999</year></master>\n</masters>\n"
@@ -352,7 +352,7 @@ def test_a_value_that_does_not_fit_costs_that_value_and_is_reported(
 
 @pytest.mark.parametrize("sep", [b"", b"\n", b"\r\n\t"], ids=["one line", "lines", "indented"])
 @pytest.mark.parametrize("how", [{}, {"shards": 3}], ids=["one shard", "three shards"])
-def test_an_unclosed_record_of_a_later_month_removes_no_other(
+def test_an_unclosed_record_of_a_later_month_does_not_remove_others(
     fresh: Fresh, tmp_path: Path, sep: bytes, how: dict[str, Any]
 ) -> None:
     dsn = fresh()

@@ -51,7 +51,7 @@ def staging(done: int, seconds: float = 3) -> Progress:
 
 
 @pytest.mark.usefixtures("quickly")
-def test_a_step_at_work_is_seen_in_the_database_and_then_as_done(connect: Connect) -> None:
+def test_the_progress_of_a_step_is_in_the_database_until_it_ends(connect: Connect) -> None:
     with rows.recorded(connect, MONTH, Entity.LABELS) as report:
         report(staging(3))
         until(connect, [("labels", "stage", 0, 3, 9, "bytes", 3, None, False)])
@@ -88,7 +88,7 @@ def test_a_step_at_work_is_seen_in_the_database_and_then_as_done(connect: Connec
 
 
 @pytest.mark.usefixtures("quickly")
-def test_a_step_that_fails_leaves_how_far_it_was(connect: Connect) -> None:
+def test_a_step_that_fails_leaves_its_progress(connect: Connect) -> None:
     def fail() -> None:
         with rows.recorded(connect, MONTH, Entity.LABELS) as report:
             report(staging(3))
@@ -102,9 +102,7 @@ def test_a_step_that_fails_leaves_how_far_it_was(connect: Connect) -> None:
 
 
 @pytest.mark.usefixtures("quickly")
-def test_a_step_at_work_shows_that_it_lives(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_step_updates_its_row(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "ALIVE_SECONDS", 0.05)
 
     def updated() -> object:
@@ -176,7 +174,7 @@ def slow(dsn: str, table: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("quickly")
-def test_a_load_says_in_the_database_which_step_it_is_at(
+def test_the_current_step_of_a_load_is_in_the_database(
     database: str, connect: Connect, dumps: Path
 ) -> None:
     load(database, dumps, MONTH)

@@ -86,9 +86,7 @@ def test_any_number_of_shards_ends_in_the_same_content(
     assert difference(dsn, in_order) == []
 
 
-def test_the_careful_parser_ends_in_the_same_content(
-    dumps: Path, fresh: Fresh, in_order: str
-) -> None:
+def test_the_lxml_parser_gives_the_same_content(dumps: Path, fresh: Fresh, in_order: str) -> None:
     dsn = fresh()
     for month in MONTHS:
         load(dsn, dumps, month, engine="careful")
@@ -117,6 +115,6 @@ def test_a_first_load_that_is_merged_ends_like_one_that_is_swapped_in(
     assert difference(dsn, in_order) == []
 
 
-def test_a_first_load_is_adopted(dumps: Path, fresh: Fresh) -> None:
+def test_a_first_load_is_swapped_in(dumps: Path, fresh: Fresh) -> None:
     report = load(fresh(), dumps, MONTHS[0])
     assert all(entity.first_load for entity in report.entities)

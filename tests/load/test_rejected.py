@@ -70,7 +70,7 @@ def test_nothing_is_removed_that_may_be_a_record_without_a_readable_id(
 
 
 @pytest.mark.parametrize("number", ["0", "2147483648", "-3"])
-def test_an_id_that_no_table_has_keeps_nothing_from_being_removed(
+def test_a_rejected_record_with_an_invalid_id_does_not_prevent_removals(
     fresh: Fresh, tmp_path: Path, number: str
 ) -> None:
     dsn = fresh()

@@ -176,7 +176,7 @@ TRACKS_OF = {
 @pytest.mark.parametrize(
     ("era", "engine"), [("2020", "fast"), ("2026", "fast"), ("2020", "careful")]
 )
-def test_every_value_of_a_month_with_every_trap_is_in_the_tables(
+def test_every_value_of_a_month_with_odd_records_is_in_the_tables(
     fresh: Fresh, tmp_path: Path, era: Any, engine: str
 ) -> None:
     month = Month(2026, 5)
@@ -205,7 +205,7 @@ TAKEN_OUT = [
 ]
 
 
-def test_a_lost_value_would_be_told(fresh: Fresh, tmp_path: Path) -> None:
+def test_a_lost_value_would_be_detected(fresh: Fresh, tmp_path: Path) -> None:
     """A check of this test: a value that is deleted from the tables is found to be lost."""
     record = (
         '<release id="5"><artists><artist><id>3</id><name>A</name></artist></artists>'

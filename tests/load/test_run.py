@@ -23,7 +23,9 @@ from tests.load.conftest import RUN
 from tests.load.runs import MONTH, OTHER, SETTINGS, load, status, with_options
 
 
-def test_a_month_goes_from_step_to_step(run: MonthRun, source: ServerSource, served: Path) -> None:
+def test_the_steps_of_a_month_and_its_status(
+    run: MonthRun, source: ServerSource, served: Path
+) -> None:
     assert run.pending(source).pending
     run.claim()
     assert status(run) is Status.DOWNLOADING
@@ -56,7 +58,7 @@ def test_a_month_goes_from_step_to_step(run: MonthRun, source: ServerSource, ser
     assert source.storage.size(name) == (served / name).stat().st_size
 
 
-def test_a_completed_month_is_left_alone(run: MonthRun, source: ServerSource) -> None:
+def test_a_completed_month_is_not_loaded_again(run: MonthRun, source: ServerSource) -> None:
     load(run, source)
     before = run.repository.get(MONTH)
 
@@ -107,7 +109,7 @@ def test_a_month_that_failed_after_its_merges_is_loaded_again(
     assert len(run.plan(source)) == 4
 
 
-def test_past_the_limit_the_schedule_stops_and_force_goes_on(
+def test_after_the_limit_of_attempts_a_month_is_loaded_only_with_force(
     run: MonthRun, source: ServerSource
 ) -> None:
     for number in range(2):
@@ -130,7 +132,7 @@ def test_two_runs_do_not_work_on_one_month(run: MonthRun) -> None:
     assert run.repository.ensure(MONTH).run == RUN
 
 
-def test_what_a_dead_run_left_is_taken_over(run: MonthRun) -> None:
+def test_the_month_of_a_dead_run_is_taken_over(run: MonthRun) -> None:
     run.claim()
 
     record = replace(run, identity=OTHER).claim()
@@ -140,7 +142,7 @@ def test_what_a_dead_run_left_is_taken_over(run: MonthRun) -> None:
         run.check_staged([])
 
 
-def test_a_task_beside_the_failed_one_leaves_the_row_failed(run: MonthRun) -> None:
+def test_a_task_that_runs_beside_the_failed_one_does_not_change_the_row(run: MonthRun) -> None:
     run.claim()
     run.ready([])
     run.fail("releases.stage: killed")

@@ -30,7 +30,7 @@ from tests.load.runs import (
 )
 
 
-def test_the_row_of_a_file_that_cannot_be_fetched_says_why_and_how_often_it_was_tried(
+def test_the_row_of_a_file_that_cannot_be_fetched_has_the_error_and_the_attempts(
     run: MonthRun, source: ServerSource, served: Path
 ) -> None:
     run.claim()
@@ -48,7 +48,7 @@ def test_the_row_of_a_file_that_cannot_be_fetched_says_why_and_how_often_it_was_
     assert (row.state, row.error_message) == (FileState.FAILED, "killed")
 
 
-def test_what_is_published_again_is_loaded_again_and_nothing_else(
+def test_only_files_that_were_published_again_are_loaded_again(
     run: MonthRun, source: ServerSource, served: Path
 ) -> None:
     load(run, source)
@@ -58,7 +58,7 @@ def test_what_is_published_again_is_loaded_again_and_nothing_else(
     assert [file.entity for file in fetch(run, source)] == [Entity.LABELS]
 
 
-def test_what_is_published_again_is_not_lost_when_a_run_fails_before_it_is_loaded(
+def test_a_file_that_was_published_again_is_loaded_after_a_run_failed_before_it(
     run: MonthRun, source: ServerSource, served: Path
 ) -> None:
     load(run, source)
@@ -99,7 +99,7 @@ def test_a_merge_that_was_marked_as_a_success_by_hand_does_not_complete_the_mont
     assert run.complete().status is Status.COMPLETED
 
 
-def test_what_was_staged_before_a_file_was_published_again_does_not_complete_the_month(
+def test_rows_staged_from_a_replaced_file_do_not_complete_the_month(
     run: MonthRun, source: ServerSource, served: Path
 ) -> None:
     [planned, *_] = fetch(with_options(run, entities=(Entity.LABELS,)), source)
@@ -156,7 +156,7 @@ def test_a_file_that_changed_in_the_storage_is_deleted_and_can_be_fetched_again(
 
 
 @pytest.mark.parametrize("looked_before", [False, True])
-def test_a_month_costs_six_requests_and_its_files_come_one_after_another(
+def test_a_month_takes_six_requests_and_its_files_are_fetched_one_after_another(
     run: MonthRun, served: Path, tmp_path: Path, looked_before: bool
 ) -> None:
     with Mirror(served, behaviour=Behaviour(rate=200_000)) as mirror, make_session() as session:
@@ -179,7 +179,7 @@ def test_a_month_costs_six_requests_and_its_files_come_one_after_another(
         assert one.ended <= other.at + 0.1  # the last bytes are there before the server is done
 
 
-def test_a_look_for_a_month_that_is_not_there_costs_one_request(
+def test_looking_for_an_unpublished_month_takes_one_request(
     run: MonthRun, served: Path, tmp_path: Path
 ) -> None:
     with Mirror(served) as mirror, make_session() as session:
@@ -191,7 +191,7 @@ def test_a_look_for_a_month_that_is_not_there_costs_one_request(
         assert len(mirror.seen) == 1
 
 
-def test_a_file_that_is_not_what_its_checksum_says_is_failed(
+def test_a_file_with_a_wrong_checksum_is_failed(
     run: MonthRun, source: ServerSource, served: Path
 ) -> None:
     run.claim()
@@ -229,7 +229,7 @@ def test_cleaning_up_records_what_it_deleted(run: MonthRun, source: ServerSource
     assert {file.state for file in run.repository.files(MONTH)} == {FileState.DELETED}
 
 
-def test_cleaning_up_leaves_a_month_alone_that_another_run_has_since(
+def test_cleaning_up_does_not_touch_a_month_that_another_run_has_claimed(
     run: MonthRun, source: ServerSource
 ) -> None:
     load(run, source)

@@ -69,7 +69,7 @@ def test_while_another_month_is_processed_a_load_says_so_and_fails_in_the_end(
     assert repository.ensure(MAY).run == AIRFLOW
 
 
-def test_a_load_goes_on_when_the_other_month_is_done(
+def test_a_load_continues_when_the_other_month_is_processed(
     connect: Connect,
     repository: PostgresMonthRepository,
     folder: Path,
@@ -93,7 +93,7 @@ def test_a_load_goes_on_when_the_other_month_is_done(
     assert waited == [f"2026-05 is being processed by {AIRFLOW}: waiting up to 60 s for it to end."]
 
 
-def test_a_killed_load_holds_up_neither_its_month_nor_another(
+def test_a_killed_load_blocks_neither_its_month_nor_another(
     connect: Connect, repository: PostgresMonthRepository, folder: Path
 ) -> None:
     begin(repository, MAY, KILLED)
@@ -116,7 +116,7 @@ def test_another_load_of_a_month_is_waited_for(
     assert repository.ensure(MAY).status is Status.PROCESSING
 
 
-def test_another_command_is_waited_for_as_long_as_it_is_at_work(
+def test_another_command_is_waited_for_until_it_ends(
     connect: Connect,
     repository: PostgresMonthRepository,
     folder: Path,

@@ -57,7 +57,7 @@ def ordered(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
 
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, st.sampled_from(Entity), st.integers(1, 4), st.booleans())
-def test_what_was_put_into_records_is_in_their_rows(
+def test_the_values_put_into_records_are_in_their_rows(
     seed: int, entity: Entity, count: int, odd: bool
 ) -> None:
     maker = Maker(seed, odd=odd)
@@ -178,7 +178,7 @@ def test_only_the_record_that_fails_is_rejected(broken: str, reason: str) -> Non
 @pytest.mark.parametrize(
     "bad", [b"\xff\xfe", b"\xed\xa0\x80", b"\xc3", b"\xf5\x80\x80\x80", b"\xc0\xaf"]
 )
-def test_bytes_that_are_no_utf8_reject_their_record_alone(bad: bytes) -> None:
+def test_bytes_that_are_not_utf8_reject_only_their_record(bad: bytes) -> None:
     broken = b'<release id="2"><title>A' + bad + b"B</title></release>"
     (block,), _ = blocks(RELEASES, dump(RELEASES, GOOD.format(1, 5), broken, GOOD.format(3, 6)))
     for engines in (PARSERS, LXML):

@@ -158,7 +158,7 @@ def test_a_text_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("inner", REFUSED, ids=range(len(REFUSED)))
-def test_what_is_unusual_is_refused_by_itself(inner: bytes) -> None:
+def test_an_unusual_record_is_refused_alone(inner: bytes) -> None:
     record = b'<release id="2"><country>C</country>' + inner + b"</release>"
     assert refused(RELEASES, GOOD, record, GOOD) == [1]
 
@@ -200,14 +200,14 @@ def test_a_record_that_is_not_well_formed_is_read_if_its_values_are_whole(fast: 
 
 
 @pytest.mark.parametrize("before", [b"&#13;", b"&#32;", b"x", b"&amp;"])
-def test_a_record_with_a_text_before_it_is_refused_by_itself(before: bytes) -> None:
+def test_a_record_with_a_text_before_it_is_refused_alone(before: bytes) -> None:
     good = b"<artist><id>1</id><name>A</name></artist>"
     odd = before + b"<artist><id>2</id><name>B</name></artist>"
     assert refused(Entity.ARTISTS, good, odd, good) == [1]
     assert refused(Entity.ARTISTS, b" \r\n" + good) == []
 
 
-def test_a_record_that_ends_anywhere_is_refused_by_itself() -> None:
+def test_a_record_cut_anywhere_is_refused_alone() -> None:
     whole = FULL_RELEASE.encode()
     parts = [whole[:end] for end in range(1, len(whole))]
     records = [record for part in parts for record in (GOOD, part)]
@@ -312,7 +312,7 @@ def test_random_bytes_are_refused() -> None:
     assert refused(RELEASES, *records) == list(range(1, len(records), 2))
 
 
-def test_the_memory_is_used_again() -> None:
+def test_the_memory_is_reused() -> None:
     instance = Kernel(Program(RELEASES_MAPPING))
     labels = b"<labels>" + b'<label id="1"/>' * 5_000 + b"</labels>"
     record = b'<release id="1">' + labels + b"</release>"

@@ -158,7 +158,7 @@ def test_sub_tracks_of_sub_tracks_are_kept(engine: Any) -> None:
     ]
 
 
-def test_a_container_that_stands_twice_is_read_on(engine: Any) -> None:
+def test_a_repeated_container_is_read(engine: Any) -> None:
     tables = release(
         "<tracklist><track><title>1</title></track></tracklist>"
         "<tracklist><track><title>2</title></track></tracklist>",
@@ -258,7 +258,7 @@ def test_a_record_of_a_third_of_a_megabyte_is_read(engine: Any) -> None:
     assert len(tables["release_tracks"]) == 4000
 
 
-def test_what_the_mapping_does_not_know_harms_nothing(engine: Any) -> None:
+def test_unmapped_content_does_not_affect_other_fields(engine: Any) -> None:
     tables = release(
         '<mood deep="1">dark<title>not this</title></mood><title lang="en">T</title>', engine
     )

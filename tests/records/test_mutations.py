@@ -143,20 +143,20 @@ def made(entity: Entity, seed: int, count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("entity", Entity)
-def test_a_damaged_record_has_one_verdict(entity: Entity) -> None:
+def test_a_damaged_record_has_the_same_result_everywhere(entity: Entity) -> None:
     for seed in range(8):
         check(entity, made(entity, seed, 4), seed)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("entity", Entity)
-def test_many_damaged_records_have_one_verdict_each(entity: Entity) -> None:
+def test_many_damaged_records_have_the_same_results_everywhere(entity: Entity) -> None:
     for seed in range(1_000, 1_300):
         check(entity, made(entity, seed, 4), seed)
 
 
 @pytest.mark.full
-def test_damaged_records_of_the_excerpts_have_one_verdict_each(samples: Path) -> None:
+def test_damaged_records_of_the_excerpts_have_the_same_results_everywhere(samples: Path) -> None:
     for path in sorted(samples.glob("20*/*.xml.gz")):
         entity = Entity(path.name.split("_")[2].split(".")[0])
         found = [xml for _, xml in split_records(entity, gzip.decompress(path.read_bytes()))[0]]

@@ -78,7 +78,7 @@ def test_garbage_behind_the_gzip_is_damage(size: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"<html>", b"BZh91AY", BODY])
-def test_what_is_no_gzip_is_no_dump(data: bytes) -> None:
+def test_a_file_that_is_not_gzip_is_not_a_dump(data: bytes) -> None:
     with pytest.raises(NotADump, match="it is not a gzip file"):
         unpack(data)
     with pytest.raises(NotADump, match="it is not a gzip file"):

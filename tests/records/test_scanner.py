@@ -59,11 +59,11 @@ IMAGES = '<images><image height="1" type="primary" uri="" uri150="" width="2"/><
         "<artist><id>1<!-- -->2</id></artist>",
     ],
 )
-def test_an_id_in_an_element_is_found_wherever_it_stands(record: str) -> None:
+def test_an_id_in_an_element_is_found_at_any_position(record: str) -> None:
     assert scan(ARTISTS, record).ids.tolist() == [12]
 
 
-def test_images_without_end_do_not_lend_the_next_records_id() -> None:
+def test_unclosed_images_do_not_give_the_id_of_the_next_record() -> None:
     scanned = scan(ARTISTS, "<artist><images><id>1</id></artist>", "<artist><id>2</id></artist>")
     assert scanned.ids.tolist() == [2]
     assert [reject.record_id for reject in scanned.rejected] == [None]
@@ -95,7 +95,7 @@ def test_a_record_without_a_usable_id_is_rejected(record: str, reason: str) -> N
     assert reject.xml == record.encode()
 
 
-def test_the_largest_id_is_taken() -> None:
+def test_the_largest_id_is_accepted() -> None:
     assert scan(RELEASES, f'<release id="{2**31 - 1}"></release>').ids.tolist() == [2**31 - 1]
 
 
@@ -144,7 +144,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> dict[Entity, bytes]:
 
 @pytest.mark.parametrize("entity", Entity)
 @pytest.mark.parametrize("shards", [2, 3, 7])
-def test_shards_part_the_records_among_them(
+def test_each_record_is_in_one_shard(
     month: dict[Entity, bytes], entity: Entity, shards: int
 ) -> None:
     def found(shard: int, shards: int) -> list[tuple[int, int, int]]:
@@ -166,7 +166,7 @@ def test_shards_part_the_records_among_them(
     assert len(found(0, 1)) == len(split_records(entity, month[entity])[0]) > 0
 
 
-def test_shards_part_the_rejects_among_them() -> None:
+def test_each_rejected_record_is_in_one_shard() -> None:
     data = dump(RELEASES, "garbage", "<release><title/></release>", '<release id="5"></release>')
     parts = [blocks(RELEASES, data, shard=shard, shards=3)[1] for shard in range(3)]
     assert [len(part) for part in parts] == [2, 0, 0]
@@ -252,22 +252,22 @@ def test_several_unclosed_records_in_a_row_are_all_found() -> None:
 
 
 @pytest.mark.parametrize("end", ["</relase>", "</release", "&lt;/release>", "</release >"])
-def test_a_record_whose_end_is_spoilt_takes_nothing_with_it(end: str) -> None:
+def test_a_record_with_a_malformed_end_does_not_affect_others(end: str) -> None:
     assert sorted(ids(dump(RELEASES, OPEN + end, NEXT))) == [1, 2]
 
 
-def test_an_empty_element_takes_nothing_with_it() -> None:
+def test_an_empty_element_does_not_affect_others() -> None:
     assert sorted(ids(dump(RELEASES, '<release id="1"/>', NEXT))) == [1, 2]
 
 
-def test_an_unclosed_record_without_id_takes_nothing_with_it() -> None:
+def test_an_unclosed_record_without_id_does_not_affect_others() -> None:
     made, rejected = blocks(RELEASES, dump(RELEASES, "<release><title>A</title>", NEXT))
     assert [block.ids.tolist() for block in made] == [[2]]
     assert [(reject.offset, reject.record_id) for reject in rejected] == [(11, None)]
 
 
 @pytest.mark.parametrize(("entity", "tag"), [(ARTISTS, "artist"), (LABELS, "label")])
-def test_unclosed_artists_and_labels_take_nothing_with_them(entity: Entity, tag: str) -> None:
+def test_unclosed_artists_and_labels_do_not_affect_others(entity: Entity, tag: str) -> None:
     records = [f"<{tag}><id>{n}</id><name>A</name></{tag}>" for n in (1, 2, 3)]
     records[1] = records[1].removesuffix(f"</{tag}>")
     assert sorted(ids(dump(entity, *records), entity)) == [1, 2, 3]
@@ -276,19 +276,19 @@ def test_unclosed_artists_and_labels_take_nothing_with_them(entity: Entity, tag:
 @pytest.mark.parametrize(
     "hidden", [f"<!-- \n{NEXT} -->", f"<![CDATA[\n{NEXT}]]>"], ids=["comment", "CDATA"]
 )
-def test_what_a_broken_record_hides_is_no_record(hidden: str) -> None:
+def test_text_in_a_malformed_record_is_not_a_record(hidden: str) -> None:
     made, _ = blocks(RELEASES, dump(RELEASES, f'<release id="1"><title>{hidden}</title>', THIRD))
     assert sorted(number for block in made for number in block.ids.tolist()) == [1, 3]
 
 
-def test_text_that_looks_like_a_record_is_none() -> None:
+def test_text_that_looks_like_a_record_is_not_one() -> None:
     """It is well-formed as a whole, so it is one record."""
     record = '<release id="1"><notes><![CDATA[\n<release id="2">]]></notes></release>'
     (block,), rejected = blocks(RELEASES, dump(RELEASES, record))
     assert (block.ids.tolist(), block.record(0), rejected) == ([1], record.encode(), [])
 
 
-def test_lines_that_start_with_other_tags_are_left_alone() -> None:
+def test_lines_that_start_with_other_tags_are_not_records() -> None:
     record = '<release id="1">\n<released>1999</released>\n<title>A</title>\n</release>'
     (block,), _ = blocks(RELEASES, dump(RELEASES, record, NEXT, sep=b""))
     assert block.record(0) == record.encode()
@@ -308,7 +308,7 @@ def test_an_unclosed_record_is_found_among_many() -> None:
     st.lists(st.tuples(st.booleans(), st.sampled_from(["\n", "\r\n", "\n\n"])), max_size=12),
     st.integers(1, 3),
 )
-def test_every_record_is_found_whichever_lack_their_end(
+def test_every_record_is_found_whichever_are_unclosed(
     shapes: list[tuple[bool, str]], shards: int
 ) -> None:
     text, expected = "<releases>\n", []

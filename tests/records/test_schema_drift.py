@@ -44,18 +44,18 @@ def unmapped(entity: Entity, record: str) -> dict[str, int]:
         ("<artists>\n<!-- not this --> \t</artists>\n", {}),
     ],
 )  # fmt: skip
-def test_what_no_table_takes_is_counted(inner: str, found: dict[str, int]) -> None:
+def test_unmapped_content_is_counted(inner: str, found: dict[str, int]) -> None:
     assert unmapped(RELEASES, f'<release id="1">{inner}</release>') == found
 
 
-def test_what_the_tables_take_is_not_counted() -> None:
+def test_mapped_content_is_not_counted() -> None:
     assert unmapped(RELEASES, FULL_RELEASE) == {}
     assert unmapped(RELEASES, f'<release id="1">{SUB_TRACKS}</release>') == {}
     members = "<members><id>26</id><name>A</name></members>"
     assert unmapped(ARTISTS, f"<artist><id>1</id>{members}</artist>") == {}
 
 
-def test_a_broken_record_is_left_to_those_who_reject_it() -> None:
+def test_a_malformed_record_is_not_counted() -> None:
     assert unmapped(RELEASES, '<release id="1"><mood></release>') == {}
 
 
@@ -67,20 +67,20 @@ def test_every_record_is_counted(fast: bool) -> None:
     assert Parser(RELEASES, fast=fast).parse(block).findings.unmapped == {"release/mood": 1}
 
 
-def test_what_a_block_holds_beyond_the_mapping_comes_with_its_rows() -> None:
+def test_a_blocks_rows_come_with_the_counts_of_unmapped_content() -> None:
     (block,), _ = blocks(RELEASES, dump(RELEASES, '<release id="1"><mood/></release>'))
     assert Parser(RELEASES).parse(block).findings.unmapped == {"release/mood": 1}
 
 
 @pytest.mark.parametrize("era", ["2020", "2026"])
-def test_samples_hold_nothing_unknown(tmp_path: Path, era: str) -> None:
+def test_samples_have_no_unmapped_content(tmp_path: Path, era: str) -> None:
     write_months(tmp_path, Month(2026, 5), releases=200, era=era)
     for entity in Entity:
         (path,) = tmp_path.glob(f"*_{entity}.xml.gz")
         assert _unmapped_of(path, entity) == {}
 
 
-def test_the_excerpts_hold_nothing_unknown(samples: Path) -> None:
+def test_the_excerpts_have_no_unmapped_content(samples: Path) -> None:
     for path in sorted(samples.glob("*/*.xml.gz")):
         assert _unmapped_of(path, Entity(path.name.split("_")[2].split(".")[0])) == {}
 

@@ -116,7 +116,7 @@ def short(data: bytes, entity: Entity) -> bytes:
 @pytest.mark.parametrize("size", [1, 7, 64])
 @pytest.mark.parametrize("entity", Entity)
 @pytest.mark.parametrize("era", ["2020", "2026"])
-def test_chunks_make_no_difference_to_the_traps(
+def test_chunk_sizes_make_no_difference_to_odd_records(
     traps: dict[tuple[str, Entity], bytes], era: str, entity: Entity, size: int
 ) -> None:
     data = short(traps[era, entity], entity)
@@ -125,14 +125,14 @@ def test_chunks_make_no_difference_to_the_traps(
 
 @pytest.mark.parametrize("size", [4096, 100_003])
 @pytest.mark.parametrize("entity", Entity)
-def test_chunks_make_no_difference_to_long_records(
+def test_chunk_sizes_make_no_difference_to_long_records(
     traps: dict[tuple[str, Entity], bytes], entity: Entity, size: int
 ) -> None:
     data = traps["2020", entity]
     assert split_records(entity, data, size) == split_records(entity, data)
 
 
-def test_nothing_of_a_file_goes_missing(traps: dict[tuple[str, Entity], bytes]) -> None:
+def test_no_bytes_of_a_file_are_lost(traps: dict[tuple[str, Entity], bytes]) -> None:
     for (_, entity), data in traps.items():
         found, rejected = split_records(entity, data)
         assert rejected == []
@@ -154,7 +154,7 @@ ODD = [
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([*BOTH, *ODD]), max_size=8), st.integers(1, 40))
-def test_chunks_make_no_difference_to_whatever_stands_between_records(
+def test_chunk_sizes_make_no_difference_to_bytes_between_records(
     parts: list[bytes], size: int
 ) -> None:
     data = b"<releases>\n" + b"".join(parts) + b"\n</releases>\n"

@@ -37,7 +37,7 @@ def test_bytes_between_records_are_rejected_with_their_place() -> None:
     assert rejected[0].xml == b"X garbage &amp; <more>\n"
 
 
-def test_a_long_stretch_of_spaces_between_records_is_passed() -> None:
+def test_a_long_run_of_spaces_between_records_is_skipped() -> None:
     data = dump(RELEASES, ONE, " " * 10_000, TWO)
     for size in (64, 1 << 20):
         found, rejected = split_records(RELEASES, data, size)
@@ -151,7 +151,7 @@ def test_a_cut_is_found_wherever_it_is(data: st.DataObject) -> None:
         "blank",
     ],
 )
-def test_what_is_no_dump_is_refused(data: bytes, why: str, size: int) -> None:
+def test_a_file_that_is_not_a_dump_is_refused(data: bytes, why: str, size: int) -> None:
     with pytest.raises(NotADump, match=why):
         split_records(RELEASES, data, size)
 
@@ -175,7 +175,7 @@ def test_an_over_long_record_is_rejected_and_the_next_one_is_not(size: int) -> N
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_record_of_just_the_limit_is_taken(size: int) -> None:
+def test_a_record_of_exactly_the_limit_is_accepted(size: int) -> None:
     data = dump(RELEASES, LONG, ONE)
     assert len(record_bytes(RELEASES, data, size, limit=len(LONG))) == 2
     assert len(record_bytes(RELEASES, data, size, limit=len(LONG) - 1)) == 1
@@ -183,7 +183,7 @@ def test_a_record_of_just_the_limit_is_taken(size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("entity", [RELEASES, LABELS])
-def test_an_over_long_record_without_end_takes_nothing_with_it(entity: Entity, size: int) -> None:
+def test_an_unclosed_over_long_record_does_not_affect_others(entity: Entity, size: int) -> None:
     record = {RELEASES: ONE, LABELS: NESTED}[entity]
     broken = record.split(">")[0] + "><id>5</id><notes>" + "x" * 1000
     for records in ([broken, record], [record, broken, record], [record, broken]):
@@ -193,7 +193,7 @@ def test_an_over_long_record_without_end_takes_nothing_with_it(entity: Entity, s
 
 
 @pytest.mark.parametrize("entity", [RELEASES, LABELS])
-def test_chunks_make_no_difference_to_over_long_records(entity: Entity) -> None:
+def test_chunk_sizes_make_no_difference_to_over_long_records(entity: Entity) -> None:
     record = {RELEASES: ONE, LABELS: NESTED}[entity]
     start = record.split(">")[0]
     whole = f"{start}><notes>{'x' * 1000}</notes></{entity.record}>"
@@ -242,7 +242,7 @@ def test_a_label_without_end_ends_where_the_next_starts(size: int) -> None:
     ],
     ids=["releases", "labels"],
 )
-def test_a_record_whose_comment_has_no_end_does_not_take_that_of_another(
+def test_an_unclosed_comment_in_a_record_does_not_end_in_another(
     entity: Entity, whole: str, broken: str, commented: str, size: int
 ) -> None:
     for end in (f"</{entity.record}>", ""):
@@ -260,7 +260,7 @@ def test_a_last_record_without_end_ends_at_the_end_of_the_root(size: int) -> Non
 
 
 @given(st.binary(max_size=300), st.integers(1, 20))
-def test_no_bytes_break_the_splitter(data: bytes, size: int) -> None:
+def test_the_splitter_accepts_any_bytes(data: bytes, size: int) -> None:
     """Any bytes give records, rejected records or an error of the package."""
     for entity in (RELEASES, LABELS):
         for start in (b"", f"<{entity}>".encode()):

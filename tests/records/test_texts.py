@@ -25,7 +25,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_text_is_kept_to_the_letter(engine: Any, text: str) -> None:
+def test_a_text_is_kept_unchanged(engine: Any, text: str) -> None:
     tables = release(f"<title>{text}</title><notes> {text}\n</notes>", engine)
     assert root(tables, Entity.RELEASES)["title"] == text
     assert root(tables, Entity.RELEASES)["notes"] == text

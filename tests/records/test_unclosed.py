@@ -38,7 +38,7 @@ def ids(entity: Entity, data: bytes) -> list[int]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("entity", Entity)
 @pytest.mark.parametrize("section", ["<!--", "<![CDATA[", "<?x"])
-def test_what_is_opened_between_records_and_never_closed_takes_no_record(
+def test_an_unclosed_section_between_records_does_not_affect_records(
     section: str, entity: Entity, size: int
 ) -> None:
     data = dump(entity, record(1, entity), section, *(record(n, entity) for n in range(2, 40)))
@@ -78,7 +78,7 @@ def test_more_bytes_than_a_record_may_have_that_belong_to_none_are_damage(size: 
 @pytest.mark.parametrize("sep", [b"", b"\n", b"\r\n", b"\n    ", b"\n\t\t"])
 @pytest.mark.parametrize("entity", Entity)
 @pytest.mark.parametrize("broken", [{5}, {5, 6}, {1, 3}, {9}])
-def test_an_unclosed_record_takes_no_other_with_it(
+def test_an_unclosed_record_does_not_affect_others(
     entity: Entity, sep: bytes, broken: set[int]
 ) -> None:
     written = [unclosed(n, entity) if n in broken else record(n, entity) for n in range(1, 10)]
@@ -88,7 +88,7 @@ def test_an_unclosed_record_takes_no_other_with_it(
 
 
 @pytest.mark.parametrize("cut", ["<title>R", "<notes>some <b", '<labels><label id="4'])
-def test_a_record_that_is_cut_within_a_line_takes_no_other_with_it(cut: str) -> None:
+def test_a_record_that_is_cut_within_a_line_does_not_affect_others(cut: str) -> None:
     data = dump(RELEASES, record(1), f'<release id="2">{cut}' + record(3), record(4))
     assert ids(RELEASES, data) == [1, 2, 3, 4]
 
@@ -115,7 +115,7 @@ def test_a_tag_in_a_broken_text_is_no_record(text: str) -> None:
         "<!-- </release> --><notes><![CDATA[a</release>b]]></notes><!-- <release> -->",
     ],
 )
-def test_a_record_is_whole_whatever_its_comments_hold(hiding: str, size: int) -> None:
+def test_a_record_is_complete_whatever_its_comments_contain(hiding: str, size: int) -> None:
     whole = f'<release id="2"><title>T</title>{hiding}<country>UK</country></release>'
     data = dump(RELEASES, record(1), whole, record(99), record(3))
     found, rejected = split_records(RELEASES, data, size)
@@ -126,7 +126,7 @@ def test_a_record_is_whole_whatever_its_comments_hold(hiding: str, size: int) ->
 
 @pytest.mark.parametrize("entity", Entity)
 @pytest.mark.parametrize("section", ["<!--", "<![CDATA["])
-def test_a_section_and_a_record_without_end_take_no_other_with_them(
+def test_an_unclosed_section_in_an_unclosed_record_does_not_affect_others(
     entity: Entity, section: str
 ) -> None:
     whole = record(4, entity).replace(">", ">" + "<!-- -->" * 2, 1)
@@ -136,7 +136,7 @@ def test_a_section_and_a_record_without_end_take_no_other_with_them(
 
 
 @pytest.mark.parametrize("size", [1, *SIZES])
-def test_a_label_is_whole_whatever_its_comments_hold(size: int) -> None:
+def test_a_label_is_complete_whatever_its_comments_contain(size: int) -> None:
     whole = record(2, LABELS).replace("<name>", "<!-- </label>\n<label><id>9</id> --><name>")
     data = dump(LABELS, record(1, LABELS), whole, record(3, LABELS))
     found, rejected = split_records(LABELS, data, size)
@@ -144,7 +144,7 @@ def test_a_label_is_whole_whatever_its_comments_hold(size: int) -> None:
     assert rejected == []
 
 
-def test_a_comment_without_end_in_a_record_takes_no_other_with_it() -> None:
+def test_an_unclosed_comment_in_a_record_does_not_affect_others() -> None:
     broken = '<release id="2"><!-- <title>T</title></release>'
     data = dump(RELEASES, record(1), broken, record(3), "<!-- between -->", record(4))
     assert ids(RELEASES, data) == [1, 2, 3, 4]

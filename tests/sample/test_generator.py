@@ -89,7 +89,7 @@ def test_every_month_has_four_files_and_a_checksum(tmp_path: Path) -> None:
             assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
 
 
-def test_the_gzip_header_holds_neither_name_nor_time(folder: Path) -> None:
+def test_the_gzip_header_has_neither_name_nor_time(folder: Path) -> None:
     header = dump(folder, STAMPS[0], "releases").read_bytes()[:10]
     assert header[:4] == b"\x1f\x8b\x08\x00"
     assert header[4:8] == bytes(4)
@@ -114,7 +114,7 @@ def test_records_are_as_large_and_as_rich_as_the_real_ones(folder: Path) -> None
     assert 30 < rows / len(releases) < 45
 
 
-def test_entities_stand_in_the_real_proportions(folder: Path) -> None:
+def test_entities_have_the_real_proportions(folder: Path) -> None:
     counts = {entity: len(records(dump(folder, STAMPS[0], entity))) for entity in ENTITIES}
     assert counts == {
         "labels": round(0.125 * RELEASES),
@@ -165,13 +165,13 @@ def test_ids_ascend_with_gaps_and_leave_free_those_of_various(folder: Path) -> N
         assert not {194, 355, 118760} & set(ids)
 
 
-def test_older_masters_come_unsorted(folder: Path, older: Path) -> None:
+def test_older_masters_are_unsorted(folder: Path, older: Path) -> None:
     ids = list(records(dump(older, STAMPS[0], "masters")))
     assert ids != sorted(ids)
     assert sorted(ids) == list(records(dump(folder, STAMPS[0], "masters")))
 
 
-def test_both_formats_hold_the_same_records(folder: Path, older: Path) -> None:
+def test_both_formats_have_the_same_records(folder: Path, older: Path) -> None:
     for entity in ENTITIES:
         today, before = (records(dump(at, STAMPS[0], entity)) for at in (folder, older))
         assert today.keys() == before.keys()
@@ -182,7 +182,7 @@ def test_both_formats_hold_the_same_records(folder: Path, older: Path) -> None:
     assert titles[0] == titles[1]
 
 
-def test_the_formats_are_told_apart(folder: Path, older: Path) -> None:
+def test_the_formats_differ(folder: Path, older: Path) -> None:
     today = {entity: raw(dump(folder, STAMPS[0], entity)) for entity in ENTITIES}
     before = {entity: raw(dump(older, STAMPS[0], entity)) for entity in ENTITIES}
     for mark in (b"<images><image height=", b"<anv></anv>", b'uri150="" width='):
@@ -246,7 +246,7 @@ def release_ids(folder: Path, stamp: str) -> list[int]:
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_references_resolve_but_for_those_to_ids_that_no_sample_has(
+def test_references_resolve_except_to_ids_that_no_sample_has(
     folder: Path,
     stamp: str,
     entity: Entity,
@@ -305,7 +305,7 @@ def test_ids_ascend_and_leave_out_the_absent_ones() -> None:
 
 
 @pytest.mark.parametrize("releases", [1, 7, 60])
-def test_a_handful_of_releases_is_a_sample_too(tmp_path: Path, releases: int) -> None:
+def test_a_few_releases_are_a_sample_too(tmp_path: Path, releases: int) -> None:
     write_months(tmp_path, FIRST, 3, releases)
     numbers = {entity: len(records(dump(tmp_path, STAMPS[2], entity))) for entity in ENTITIES}
     # Each of the two months added one, and removed one if there are ordinary records.

@@ -77,7 +77,7 @@ def test_discogs_sends_the_whole_file_whatever_the_range(
     assert answer.headers["Content-Length"] == str(len(LABELS))
 
 
-def test_discogs_tells_no_length_for_head(folder: Path, session: requests.Session) -> None:
+def test_discogs_states_no_length_for_head(folder: Path, session: requests.Session) -> None:
     with Mirror(folder) as mirror:
         answer = session.head(
             f"{mirror.url}/?download=data%2F2026%2Fdiscogs_20260701_labels.xml.gz"
@@ -86,7 +86,9 @@ def test_discogs_tells_no_length_for_head(folder: Path, session: requests.Sessio
     assert "Content-Length" not in answer.headers
 
 
-def test_discogs_refuses_who_has_no_user_agent(folder: Path, session: requests.Session) -> None:
+def test_discogs_refuses_requests_without_user_agent(
+    folder: Path, session: requests.Session
+) -> None:
     with Mirror(folder) as mirror:
         answer = session.get(f"{mirror.url}/?prefix=data%2F2026%2F", headers={"User-Agent": ""})
     assert answer.status_code == 403
@@ -191,7 +193,7 @@ def test_s3_answers_errors_in_xml(folder: Path, session: requests.Session) -> No
     assert beyond.headers["Content-Range"] == "bytes */5122"
 
 
-def test_faults_are_used_up_in_their_order(folder: Path, session: requests.Session) -> None:
+def test_faults_are_used_in_order(folder: Path, session: requests.Session) -> None:
     url = "/data/2026/discogs_20260701_labels.xml.gz"
     with Mirror(folder, "s3", faults=[faults.status(503).on("labels")]) as mirror:
         mirror.add(faults.corrupt(5).on("labels"))
@@ -221,7 +223,9 @@ def test_connections_can_be_reset(folder: Path, session: requests.Session) -> No
         assert len(mirror.seen) == 2
 
 
-def test_who_asks_too_often_is_barred(folder: Path, session: requests.Session) -> None:
+def test_a_client_with_too_many_requests_is_blocked(
+    folder: Path, session: requests.Session
+) -> None:
     with Mirror(folder, behaviour=Behaviour(requests=2, barred_seconds=0.3)) as mirror:
         answers = [session.get(mirror.url) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -328,6 +332,6 @@ def test_serve_ends_cleanly_on_a_signal(folder: Path, number: signal.Signals) ->
     assert (process.returncode, errors) == (0, "")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="nothing to serve"):
         Mirror(tmp_path / "absent")

@@ -61,7 +61,7 @@ def test_some_ordinary_records_are_odd_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entity", list(Entity))
-def test_forbidden_characters_are_the_only_flaw(
+def test_forbidden_characters_are_the_only_defect(
     folder: Path, tmp_path: Path, era: Era, entity: Entity
 ) -> None:
     if entity in (Entity.ARTISTS, Entity.RELEASES):
@@ -75,7 +75,9 @@ def test_forbidden_characters_are_the_only_flaw(
 
 
 @pytest.mark.parametrize("entity", [Entity.ARTISTS, Entity.LABELS])
-def test_some_references_are_to_records_that_come_late_or_go(folder: Path, entity: Entity) -> None:
+def test_some_references_are_to_records_that_appear_later_or_are_removed(
+    folder: Path, entity: Entity
+) -> None:
     references = References(SamplePlan(RELEASES, 1))
     there = [records(dump(folder, stamp, entity.value)).keys() for stamp in STAMPS]
     releases = raw(dump(folder, STAMPS[0], "releases"))

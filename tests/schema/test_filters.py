@@ -10,7 +10,7 @@ from discogs.schema.mapping import MAPPINGS, TABLES
 from discogs.schema.seed import fingerprint_seed
 
 
-def test_two_filters_that_ask_for_the_same_are_equal() -> None:
+def test_equivalent_filters_are_equal() -> None:
     one = Filter.parse("releases:country=Germany|Austria; masters:year=1970")
     other = Filter.parse(" masters : year = 1970 ;releases:Country=austria | GERMANY;")
     assert one == other
@@ -19,7 +19,7 @@ def test_two_filters_that_ask_for_the_same_are_equal() -> None:
     assert not Filter.parse(" ; ")
 
 
-def test_a_value_may_hold_punctuation() -> None:
+def test_a_value_may_have_punctuation() -> None:
     (condition,) = Filter.parse("releases:genre=Folk, World, & Country").conditions
     assert condition.values == ("folk, world, & country",)
 

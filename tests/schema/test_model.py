@@ -7,7 +7,7 @@ from discogs.schema.mapping import ARTISTS, MAPPINGS
 from discogs.schema.model import Field, Rows
 
 
-def test_labels_alone_hold_elements_named_like_their_record() -> None:
+def test_only_labels_have_elements_named_like_the_record() -> None:
     assert [entity for entity in Entity if MAPPINGS[entity].record_nests] == [Entity.LABELS]
 
 

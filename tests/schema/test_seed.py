@@ -62,7 +62,7 @@ def other_parser(text: str) -> tuple[int | None, ...]:
         derived(RELEASES, version=2),
     ],
 )
-def test_whatever_gives_other_rows_changes_the_seed(changed: EntityMapping) -> None:
+def test_every_change_that_gives_other_rows_changes_the_seed(changed: EntityMapping) -> None:
     assert fingerprint_seed(changed) != fingerprint_seed(RELEASES)
 
 

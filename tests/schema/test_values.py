@@ -36,7 +36,7 @@ from discogs.schema.values import name_id, parse_duration, parse_released
         ("", (None, None, None)),
     ],
 )
-def test_a_release_date_tells_what_it_tells(
+def test_the_parts_of_a_release_date_are_read(
     text: str, parts: tuple[int | None, int | None, int | None]
 ) -> None:
     assert parse_released(text) == parts
@@ -48,7 +48,7 @@ def test_every_real_day_is_read(day: dt.date) -> None:
 
 
 @given(st.text(max_size=12))
-def test_no_text_is_read_as_a_day_that_is_none(text: str) -> None:
+def test_an_invalid_day_is_not_read(text: str) -> None:
     year, month, day = parse_released(text)
     if day is not None:
         assert year is not None
@@ -77,7 +77,7 @@ def test_no_text_is_read_as_a_day_that_is_none(text: str) -> None:
         ("", None),
     ],
 )
-def test_a_duration_is_read_where_it_is_a_time(text: str, seconds: int | None) -> None:
+def test_a_duration_is_read_if_it_is_a_time(text: str, seconds: int | None) -> None:
     assert parse_duration(text) == (seconds,)
 
 

@@ -139,7 +139,7 @@ def stage_all(connect: Connect, folder: Path, month: Month) -> None:
 
 
 @pytest.mark.parametrize("month", [FIRST, SECOND], ids=str)
-def test_rows_that_a_crash_took_from_staging_are_never_merged(
+def test_an_entity_whose_staged_rows_a_crash_has_lost_is_not_merged(
     own: Server, start: Callable[[Month], str], prepared: Prepared, month: Month
 ) -> None:
     dsn = start(month)
@@ -169,7 +169,7 @@ def test_rows_that_a_crash_took_from_staging_are_never_merged(
     ("month", "point"),
     cases(CRASHES, lambda month, point: f"{month} {point}" in QUICK),
 )
-def test_a_load_whose_server_crashes_is_made_good_by_the_next(
+def test_a_load_whose_server_crashes_is_completed_by_the_next(
     own: Server, start: Callable[[Month], str], prepared: Prepared, month: Month, point: Point
 ) -> None:
     dsn = start(month)

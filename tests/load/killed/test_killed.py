@@ -133,7 +133,7 @@ def ways(ended: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(("month", "point"), ways("killed"))
-def test_a_killed_load_is_made_good_by_the_next(
+def test_a_killed_load_is_completed_by_the_next(
     prepared: Prepared, start: Callable[[Month], str], month: Month, point: Point
 ) -> None:
     dsn = start(month)
@@ -160,7 +160,7 @@ def test_a_killed_load_is_made_good_by_the_next(
 
 
 @pytest.mark.parametrize(("month", "point"), ways("terminated"))
-def test_a_load_whose_connections_are_ended_is_made_good_by_the_next(
+def test_a_load_whose_connections_are_terminated_is_completed_by_the_next(
     prepared: Prepared, start: Callable[[Month], str], month: Month, point: Point
 ) -> None:
     dsn = start(month)
@@ -185,8 +185,8 @@ def test_a_load_whose_connections_are_ended_is_made_good_by_the_next(
 @pytest.mark.full
 @pytest.mark.parametrize("month", [FIRST, SECOND], ids=str)
 @pytest.mark.parametrize("share", [index / 20 for index in range(1, 20)])
-def test_a_load_killed_after_any_share_of_its_statements_is_made_good(
+def test_a_load_killed_after_any_share_of_its_statements_is_completed_by_the_next(
     prepared: Prepared, start: Callable[[Month], str], month: Month, share: float
 ) -> None:
     point = Point(f"{share:.0%}", nth=int(prepared.statements[month] * share))
-    test_a_killed_load_is_made_good_by_the_next(prepared, start, month, point)
+    test_a_killed_load_is_completed_by_the_next(prepared, start, month, point)

@@ -71,7 +71,7 @@ def paused(dsn: str, prepared: Prepared, month: Month, point: Point) -> Iterator
 @pytest.mark.parametrize(
     ("month", "point"), cases(PAUSES, lambda month, point: f"{month} {point}" == "2026-06 merge")
 )
-def test_a_load_beside_a_paused_one_says_who_is_in_its_way(
+def test_a_load_beside_a_paused_one_names_the_session_that_blocks_it(
     prepared: Prepared, start: Start, month: Month, point: Point
 ) -> None:
     dsn = start(month)
