@@ -13,16 +13,16 @@ RUN = PYTHONPATH=plugins:. $(BIN)/python
 .DEFAULT_GOAL := help
 .PHONY: .env help setup demo up down test test-quick test-full coverage lint format docs site screenshots kernel bench clean
 
-help: ## This list
+help: ## List the targets
 	@grep -E '^[a-z.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Install everything into .venv, from the lock
+setup: $(STAMP) ## Install everything into .venv, at the versions of constraints.txt
 
 # Runs again only when the lists of packages change.
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; this is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "Installing Airflow, PostgreSQL 18 and the libraries of the lock into $(VENV): about two minutes, 800 MB"
+	@echo "Installing Airflow, PostgreSQL 18 and the libraries of constraints.txt into $(VENV): about two minutes, 800 MB"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $(STAMP)
 
@@ -30,19 +30,19 @@ $(TESTS): $(STAMP) requirements-test.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt -c constraints.txt
 	@touch $(TESTS)
 
-demo: $(STAMP) ## Load two sample months through a real Airflow; it stays up (PORT=8080)
+demo: $(STAMP) ## Load two sample months through a real Airflow, which stays up (PORT=8080)
 	$(RUN) -m demo demo
 
-up: $(STAMP) ## The same Airflow against Discogs' servers; the DAG is paused (PORT=8080)
+up: $(STAMP) ## Start the same Airflow for Discogs' server, with the DAG paused (PORT=8080)
 	$(RUN) -m demo up
 
-down: ## Stop what demo or up started
+down: ## Stop the Airflow of demo or up
 	@if test -x $(BIN)/python; then $(RUN) -m demo down; else echo "nothing was installed"; fi
 
 # As many processes as there are processors; pytest prints at the end how long it took.
 PARALLEL = -n auto --dist loadfile
 
-test-quick: $(STAMP) ## Test what needs no running Airflow, without the slow tests: two to three minutes
+test-quick: $(STAMP) ## Run the tests without a running Airflow and without the slow ones: three minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
 # The tests of one process share a running Airflow; three of those keep two processors busy.
@@ -50,10 +50,10 @@ test: $(TESTS) ## Run the test suite, with real Airflows: about 25 minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not full"
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "airflow and not full"
 
-test-full: test ## Also the long tests: a load killed at each statement; 20 minutes more
+test-full: test ## Also run the longest tests, of loads that are killed at each statement: 20 minutes more
 	$(BIN)/python -m pytest -m full
 
-coverage: $(TESTS) ## Measure the library's branch coverage by the tests that need no running Airflow; fails below 95 %
+coverage: $(TESTS) ## Measure the branch coverage of the library, without a running Airflow: 12 minutes; fails below 95 %
 	rm -f .coverage*
 	$(BIN)/coverage run -m pytest $(PARALLEL) -m "not airflow and not full"
 	$(BIN)/coverage combine --quiet
@@ -81,10 +81,10 @@ kernel: $(STAMP) ## Build the parser's WebAssembly module from kernel/ (installs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang -c constraints.txt
 	sh kernel/build.sh $(BIN)/python plugins/discogs/records/kernel.wasm
 
-bench: $(STAMP) ## Measure the load beside its floor (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER; TRANSFER=1: a download beside curl; PAGE=1: the answers of the Discogs page; SHARDS=1: 1 to 8 shards, and the export)
+bench: $(STAMP) ## Measure a load (N=40000 RUNS=3 PEER=1 GROWTH=1 SAMPLES=FOLDER), or TRANSFER=1: a download, PAGE=1: the Discogs page, SHARDS=1: shards and the export
 	$(RUN) -m benchmarks$(if $(PAGE),.page --changes 10000000,$(if $(TRANSFER),.transfer --runs $(RUNS),$(if $(SHARDS),.shards) --releases $(N) --runs $(RUNS) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(SHARDS),,$(if $(PEER),--peer) $(if $(GROWTH),--growth))))
 
-.env: ## The secrets of docker-compose.yaml, from .env.example
+.env: ## Write .env for docker-compose.yaml, with secrets, from .env.example
 	@$(PYTHON) demo/env_file.py
 
 clean: down ## Delete the local Airflow with its databases and logs
