@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import shlex
 import shutil
 import sys
 import time
@@ -17,7 +18,7 @@ from demo import stack as local
 from demo.client import AirflowClient
 from demo.environment import USER, Plan
 from demo.errors import LocalAirflowFailed
-from demo.home import Home
+from demo.home import PROJECT, Home
 from demo.progress import RunProgress
 from demo.tables import shown, table_sizes
 from discogs.database.connection import connector
@@ -140,7 +141,8 @@ def report(stack: local.Stack, runs: dict[Month, str], console: Console) -> bool
     console.print(shown(table_sizes(connect, schema)))
     console.print()
     _print_addresses(stack, console)
-    console.print(f"State:    {stack.home.folder}; make down stops it", soft_wrap=True)
+    stop = f"{_named(stack.home)}make down"
+    console.print(f"State:    {stack.home.folder}; {stop} stops it", soft_wrap=True)
     if not done:
         console.print("Not every month is completed.", style="bold red")
     return done
@@ -171,9 +173,16 @@ def _print_addresses(stack: local.Stack, console: Console) -> None:
         f"Database: {stack.dsn}",
         f"psql:     {psql} '{stack.dsn}'",
         f"Status:   {python} -m discogs status --dsn '{stack.dsn}'",
-        "Commands: demo/airflow dags list, and Airflow's other commands",
+        f"Commands: {_named(stack.home)}demo/airflow dags list, and Airflow's other commands",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _named(home: Home) -> str:
+    """What a command of a shell needs before it, where the home is not the project's."""
+    return (
+        "" if home == Home(PROJECT / ".demo") else f"DISCOGS_HOME={shlex.quote(str(home.folder))} "
+    )
 
 
 def down(home: Home, console: Console) -> None:

@@ -91,6 +91,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/queries.md", "queries"): queries,
     ("docs/scaling.md", "shards"): shards.load_section,
     ("docs/scaling.md", "export"): shards.export_section,
+    ("docs/sizing.md", "sizing-plan"): sizing.plan,
     ("docs/sizing.md", "sizing-disk"): sizing.disk,
     ("docs/sizing.md", "sizing-memory"): sizing.memory,
     ("docs/sizing.md", "sizing-hours"): sizing.hours,

@@ -5,13 +5,24 @@ The rates are those of the command ``plan`` and of the benchmark's results.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.process import RESULTS
-from discogs.load.estimate import FIRST_RATE, FIRST_SHARE, LATER_RATE, TABLE_BYTES, TRANSFER_RATE
-from discogs.schema.entities import ENTITIES, Entity
+from discogs.dumps.listing import DumpFile, DumpSet
+from discogs.load.estimate import (
+    FIRST_RATE,
+    FIRST_SHARE,
+    LATER_RATE,
+    TABLE_BYTES,
+    TRANSFER_RATE,
+    Estimate,
+    FilePlan,
+)
+from discogs.schema.entities import ENTITIES, Entity, Month
+from discogs.settings import Settings
 
 #: Records and bytes of the files of June 2026, the last month of which both are known of all four.
 _RECORDS = {
@@ -46,6 +57,36 @@ def summary() -> str:
     rows.append(_row(["disk for dump files", *(_size(each) for each in (files, 2 * files))]))
     rows.append(_row(["disk for the database", f"{besides}, then {tables}", "a tenth more"]))
     return "\n".join(rows)
+
+
+#: Bytes of the disks in the example of a plan.
+_FREE = {"storage": 210_400_000_000, "database": 180_100_000_000}
+
+
+def plan() -> str:
+    """What the command `plan` prints before a first load."""
+    month = Month(2026, 6)
+    size = sum(_PACKED.values())
+    files = {
+        entity: DumpFile(f"discogs_20260601_{entity}.xml.gz", "", int(_PACKED[entity]))
+        for entity in ENTITIES
+    }
+    estimate = Estimate(
+        dump=DumpSet(month, dt.date(2026, 6, 1), tuple(files.values()), ()),
+        files=tuple(FilePlan(file, entity, False, False) for entity, file in files.items()),
+        missing=int(size),
+        margin=Settings().disk_margin,
+        storage="/mnt/discogs",
+        storage_free=_FREE["storage"],
+        tables=int(sum(_PACKED[entity] * TABLE_BYTES[entity] for entity in ENTITIES) * FIRST_SHARE),
+        tables_free=_FREE["database"],
+        first=True,
+        transfer_rate=TRANSFER_RATE,
+        transfer_of=None,
+        load_seconds=size / FIRST_RATE,
+        load_of=None,
+    )
+    return "\n".join(["```", *estimate.lines(), "```"])
 
 
 def disk() -> str:

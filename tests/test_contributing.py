@@ -12,7 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from discogs.dumps.fetch import FETCH_ORDER
+from discogs.load.estimate import TABLE_BYTES
 from discogs.schema.entities import Entity, Month
+from discogs.schema.filters import FIELDS
+from discogs.schema.mapping import MAPPINGS
 from tests.conftest import new_database
 from tests.dump_files import write_dump
 
@@ -88,3 +92,15 @@ def test_the_recipe_for_a_field_fills_it(tree: Path, server: str, tmp_path: Path
             ).fetchall()
     assert rows == [(1, 1991), (2, 1992)]
     assert "the year in which it began" in about[0]
+
+
+def test_what_the_recipe_for_an_entity_lists_has_every_entity() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name, listed in (
+        ("FETCH_ORDER", FETCH_ORDER),
+        ("TABLE_BYTES", TABLE_BYTES),
+        ("FIELDS", FIELDS),
+        ("MAPPINGS", MAPPINGS),
+    ):
+        assert f"`{name}`" in text
+        assert set(listed) == set(Entity), name

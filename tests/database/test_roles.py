@@ -91,6 +91,17 @@ def test_a_schema_that_is_not_there_is_named(connect: Connect, role: str) -> Non
         grant_read(connect, "other", role)
 
 
+def test_a_role_that_may_not_create_roles_is_given_the_statement(
+    database: str, connect: Connect, role: str
+) -> None:
+    with connect() as conn:
+        conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        conn.execute(f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {role}".encode())
+    limited = connector(make_conninfo(database, options=f"-crole={role}"), SCHEMA)
+    with pytest.raises(DatabaseError, match=rf'{role} may not .* CREATE ROLE "{role}_2" NO'):
+        grant_read(limited, SCHEMA, f"{role}_2")
+
+
 def test_the_documented_rights_are_enough_for_a_load_an_update_and_a_reader(
     database: str, role: str, tmp_path: Path
 ) -> None:

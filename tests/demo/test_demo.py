@@ -90,6 +90,9 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert "releases" in pasted(home, said, "psql", r"-c '\dt discogs.*'")
     assert "discogs_monthly" in pasted(home, said, "Commands")
 
+    stop = re.search(r"^State: +\S+; (.*) stops it$", said, re.MULTILINE)
+    assert stop is not None
+    assert stop[1] == f"DISCOGS_HOME={home.folder} make down"
     with demo(home, "down") as ending:
         said, _ = ending.communicate()
     assert ending.returncode == 0, said
@@ -105,7 +108,7 @@ def pasted(home: Home, said: str, name: str, more: str = "", codes: Collection[i
         f"{found[1]} {more}",
         shell=True,
         cwd=PROJECT,
-        env=environment(home),
+        env={name: value for name, value in environment(home).items() if name != "DISCOGS_HOME"},
         capture_output=True,
         text=True,
     )

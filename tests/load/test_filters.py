@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,7 +101,9 @@ def test_a_record_that_ceases_to_match_the_filter_is_not_removed_and_can_be_rest
     months(tmp_path, june=ALL, july=moved, august=[R(2), R(3)])
     filtered(database, tmp_path, JUNE)
     assert releases(connect) == {1: None, 2: None}
-    (july,) = filtered(database, tmp_path, JULY).entities
+    report = filtered(database, tmp_path, JULY)
+    (july,) = report.entities
+    assert re.search(r"rejected +filtered +MB.*\nreleases .* 0 +2 +0\.0 ", report.as_text())
     assert (july.inserted, july.removed, july.filtered) == (1, 0, 2)
     # Of 3 an artist and a label; of 2 those, and the release itself.
     assert (july.placeholders_added, july.placeholders_dropped) == (2, 3)

@@ -1,6 +1,6 @@
 -- The changes to an artist, newest month first: to the artist's own record, and to the releases that
 -- have the artist among their artists or credits.
--- psql -v artist=45 -f artist_changes.sql
+-- psql -v artist=1288 -f artist_changes.sql
 WITH works AS (
     SELECT release_id FROM release_artists WHERE artist_id = :artist
     UNION

@@ -1,5 +1,5 @@
 -- The credits of a release, one row for each track that a credit names: "A1 to A3, B2" is four tracks.
--- psql -v release=1 -f credits_by_track.sql
+-- psql -v release=430 -f credits_by_track.sql
 WITH tracks AS (
     SELECT seq, position, title FROM release_tracks
     WHERE release_id = :release AND position IS NOT NULL

@@ -1,6 +1,6 @@
 -- The tracks that feature an artist: by a credit with the role "Featuring", for the track or for the
 -- whole release, or by "Feat." between the artists of the track.
--- psql -v artist=45 -f features.sql
+-- psql -v artist=2585 -f features.sql
 WITH featured AS (
     SELECT release_id, track_seq FROM release_track_credits
     WHERE artist_id = :artist AND role ILIKE '%featuring%'

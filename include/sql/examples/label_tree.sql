@@ -1,5 +1,5 @@
 -- A label and all labels below it, indented by depth.
--- psql -v label=1 -f label_tree.sql
+-- psql -v label=26 -f label_tree.sql
 WITH RECURSIVE tree AS (
     SELECT id, name, 0 AS depth, ARRAY[id] AS path FROM labels WHERE id = :label
     UNION ALL

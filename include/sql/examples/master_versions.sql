@@ -1,5 +1,5 @@
 -- The versions of a master: its main release first, then the others by year.
--- psql -v master=1000 -f master_versions.sql
+-- psql -v master=634 -f master_versions.sql
 SELECT
     r.id AS release_id, r.title, r.country, r.released,
     (SELECT string_agg(concat_ws(' ', l.name, nullif(l.catno, 'none')), ', ' ORDER BY l.seq)

@@ -18,7 +18,8 @@ def grant_read(connect: Connect, schema: str, role: str) -> bool:
     A role that does not exist is created without LOGIN, to be granted to login roles.
 
     :returns: whether the role was created.
-    :raises DatabaseError: when the schema does not exist, or the server refuses a statement.
+    :raises DatabaseError: when the schema does not exist, the role of the connection may not create
+        roles, or the server refuses a statement.
     """
     name = sql.Identifier(role)
     wanted = [schema, *(compat_schema(schema, loader) for loader in SCHEMAS)]
@@ -28,7 +29,7 @@ def grant_read(connect: Connect, schema: str, role: str) -> bool:
             found = {str(each) for (each,) in conn.execute(query, [wanted])}
             present = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
             if present is None:
-                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+                _create(conn, name)
             for each in sorted(found | {schema}):
                 conn.execute(compose("roles/reader", schema=sql.Identifier(each), role=name))
             conn.commit()
@@ -39,3 +40,15 @@ def grant_read(connect: Connect, schema: str, role: str) -> bool:
     except psycopg.Error as error:
         raise explain(error) from error
     return present is None
+
+
+def _create(conn: psycopg.Connection, name: sql.Identifier) -> None:
+    create = sql.SQL("CREATE ROLE {} NOLOGIN").format(name)
+    user = conn.execute("SELECT current_user").fetchone()
+    try:
+        conn.execute(create)
+    except psycopg.errors.InsufficientPrivilege:
+        raise DatabaseError(
+            f"The role {user[0] if user else ''} may not create a role; nothing was granted. Let an"
+            f" administrator run: {create.as_string(conn)};"
+        ) from None

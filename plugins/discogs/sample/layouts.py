@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discogs.sample.exchange import Reply, Request
+from discogs.schema.entities import Entity
 
 _NAME = re.compile(
-    r"discogs_([0-9]{4})[0-9]{4}_(?:(?:artists|labels|masters|releases)\.xml\.gz|CHECKSUM\.txt)"
+    rf"discogs_([0-9]{{4}})[0-9]{{4}}_(?:(?:{'|'.join(map(str, Entity))})\.xml\.gz|CHECKSUM\.txt)"
 )
 _CHUNK = 1 << 18
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Discogs Data</title></head>\n<body>%s</body></html>\n"

@@ -327,7 +327,9 @@ class MonthReport:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("entity")
-        counted = ("read", "unchanged", "inserted", "updated", "removed", "restored", "rejected")
+        counted = ["read", "unchanged", "inserted", "updated", "removed", "restored", "rejected"]
+        if any(line.filter for line in self.entities):
+            counted.append("filtered")
         for name in (*counted, "MB", "time", "records/s"):
             table.add_column(name, justify="right", no_wrap=True)
         for line in self.entities:

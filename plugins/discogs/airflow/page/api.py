@@ -136,7 +136,7 @@ def list_changes(
     after: Annotated[
         str | None,
         Query(
-            pattern=r"^(labels|artists|masters|releases)\.[0-9]{1,9}$",
+            pattern=rf"^({'|'.join(map(str, Entity))})\.[0-9]{{1,9}}$",
             description="`next` of the previous page",
         ),
     ] = None,
