@@ -190,7 +190,8 @@ def refused(command: Command) -> str:
         if name.startswith("DISCOGS_") and name not in _OTHERS and "…" not in value:
             Settings.from_environment({name: value})
     words = command.words
-    if not words or words in (["export"], [".venv/bin/python"]):
+    named = len(words) == 1 and words[0].rpartition("/")[2] in PROGRAMS - {"make"}
+    if not words or words == ["export"] or (named and command.inline):
         return ""
     program, rest = words[0], words[1:]
     arguments = discogs_words(command)
