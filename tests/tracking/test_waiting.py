@@ -43,9 +43,9 @@ def test_a_wait_is_in_the_row_and_its_report(repository: PostgresMonthRepository
     report = MonthReport.of(record)
     assert report.as_dict()["waiting"]["next_look_at"] == "2026-07-01T06:30:00+00:00"
     assert (
-        "Waiting since 2026-07-01 06:00 UTC: The dump of 2026-07 is not published. The next look is"
-        " at 2026-07-01 06:30 UTC, and the run gives up at 2026-07-02 02:00 UTC. To look now, clear"
-        " wait_for_dump of discogs_monthly / scheduled__2026-07." in report.as_text()
+        "Waiting since 2026-07-01 06:00 UTC: The dump of 2026-07 is not published. The next check"
+        " is at 2026-07-01 06:30 UTC, and the run gives up at 2026-07-02 02:00 UTC. To check now,"
+        " clear wait_for_dump of discogs_monthly / scheduled__2026-07." in report.as_text()
     )
 
 

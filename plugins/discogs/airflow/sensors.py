@@ -35,27 +35,28 @@ if TYPE_CHECKING:
     from discogs.load.options import RunOptions
     from discogs.settings import Settings
 
-#: How long a run waits for a dump: less than a day, as the next day's run looks again.
+#: How long a run waits for a dump: less than a day, as the next day's run checks again.
 WAIT = dt.timedelta(hours=20)
 
 
 class DumpAvailableSensor(BaseSensorOperator):
     """Waits until the server lists the month's CHECKSUM.txt and its files, in any order.
 
-    Looks once, and is deferred to the triggerer only when the dump is not there yet. The log and
-    the column `waiting` of the month's row say why and since when it waits, when it looks next, and
-    when it gives up. To look now, clear this task or trigger another run of the month. If that run
-    does not find the dump either, it is skipped, since one waiting run is enough.
+    Checks once, and is deferred to the triggerer only when the dump is not there yet. The log and
+    the column `waiting` of the month's row say why and since when it waits, and have the time of
+    the next check and of the end of the wait. To check now, clear this task or trigger another run
+    of the month. If that run does not find the dump either, it is skipped, since one waiting run is
+    enough.
 
     When the time limit is reached, the task and the rest of the run are skipped; the next day's run
-    looks again. The same happens when another run has loaded the month in the meantime. The sensor
+    checks again. The same happens when another run has loaded the month in the meantime. The sensor
     does not wait for a month that is over. Anything else that ends the wait fails the task: the
     server refuses requests or is down for hours, or the trigger failed.
 
     :param dumps_conn_id: HTTP connection of the dump server.
     :param postgres_conn_id: connection of the target database, for the month's row.
     :param overrides: settings by name, in place of those of the environment.
-    :param poll_interval: time between two looks; default: the setting ``DISCOGS_POLL_SECONDS``.
+    :param poll_interval: time between two checks; default: the setting ``DISCOGS_POLL_SECONDS``.
     :param wait: time limit of the whole wait.
     """
 
@@ -215,9 +216,9 @@ class DumpAvailableSensor(BaseSensorOperator):
         if waiting is not None and now() - waiting.next_look_at > LEASE:
             raise SourceError(
                 f"The server has not been asked since {waiting.next_look_at:%F %H:%M} UTC, when the"
-                " next look was due: is a triggerer running?"
+                " next check was due: is a triggerer running?"
             ) from over
-        reason = f"Nothing was published in {hours}: the next scheduled run looks again."
+        reason = f"Nothing was published in {hours}: the next scheduled run checks again."
         skip_run(self, context, reason)
 
     def _skip_if_over(self, context: Context, month: Month, error: DiscogsError) -> None:

@@ -34,14 +34,14 @@ class DumpAvailableTrigger(BaseTrigger):
 
     The trigger waits out transient errors for at most ``down_seconds``, and does not ask a server
     before the time that it names (Retry-After). An answer that cannot be read counts as a transient
-    error here, since the sensor has already had a readable one. Each look is recorded in the log
+    error here, since the sensor has already had a readable one. Each check is recorded in the log
     and in the month's row.
 
     :param dumps_conn_id: HTTP connection of the dump server.
     :param year_month: ``YYYY-MM``.
     :param entities: the entities whose files must be published.
-    :param poll_seconds: seconds between two looks.
-    :param first_wait: seconds until the first look; None for ``poll_seconds``.
+    :param poll_seconds: seconds between two checks.
+    :param first_wait: seconds until the first check; None for ``poll_seconds``.
     :param down_seconds: how long the server may give no usable answer.
     :param waiting: the wait as its sensor has recorded it; None records nothing.
     :param postgres_conn_id: connection of the target database.
@@ -112,7 +112,7 @@ class DumpAvailableTrigger(BaseTrigger):
                 return
 
     async def _recorder(self) -> Callable[[DiscogsError, float], None]:
-        """A function that records a failed look: its error, and the seconds until the next look."""
+        """A function that records a failed check: its error, and the seconds until the next one."""
         if self.waiting is None:
             return lambda error, _wait: self.log.warning("%s", error)
         from discogs.airflow.hooks.postgres import DiscogsPostgresHook
@@ -159,6 +159,6 @@ def _passing(error: DiscogsError) -> bool:
 
 
 def wait_after(error: DiscogsError, poll_seconds: float) -> float:
-    """Seconds until the next look: ``poll_seconds``, or longer if the server asks for it."""
+    """Seconds until the next check: ``poll_seconds``, or longer if the server asks for it."""
     asked = error.retry_after if isinstance(error, RateLimited) else None
     return max(poll_seconds, asked or 0.0)

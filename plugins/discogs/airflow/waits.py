@@ -26,15 +26,15 @@ def now() -> dt.datetime:
 
 
 def reason_of(error: DiscogsError) -> WaitReason:
-    """The reason to wait that follows from the error of a look."""
+    """The reason to wait that follows from the error of a check."""
     if isinstance(error, DumpNotPublished):
         return WaitReason.NOT_PUBLISHED
     return WaitReason.RATE_LIMITED if isinstance(error, RateLimited) else WaitReason.SERVER_DOWN
 
 
 def message_of(error: DiscogsError) -> str:
-    """The error without its advice, since the wait says when the next look is."""
-    return str(error).removesuffix(" Look again later.")
+    """The error without its advice, since the wait has the time of the next check."""
+    return str(error).removesuffix(" Try again later.")
 
 
 def level_of(waiting: Waiting) -> int:

@@ -24,7 +24,7 @@ class DumpNotPublished(SourceError):
     transient = True
 
     def __init__(self, month: object, detail: str) -> None:
-        super().__init__(f"The dump of {month} is not published: {detail}. Look again later.")
+        super().__init__(f"The dump of {month} is not published: {detail}. Try again later.")
 
 
 class DumpIncomplete(DumpNotPublished):
@@ -35,7 +35,7 @@ class DumpIncomplete(DumpNotPublished):
         DiscogsError.__init__(
             self,
             f"The dump of {month} is not complete: {', '.join(lacking)} not published."
-            " Look again later, or ask for the entities that are there.",
+            " Try again later, or ask for the entities that are there.",
         )
 
 
@@ -142,7 +142,7 @@ class NotAGzipFile(DumpError):
 
     transient = True
     verdict = "is not a gzip file"
-    advice = " The server may not have the file yet: look again later."
+    advice = " The server may not have the file yet: try again later."
 
 
 class ChecksumMismatch(DumpError):

@@ -97,7 +97,7 @@ class WaitReason(str, Enum):
 class Waiting:
     """A run's wait for a dump, before it claims the month; times are in UTC.
 
-    :param message: the result of the last look.
+    :param message: the result of the last check.
     :param next_look_at: when the run asks the server again.
     :param gives_up_at: when the run ends without the dump.
     """
@@ -136,9 +136,9 @@ class Waiting:
 
     def __str__(self) -> str:
         return (
-            f"Waiting since {_minute(self.since)}: {self.message} The next look is at"
+            f"Waiting since {_minute(self.since)}: {self.message} The next check is at"
             f" {_minute(self.next_look_at)}, and the run gives up at {_minute(self.gives_up_at)}."
-            f" To look now, clear wait_for_dump of {self.run}."
+            f" To check now, clear wait_for_dump of {self.run}."
         )
 
 

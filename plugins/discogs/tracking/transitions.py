@@ -188,7 +188,7 @@ def fail(
 
 
 def wait(record: MonthRecord, waiting: Waiting, *, now: dt.datetime) -> MonthRecord | None:
-    """The row after a look that did not find the dump.
+    """The row after a check that did not find the dump.
 
     :returns: None when another run has claimed the month, so that the wait is over.
     """

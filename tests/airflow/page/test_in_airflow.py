@@ -90,7 +90,7 @@ def test_a_failure_is_followed_from_the_menu_to_its_run(
         )
         for month, status in ((RUNNING, "downloading"), (WAITED_FOR, "waiting")):
             frame.locator(f"tr:has-text('{month}') >> text={status}").first.wait_for()
-        assert "Next look" in frame.locator("main").inner_text()
+        assert "Next check" in frame.locator("main").inner_text()
 
         # A failed month: its error, and the run.
         frame.locator(f"td >> text={FAILED}").click()

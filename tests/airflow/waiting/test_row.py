@@ -69,7 +69,7 @@ def test_a_wait_is_in_the_months_row_from_the_first_look_to_its_end(
     (line,) = [said for said in capsys.readouterr().out.splitlines() if "Waiting since" in said]
     assert "info" in line
     assert f"UTC: The dump of {NOW} is not published: " in line
-    assert "To look now, clear wait_for_dump of discogs_monthly / a run" in line
+    assert "To check now, clear wait_for_dump of discogs_monthly / a run" in line
 
     # The server goes down: a warning, in the row as well, and past the limit a failure.
     mirror.add(faults.status(503).repeated(None))

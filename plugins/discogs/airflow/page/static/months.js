@@ -139,7 +139,7 @@ function attention(state, month) {
 
 const REASONS = { not_published: "Not published yet", server_down: "The server does not answer", rate_limited: "The server asks to wait" };
 
-/** Why and since when a run waits for a month, and when the next look is. */
+/** Why and since when a run waits for a month, and when the next check is. */
 export function waitingFor(waiting, now) {
   const fact = (term, ...texts) => h("div", {}, h("dt", {}, term), h("dd", {}, texts));
   return [
@@ -148,7 +148,7 @@ export function waitingFor(waiting, now) {
       "dl",
       { class: "facts" },
       fact("Waiting since", f.time(waiting.since, now), h("small", {}, ` ${f.duration(f.since(waiting.since, now))}`)),
-      fact("Next look", f.time(waiting.next_look_at, now), h("small", {}, ` ${f.ahead(waiting.next_look_at, now)}`)),
+      fact("Next check", f.time(waiting.next_look_at, now), h("small", {}, ` ${f.ahead(waiting.next_look_at, now)}`)),
       fact("Gives up", f.time(waiting.gives_up_at, now), h("small", {}, ` ${f.ahead(waiting.gives_up_at, now)}`)),
     ),
   ];
