@@ -199,7 +199,7 @@ class DumpAvailableSensor(BaseSensorOperator):
             skip_run(
                 self,
                 context,
-                f"{row.month} is {row.status} in another run, {row.run}, which goes on with it.",
+                f"{row.month} is {row.status} in another run, {row.run}, so this run is skipped.",
             )
         plan, at = run_options(context, settings), row.processing_completed_at
         loaded = row.status is Status.COMPLETED and at is not None and at > since

@@ -150,7 +150,7 @@ def outwait_snapshots(conn: Connection, retry: LockRetry) -> None:
     """Wait until all transactions that have a snapshot now have ended; commits.
 
     A table that is swapped in is visible to every transaction at once, but a transaction with an
-    older snapshot does not see the rows that were committed after it: the table would be empty.
+    older snapshot would see only the rows that were committed before that snapshot.
 
     :raises LockBusy: when they do not end in time.
     """

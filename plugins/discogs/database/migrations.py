@@ -121,7 +121,8 @@ def _prepare(conn: Connection, schema: str, migrations: list[Migration]) -> None
         if taken:
             raise MigrationError(
                 f"The schema {schema} already has {', '.join(taken)} of another application;"
-                " nothing was created. Set DISCOGS_SCHEMA to a schema that no other one uses."
+                " nothing was created. Set DISCOGS_SCHEMA to a schema that no other application"
+                " uses."
             )
         if not columns:
             conn.execute(

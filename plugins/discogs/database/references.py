@@ -75,7 +75,8 @@ def _name_placeholders(conn: Connection, table: sql.Identifier, names: dict[int,
 
 
 def drop_unused(conn: Connection, staging: Staging, *, root: bool = False) -> int:
-    """Delete placeholders and names that no foreign key refers to any more, also of users' tables.
+    """Delete placeholders and names that no row refers to any more; foreign keys of users' tables
+    count too.
 
     :param root: also delete placeholders of the entity itself, when its own tables do not refer to
         it.

@@ -33,8 +33,8 @@ def is_pending(
     if record.status.at_work and not record.is_of(run):
         return Pending(
             False,
-            f"{month} is {record.status} in another run, {record.owner(run)}, which goes on with"
-            " it: this run leaves it alone.",
+            f"{month} is {record.status} in another run, {record.owner(run)}, so this run is"
+            " skipped.",
         )
     if options.force:
         return Pending(True, f"{month} is {record.status}, and a load is forced")
