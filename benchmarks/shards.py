@@ -181,7 +181,7 @@ def load_section() -> str:
 
 
 def export_section() -> str:
-    """The export, as docs/scaling.md has it."""
+    """The export, as docs/parquet.md has it."""
     return export_table(_result())
 
 

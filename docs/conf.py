@@ -36,7 +36,8 @@ CONTENTS = {
         docs/operating docs/troubleshooting docs/sizing docs/speed docs/scaling docs/managed
         docs/alerts docs/page include/grafana/README""",
     "Data": """
-        docs/tables docs/queries docs/search docs/filters docs/records docs/data docs/names""",
+        docs/tables docs/queries docs/search docs/parquet docs/filters docs/records
+        docs/data docs/names""",
     "Project": """
         docs/compatibility docs/architecture include/sql/README include/sql/checks/README
         CONTRIBUTING CHANGELOG SECURITY""",

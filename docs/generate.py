@@ -90,7 +90,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "speed"): speed.summary,
     ("docs/queries.md", "queries"): queries,
     ("docs/scaling.md", "shards"): shards.load_section,
-    ("docs/scaling.md", "export"): shards.export_section,
+    ("docs/parquet.md", "export"): shards.export_section,
     ("docs/sizing.md", "sizing-plan"): sizing.plan,
     ("docs/sizing.md", "sizing-disk"): sizing.disk,
     ("docs/sizing.md", "sizing-memory"): sizing.memory,

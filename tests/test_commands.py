@@ -58,7 +58,7 @@ SQL = {
     "README.md": "",
     "docs/records.md": "",
     "docs/search.md": "tests/database/test_search.py",
-    "docs/scaling.md": "tests/load/test_export.py",
+    "docs/parquet.md": "tests/load/test_export.py",
     "docs/operating.md": "tests/database/test_roles.py",
     "CONTRIBUTING.md": "tests/test_contributing.py",
 }
@@ -68,7 +68,7 @@ PYTHON = {
     "CONTRIBUTING.md": "tests/test_contributing.py",
     "docs/alerts.md": "",
     "docs/operating.md": "",
-    "docs/scaling.md": "",  # Spark's, compiled here
+    "docs/parquet.md": "",  # Spark's, compiled here
 }
 #: Options of programs that are no part of this project.
 FOREIGN = {

@@ -220,7 +220,7 @@ class Settings:
     export: str = _setting(
         "",
         "where the DAG also writes each month as Parquet: a folder or a URL that all workers share;"
-        " see `docs/scaling.md`",
+        " see `docs/parquet.md`",
         _EXPORT,
         shown="none",
     )

@@ -226,7 +226,7 @@ def test_no_database_is_needed(dumps: Path, tmp_path: Path) -> None:
 
 
 def test_the_queries_of_the_documentation_run(dumps: Path, tmp_path: Path) -> None:
-    text = (PROJECT / "docs" / "scaling.md").read_text()
+    text = (PROJECT / "docs" / "parquet.md").read_text()
     queries = re.findall(r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     second = FIRST.plus(1)
     for month in (FIRST, second):
