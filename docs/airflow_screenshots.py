@@ -1,7 +1,7 @@
-"""Take pictures of the DAG in Airflow's UI, of the local Airflow that `make demo` has started.
+"""Take screenshots of the DAG in the UI of the Airflow that `make demo` has started.
 
-``make screenshots AIRFLOW=1``. They are kept with the local Airflow's state, in ``screenshots``. A
-run that fails is started for its picture. Needs Chromium.
+``make screenshots AIRFLOW=1``. They are written to ``screenshots`` in the folder of the local
+Airflow. One run is made to fail. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DAG_ID = "discogs_monthly"
 WIDE, NARROW = (1440, 900), (900, 800)
-#: Tasks whose logs are taken, with their index when they are mapped.
+#: Tasks whose logs are shown, with the map index of mapped ones.
 LOGS = (
     ("resolve_month", None),
     ("wait_for_dump", None),
@@ -31,7 +31,7 @@ LOGS = (
     ("merge.releases", None),
     ("complete", None),
 )
-_PAUSE = 4000  # milliseconds until a page of Airflow's is drawn
+_PAUSE = 4000  # milliseconds until a page of Airflow is drawn
 
 
 def main() -> None:

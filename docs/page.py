@@ -1,6 +1,6 @@
-"""The Discogs page without the rest of Airflow: served over some database, for pictures and tests.
+"""Serves the Discogs page without the rest of Airflow, for screenshots, benchmarks and tests.
 
-Its authentication is Airflow's own; Airflow's tables are in the SQLite database of AIRFLOW_HOME.
+It uses Airflow's own authentication, with Airflow's tables in the SQLite database of AIRFLOW_HOME.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from psycopg.conninfo import conninfo_to_dict
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-#: Debian's, as playwright's own cannot be had everywhere.
+#: Debian's Chromium, since playwright's own is not available everywhere.
 CHROMIUM = "/usr/bin/chromium"
-_SECRET = "s" * 64  # of a server that lives for seconds, on this machine alone
+_SECRET = "s" * 64  # of a short-lived local server
 
 
 @dataclass(frozen=True)
 class Served:
-    """A page that is served.
+    """A served page.
 
     :param url: ends in ``/discogs/``.
-    :param token: of a user who may look at everything.
+    :param token: token of a user who may read everything.
     """
 
     url: str
@@ -39,7 +39,7 @@ class Served:
     def context(
         self, browser: Browser, *, theme: str = "light", width: int = 1300
     ) -> BrowserContext:
-        """A browser's context in which that user is logged in."""
+        """A browser context in which that user is logged in."""
         context = browser.new_context(
             viewport={"width": width, "height": 844 if width < 600 else 900},
             color_scheme="dark" if theme == "dark" else "light",
@@ -51,7 +51,7 @@ class Served:
 
 
 def environment(dsn: str) -> dict[str, str]:
-    """What Airflow needs in its environment to find the database."""
+    """The environment variables with which Airflow finds the database."""
     parts = conninfo_to_dict(dsn)
     connection = {
         "conn_type": "postgres",
@@ -68,7 +68,7 @@ def environment(dsn: str) -> dict[str, str]:
 
 
 def create_airflows_tables() -> None:
-    """The tables that Airflow's security looks into."""
+    """Create the tables that Airflow's security reads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Airflow's own, at its import
         import airflow.api_fastapi.core_api.security  # noqa: F401
@@ -83,9 +83,9 @@ def create_airflows_tables() -> None:
 
 @contextlib.contextmanager
 def served(dsn: str, path: str = "") -> Iterator[Served]:
-    """Serve the page over a database.
+    """Serve the page of a database.
 
-    :param path: of Airflow's ``[api] base_url``, such as ``/airflow``.
+    :param path: path of Airflow's ``[api] base_url``, such as ``/airflow``.
     """
     create_airflows_tables()
     import uvicorn

@@ -1,7 +1,7 @@
-"""Take the pictures of the Discogs page: ``python -m docs.screenshots``.
+"""Take the screenshots of the Discogs page: ``python -m docs.screenshots``.
 
-A year of sample months is loaded into a PostgreSQL of its own, one of them fails, one is at work
-and one is waited for. Needs Chromium.
+A year of sample months is loaded into a temporary PostgreSQL; one month has failed, one is being
+loaded, and one waits for its dump. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).parent / "images"
 FIRST, MONTHS, FAILED = "2025-11", 12, "2026-08"
 AT_WORK, WAITING = "2026-11", "2026-12"
-#: Name, address after #, theme, width in pixels, and the height that is kept of a long one.
+#: Name, address after #, theme, width in pixels, and maximum height.
 PICTURES = (
     ("page-months-light", "", "light", 1300, 1250),
     ("page-months-dark", "", "dark", 1300, 1250),
@@ -52,7 +52,7 @@ def main() -> None:
         load_months(connect, home / "dumps")
         fail_one(connect, home / "refused")
         name_runs(connect)
-        have_one_at_work(connect)
+        add_running_month(connect)
         have_one_waited_for(connect)
         take(dsn, changed_release(connect))
     finally:
@@ -78,7 +78,7 @@ def load_months(connect: Connect, folder: Path) -> None:
 
 
 def fail_one(connect: Connect, folder: Path) -> None:
-    """Have a dump refused that holds half of the records."""
+    """Make a month fail: its dump has only half of the records."""
     from discogs.errors import DiscogsError
     from discogs.load.folder import load_folder
     from discogs.sample.generator import write_months
@@ -101,7 +101,7 @@ def fail_one(connect: Connect, folder: Path) -> None:
 
 
 def name_runs(connect: Connect) -> None:
-    """As the scheduler's runs would be named."""
+    """Name the runs as the scheduler does."""
     with connect() as conn:
         conn.execute(
             "UPDATE discogs_data_processing SET dag_id = 'discogs_monthly',"
@@ -111,7 +111,7 @@ def name_runs(connect: Connect) -> None:
         conn.commit()
 
 
-def have_one_at_work(connect: Connect) -> None:
+def add_running_month(connect: Connect) -> None:
     from discogs.schema.entities import Entity, Month
     from discogs.tracking.model import FileState, RunIdentity, Status
     from discogs.tracking.postgres import PostgresMonthRepository

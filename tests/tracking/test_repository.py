@@ -145,11 +145,11 @@ def test_a_new_attempt_has_a_new_start_and_a_resumed_one_keeps_its_own(
     assert resumed.started_at == first.started_at
     assert resumed.download_completed_at == first.download_completed_at
     repository.move(JULY, Status.FAILED, run=RUN)
-    anew = repository.move(JULY, Status.DOWNLOADING, run=RUN)
+    restarted = repository.move(JULY, Status.DOWNLOADING, run=RUN)
     assert first.started_at is not None
-    assert anew.started_at is not None
-    assert anew.started_at > first.started_at
-    assert anew.download_completed_at is None
+    assert restarted.started_at is not None
+    assert restarted.started_at > first.started_at
+    assert restarted.download_completed_at is None
 
 
 def test_a_month_that_is_being_loaded_is_moved_by_its_own_run_only(
