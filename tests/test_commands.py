@@ -24,7 +24,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import yaml
 
 from demo import embedded
 from demo.run import FIRST, MONTHS, RELEASES, SEED
@@ -70,12 +69,8 @@ PYTHON = {
     "docs/operating.md": "",
     "docs/parquet.md": "",  # Spark's, compiled here
 }
-#: Options of programs that are no part of this project.
-FOREIGN = {
-    "discogskit": {"--parse-workers", "--pg-write-workers", "--chunk-mb"},
-    "docker compose": {"--profile"},
-    "pip": {"--constraint"},
-}
+#: Options of discogskit, Docker Compose and pip.
+FOREIGN = {"--parse-workers", "--pg-write-workers", "--chunk-mb", "--profile", "--constraint"}
 
 
 @dataclass(frozen=True)
@@ -87,21 +82,14 @@ class Command:
     inline: bool
 
     @property
-    def words(self) -> list[str]:
-        """The words of the command, without the variables before it."""
-        words = shlex.split(self.text, comments=True)
-        return words[:1] if words[0] == "export" else words[len(self.variables) :]
-
-    @property
-    def variables(self) -> dict[str, str]:
-        words = shlex.split(self.text, comments=True)
-        found: dict[str, str] = {}
-        for word in words[1:] if words[0] == "export" else words:
-            match = _ASSIGNED.fullmatch(word)
-            if match is None:
-                break
-            found[match[1]] = match[2]
-        return found
+    def parts(self) -> tuple[dict[str, str], list[str]]:
+        """The variables before the program, and the words from it on."""
+        words = shlex.split(self.text.removeprefix("export "), comments=True)
+        variables = {}
+        while words and (match := _ASSIGNED.fullmatch(words[0])):
+            variables[match[1]] = match[2]
+            del words[0]
+        return variables, words
 
     def __str__(self) -> str:
         return f"{self.page}: {self.text}"
@@ -138,7 +126,7 @@ ALL = list(dict.fromkeys(commands()))
 
 def discogs_words(command: Command) -> list[str] | None:
     """The arguments for ``python -m discogs``; None where the command is another."""
-    words = command.words
+    _, words = command.parts
     if words[:3] == ["python", "-m", "discogs"]:
         return words[3:]
     return words if words and words[0] in COMMANDS else None
@@ -186,19 +174,19 @@ def airflow_parser() -> argparse.ArgumentParser:
 
 def refused(command: Command) -> str:
     """Why a command cannot be run as it is printed; empty if it can."""
-    for name, value in command.variables.items():
+    variables, words = command.parts
+    for name, value in variables.items():
         if name.startswith("DISCOGS_") and name not in _OTHERS and "…" not in value:
             Settings.from_environment({name: value})
-    words = command.words
     named = len(words) == 1 and words[0].rpartition("/")[2] in PROGRAMS - {"make"}
-    if not words or words == ["export"] or (named and command.inline):
+    if not words or (named and command.inline):
         return ""
     program, rest = words[0], words[1:]
     arguments = discogs_words(command)
-    if arguments is not None:
-        return read_by(build_parser(), arguments, command)
-    if program == "airflow":
-        return read_by(airflow_parser(), rest, command)
+    if arguments is not None or program == "airflow":
+        parser = airflow_parser() if arguments is None else build_parser()
+        mentioned = command.inline and is_mentioned(parser, arguments or rest)
+        return "" if mentioned else error_of(parser, arguments or rest)
     if program in {"python", ".venv/bin/python"} and rest[:1] == ["-m"]:
         return refused_by_benchmark(rest[1], rest[2:])
     if program == "make":
@@ -212,13 +200,8 @@ def refused(command: Command) -> str:
     if program.startswith("--"):
         known = options(build_parser()) | options(airflow_parser())
         given = {word for word in words if word.startswith("--")}
-        return "" if given <= known.union(*FOREIGN.values()) else "no program has it"
+        return "" if given <= known | FOREIGN else "no program has it"
     return "no rule of this test covers it"
-
-
-def read_by(parser: argparse.ArgumentParser, words: Sequence[str], command: Command) -> str:
-    error = error_of(parser, words)
-    return "" if command.inline and is_mentioned(parser, words) else error
 
 
 def refused_by_benchmark(module: str, words: Sequence[str]) -> str:
@@ -232,13 +215,12 @@ def refused_by_benchmark(module: str, words: Sequence[str]) -> str:
             importlib.import_module(name).main()
         finally:
             sys.argv = before
-    lacking = [word for word in words if word.startswith("--") and word not in shown.getvalue()]
-    return " ".join(lacking)
+    return " ".join(w for w in words if w.startswith("--") and w not in shown.getvalue())
 
 
 def refused_by_make(words: Sequence[str]) -> str:
     command = ["make", "--dry-run", "--no-print-directory", *words]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     measured = re.findall(r"-m (benchmarks\S*) *(.*)", done.stdout)
     return done.stderr or "".join(refused_by_benchmark(m, line.split()) for m, line in measured)
 
@@ -289,8 +271,6 @@ def test_blocks_of_other_languages_are_read_and_no_block_is_of_an_unknown_one() 
             assert json.loads(re.sub(r"\{…\}|(?<!\")…(?!\")", "{}", code)), (page, code)
     for page, block in blocks("ini"):
         configparser.ConfigParser().read_string(block, page)
-    for page, block in blocks("yaml"):
-        assert yaml.safe_load(block), page
     languages = {named for text in TEXTS.values() for _, named, _ in _BLOCK.findall(text)}
     assert languages <= {"", "sh", "sql", "python", "json", "ini", "yaml"}
     for language, where in (("sql", SQL), ("python", PYTHON)):
@@ -315,9 +295,9 @@ def test_calls_of_the_dag_and_of_the_assets_are_taken() -> None:
     calls += [block for page, block in blocks("python") if not PYTHON[page]]
     assert len(calls) > 5
     for call in calls:
-        compiled = compile(call.replace("…", "None"), call, "exec")
+        code = compile(call.replace("…", "None"), call, "exec")
         if "spark" not in call:
-            exec(compiled, dict(names))
+            exec(code, dict(names))
 
 
 @pytest.fixture(scope="module")
@@ -329,14 +309,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def psql(dsn: str, *arguments: str | Path, **variables: str) -> str:
     """What psql prints, with `|` between the columns."""
-    done = subprocess.run(
-        [embedded.binaries() / "psql", dsn, "-XqtA", "-v", "ON_ERROR_STOP=1", *arguments],
-        cwd=PROJECT / "include" / "sql" / "examples",
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [embedded.binaries() / "psql", dsn, "-XqtA", "-v", "ON_ERROR_STOP=1", *arguments]
+    environment, folder = {**os.environ, **variables}, PROJECT / "include" / "sql" / "examples"
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, (arguments, done.stderr)
     return done.stdout
 
@@ -359,15 +334,15 @@ def test_what_is_printed_runs_in_the_order_of_the_pages(
             for each in ALL:
                 once.setdefault(tuple(discogs_words(each) or [each.text]), each)
             for number, command in enumerate(once.values()):
-                if command.words[:1] == ["psql"] and len(command.words) > 1:
+                if command.parts[1][:1] == ["psql"] and len(command.parts[1]) > 1:
                     text = command.text.replace("discogs_reader", reader).replace("alice", user)
                     words = shlex.split(text.replace("include/sql/examples/", ""))
                     psql(database, *(word for word in words[1:] if "://" not in word))
                     continue
                 arguments = discogs_words(command)
-                if arguments is None or error_of(build_parser(), arguments):
+                if arguments is None or arguments[0] in {"mirror", "--help"}:
                     continue
-                if arguments[0] in {"mirror", "--help"}:
+                if error_of(build_parser(), arguments):  # it is only mentioned
                     continue
                 here = {"FOLDER": str(sample), "dumps": str(sample), "DIR": f"{tmp_path}/{number}"}
                 if arguments[0] == "fetch":
@@ -408,7 +383,9 @@ def test_queries_give_what_is_printed_below_them(demonstrated: str) -> None:
         for query, printed in re.findall(r"(.*?;)\n((?:--[^\n]*\n)*)", block, re.DOTALL):
             found = psql(demonstrated, "-c", query, **path)
             if printed:
-                assert squeezed(found) == squeezed(printed.replace("-- ", "")), query
+                # Without what separates rows and columns, and aligns them.
+                texts = found, printed.replace("-- ", "")
+                assert len({re.sub(r"[\s,]", "", text) for text in texts}) == 1, (query, found)
 
 
 @pytest.mark.slow
@@ -417,12 +394,6 @@ def test_each_example_query_finds_something_in_the_demo(demonstrated: str) -> No
     for example in sorted(folder.glob("*.sql")):
         printed = re.search(r"^-- psql (.*)$", example.read_text(), re.MULTILINE)
         words = shlex.split(printed[1]) if printed else ["-f", example.name]
-        assert words[-1] == example.name
         found = psql(demonstrated, *words, PGOPTIONS=f"-c search_path={SCHEMA}")
         # The sample changes no country, and no profile in it names an id.
         assert found or example.stem in {"country_changes", "profile_links"}, example.name
-
-
-def squeezed(text: str) -> str:
-    """Without what separates rows and columns, and aligns them."""
-    return re.sub(r"[\s,]", "", text)
