@@ -229,7 +229,7 @@ def test_a_mail_is_sent_where_the_connection_is_a_mail_server(
 @pytest.mark.parametrize(
     ("connection", "said"),
     [
-        ({"conn_type": "smtp", "host": "mail.example"}, "its extra has no to"),
+        ({"conn_type": "smtp", "host": "mail.example"}, "its extra has no `to`"),
         ({"conn_type": "http", "host": "hooks.example", "password": SECRET}, "has no https://"),
     ],
 )

@@ -60,6 +60,8 @@ UNION ALL
 SELECT 'ALTER TABLE ' || c.table_name || ' ALTER COLUMN ' || quote_ident(c.attname) || ' SET ('
     || string_agg(o.option_name || ' = ' || quote_literal(o.option_value), ', ') || ')'
 FROM columns c CROSS JOIN LATERAL pg_options_to_table(c.attoptions) o
+-- pg_…: set by the server alone (pg_attver, in the minor releases of November 2026).
+WHERE o.option_name NOT LIKE 'pg!_%%' ESCAPE '!'
 GROUP BY c.table_name, c.attname
 UNION ALL
 SELECT 'ALTER TABLE ' || name || ' REPLICA IDENTITY '
