@@ -42,7 +42,7 @@ down: ## Stop the Airflow of demo or up
 # As many processes as there are processors; pytest prints at the end how long it took.
 PARALLEL = -n auto --dist loadfile
 
-test-quick: $(STAMP) ## Run the tests without a running Airflow and without the slow ones: three minutes
+test-quick: $(STAMP) ## Run the tests without a running Airflow and without the slow ones: two minutes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not slow and not full"
 
 # The tests of one process share a running Airflow; three of those keep two processors busy.

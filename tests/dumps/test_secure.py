@@ -35,6 +35,8 @@ from discogs.sample.secure import write_certificate
 from tests import faults
 from tests.dumps.conftest import JULY, QUICK, left
 
+pytestmark = pytest.mark.slow
+
 NAME = "discogs_20260701_labels.xml.gz"
 #: Such that the file of 60 KB needs a second.
 RATE = 60_000

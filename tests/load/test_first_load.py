@@ -207,6 +207,7 @@ def test_column_options_that_only_the_server_sets_are_not_copied(
     assert "pg_attver=1" not in found[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MERGED)
 def test_what_a_swap_would_lose_makes_it_a_merge(
     database: str, connect: Connect, dumps: Path, name: str, caplog: pytest.LogCaptureFixture

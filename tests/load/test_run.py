@@ -22,6 +22,8 @@ from discogs.tracking.model import FileState, RunIdentity, Status
 from tests.load.conftest import RUN
 from tests.load.runs import MONTH, OTHER, SETTINGS, load, status, with_options
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_steps_of_a_month_and_its_status(
     run: MonthRun, source: ServerSource, served: Path

@@ -29,6 +29,8 @@ from tests.load.runs import (
     with_options,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_row_of_a_file_that_cannot_be_fetched_has_the_error_and_the_attempts(
     run: MonthRun, source: ServerSource, served: Path
