@@ -9,9 +9,11 @@ import psycopg
 import pytest
 
 from discogs.database.connection import Connect
+from discogs.load.errors import NotStaged
+from discogs.load.merge import merge
 from discogs.schema.entities import Entity
 from tests.dump_files import write_dump
-from tests.load.conftest import FIRST, load
+from tests.load.conftest import FIRST, LENIENT, load
 
 RELEASE = (
     '<release id="1"><title>One</title>'
@@ -236,3 +238,15 @@ def test_a_first_load_counts_the_placeholders_that_it_makes(
     assert releases.first_load
     # Label 3 is the parent of label 2, and label 1 is a release's.
     assert (labels.placeholders_added, releases.placeholders_added) == (1, 1)
+
+
+def test_a_merge_that_is_repeated_returns_the_report_and_one_without_staged_rows_is_an_error(
+    database: str, connect: Connect, dumps: Path
+) -> None:
+    labels, _ = load(database, dumps, FIRST).entities
+
+    again = merge(connect, entity=Entity.LABELS, month=FIRST, settings=LENIENT)
+
+    assert again.as_dict() == labels.as_dict()
+    with pytest.raises(NotStaged):
+        merge(connect, entity=Entity.MASTERS, month=FIRST, settings=LENIENT)
