@@ -9,7 +9,7 @@ from pathlib import Path
 from discogs.dumps.source import Limits
 from discogs.load.options import PlannedFile
 from discogs.load.run import MonthRun
-from discogs.load.source import ServerSource
+from discogs.load.source import ServerSource, Source
 from discogs.sample.generator import write_months
 from discogs.schema.entities import Entity, Month
 from discogs.tracking.model import RunIdentity, Status
@@ -33,7 +33,7 @@ def status(run: MonthRun) -> Status:
     return record.status
 
 
-def fetch(run: MonthRun, source: ServerSource) -> list[PlannedFile]:
+def fetch(run: MonthRun, source: Source) -> list[PlannedFile]:
     """All steps until the files are there and verified."""
     run.claim()
     planned = run.plan(source)

@@ -20,6 +20,7 @@ from tests.conftest import SCHEMA, new_database
 from tests.content import digests
 from tests.dump_files import write_dump
 from tests.load.conftest import month_run
+from tests.load.runs import fetch
 
 MAY, JUNE = Month(2026, 5), Month(2026, 6)
 SETTINGS = replace(Settings(), workers=1)
@@ -127,13 +128,7 @@ def staged(
     source = FolderSource(tmp_path)
     entities = (Entity.LABELS, Entity.ARTISTS)
     run = month_run(connector(fresh(), SCHEMA), MAY, SETTINGS, entities=entities)
-    run.claim()
-    planned = run.plan(source)
-    for file in planned:
-        run.fetch(source, file)
-        run.verify(source, file)
-    run.ready(planned)
-    run.take_turn()
+    planned = fetch(run, source)
     run.stage(source.storage, planned[0], 0)
     return run, source, planned
 

@@ -34,6 +34,7 @@ from tests.load.killed.killing import (
     load,
     outcome,
 )
+from tests.load.runs import fetch
 
 pytestmark = pytest.mark.slow
 
@@ -152,12 +153,7 @@ def test_an_entity_whose_staged_rows_a_crash_has_lost_is_not_merged(
         with pytest.raises(StagingStale, match=r"the rows of shard 1, 2 are lost"):
             merge(connect, entity=entity, month=month, settings=settings)
     run, source = month_run(connect, month, settings), FolderSource(prepared.folder)
-    run.claim()
-    planned = run.plan(source)
-    for file in planned:
-        run.fetch(source, file)
-        run.verify(source, file)
-    run.ready(planned)
+    planned = fetch(run, source)
     for file in planned:
         run.merge(source.storage, file)
     found, expected = outcome(dsn), prepared.outcomes[month]
