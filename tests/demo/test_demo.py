@@ -20,6 +20,8 @@ from demo.home import PROJECT, Home
 
 pytestmark = pytest.mark.airflow
 
+README = PROJECT / "README.md"
+
 
 @pytest.fixture
 def home() -> Iterator[Home]:
@@ -83,6 +85,10 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert database is not None
     assert re.search(r"^│ labels +│ +[\d,]+ +│ +\d+ ", said, re.MULTILINE), said
 
+    readme = re.search(r"^```\n(\d{4}-\d\d: completed.*?)\n…$", README.read_text(), re.M | re.S)
+    assert readme is not None
+    assert [line for line in without_times(readme[1]) if line not in without_times(said)] == []
+
     # Run each printed command in a shell.
     # The exit code is 1 once the current month, which the demo does not load, is late.
     months = re.findall(r"20\d\d-\d\d  completed", pasted(home, said, "Status", codes=(0, 1)))
@@ -98,6 +104,13 @@ def test_two_months_are_loaded_though_the_scheduler_dies_and_what_is_printed_wor
     assert ending.returncode == 0, said
     assert "stopped: api-server, scheduler, dag-processor, triggerer, mirror, postgres" in said
     assert "scheduler had ended 1 time" in said
+
+
+def without_times(text: str) -> list[str]:
+    """The lines of a report without what differs between runs: dates, durations and rates."""
+    text = re.sub(r"\d{4}-\d\d(-\d\d)?", "DATE", text)
+    text = re.sub(r"(\d+ min )?[\d.]+ s\b( +[\d,]+)?", "TIME", text)
+    return [" ".join(line.split()) for line in text.splitlines()]
 
 
 def pasted(home: Home, said: str, name: str, more: str = "", codes: Collection[int] = (0,)) -> str:
